@@ -1,0 +1,49 @@
+//! The program: flags, log, and what lives at which path.
+#![forbid(unsafe_code)]
+
+mod echo;
+mod options;
+
+use options::{Command, Options};
+use plainsocket::Server;
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+const PAGE: &str = include_str!("page.html");
+
+fn main() -> ExitCode {
+    env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("info")).init();
+    match options::parse(lexopt::Parser::from_env()) {
+        Ok(Command::Serve(options)) => match serve(&options) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("plainsocket: cannot listen on {}: {error}", options.listen);
+                ExitCode::FAILURE
+            }
+        },
+        Ok(Command::Print(text)) => {
+            // A reader such as `head` may be gone; that is no failure.
+            let _ = io::stdout().write_all(text.as_bytes());
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("plainsocket: {error}; try --help");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn serve(options: &Options) -> io::Result<()> {
+    let server = Server::bind(options.listen.as_str())?
+        .config(options.config.clone())
+        .route("/", echo::echo)
+        .route("/echo", echo::echo)
+        .page("/", PAGE);
+    let address = server.local_addr()?;
+    let _ = writeln!(
+        io::stdout(),
+        "plainsocket {} listening on {address}\n  page:     http://{address}/\n  terminal: websocat ws://{address}/echo",
+        env!("CARGO_PKG_VERSION"),
+    );
+    server.run()
+}

@@ -1,0 +1,79 @@
+//! The command line.
+
+use lexopt::{Arg, ValueExt as _};
+use plainsocket::Config;
+use std::time::Duration;
+
+/// What the command line asks for.
+pub enum Command {
+    Serve(Options),
+    /// Print this text and end: `--help`, `--version`.
+    Print(String),
+}
+
+pub struct Options {
+    pub listen: String,
+    pub config: Config,
+}
+
+const HELP: &str = "\
+A WebSocket server on plain sockets, one thread per client.
+
+Usage: plainsocket [OPTIONS]
+
+  --listen ADDRESS            where to listen [127.0.0.1:8000]
+  --max-clients N             clients at a time; one more gets 503 [10000]
+  --max-clients-per-ip N      clients at a time from one IP; one more gets 429 [no limit]
+  --max-message-size BYTES    the largest message; a larger one is closed with 1009 [16777216]
+  --handshake-timeout SECS    time for the whole handshake [10]
+  --ping-interval SECS        silence before a Ping [20]
+  --pong-timeout SECS         silence after the Ping before the client is dropped [20]
+  --close-timeout SECS        the longest wait for the client's Close [5]
+  --allow-origin ORIGIN       let only pages of this Origin connect; may be repeated [every Origin]
+  --help                      print this
+  --version                   print the version
+
+SECS takes decimals. RUST_LOG sets the log's level: error, warn, info (the default), debug, trace.
+";
+
+pub fn parse(mut arguments: lexopt::Parser) -> Result<Command, lexopt::Error> {
+    let mut options = Options { listen: "127.0.0.1:8000".to_owned(), config: Config::default() };
+    let config = &mut options.config;
+    while let Some(argument) = arguments.next()? {
+        match argument {
+            Arg::Long("listen") => options.listen = arguments.value()?.string()?,
+            Arg::Long("max-clients") => config.max_clients = count(&mut arguments)?,
+            Arg::Long("max-clients-per-ip") => config.max_clients_per_ip = Some(count(&mut arguments)?),
+            Arg::Long("max-message-size") => config.max_message_size = count(&mut arguments)?,
+            Arg::Long("handshake-timeout") => config.handshake_timeout = seconds(&mut arguments)?,
+            Arg::Long("ping-interval") => config.ping_interval = seconds(&mut arguments)?,
+            Arg::Long("pong-timeout") => config.pong_timeout = seconds(&mut arguments)?,
+            Arg::Long("close-timeout") => config.close_timeout = seconds(&mut arguments)?,
+            Arg::Long("allow-origin") => config.allowed_origins.push(arguments.value()?.string()?),
+            Arg::Long("help") | Arg::Short('h') => return Ok(Command::Print(HELP.to_owned())),
+            Arg::Long("version") | Arg::Short('V') => {
+                return Ok(Command::Print(format!("plainsocket {}\n", env!("CARGO_PKG_VERSION"))));
+            }
+            _ => return Err(argument.unexpected()),
+        }
+    }
+    Ok(Command::Serve(options))
+}
+
+fn count(arguments: &mut lexopt::Parser) -> Result<usize, lexopt::Error> {
+    arguments.value()?.parse_with(|text| match text.parse::<usize>() {
+        Ok(0) => Err("it must be at least 1".to_owned()),
+        Ok(number) => Ok(number),
+        Err(error) => Err(error.to_string()),
+    })
+}
+
+/// Decimals are fine. A year is as good as forever, and keeps sums of timeouts from overflowing.
+fn seconds(arguments: &mut lexopt::Parser) -> Result<Duration, lexopt::Error> {
+    const YEAR: f64 = 365.0 * 24.0 * 3600.0;
+    arguments.value()?.parse_with(|text| match text.parse::<f64>() {
+        Ok(seconds) if (0.001..=YEAR).contains(&seconds) => Ok(Duration::from_secs_f64(seconds)),
+        Ok(_) => Err("it must be between 0.001 and a year".to_owned()),
+        Err(error) => Err(error.to_string()),
+    })
+}

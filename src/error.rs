@@ -1,0 +1,185 @@
+//! Everything that can go wrong, one variant per broken rule.
+//!
+//! [`HandshakeError`] becomes an HTTP status (in `protocol/handshake.rs`), [`ProtocolError`] becomes a Close
+//! code (in `protocol/close.rs`), each in that one place. [`Error`] is what a handler sees.
+
+use std::{error, fmt, io};
+
+/// Why a [`Connection`](crate::Connection) could not go on. A handler passes it up with `?`.
+#[derive(Debug)]
+pub enum Error {
+    /// The socket failed, or ended without a Close frame (then the kind is `UnexpectedEof`; a browser
+    /// calls it 1006).
+    Io(io::Error),
+    /// The client broke a rule. It has been sent the Close code for it already.
+    Protocol(ProtocolError),
+    /// A message was sent after the Close frame: "the application MUST NOT send any more data frames" (§5.5.1).
+    Closed,
+    /// The handler's own reason, made with [`Error::handler`]. The client is sent Close 1011.
+    Handler(Box<dyn error::Error + Send + Sync>),
+}
+
+impl Error {
+    /// Wraps a handler's own error, or simply a text.
+    pub fn handler(reason: impl Into<Box<dyn error::Error + Send + Sync>>) -> Error {
+        Error::Handler(reason.into())
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::Io(error) => write!(f, "{error}"),
+            Error::Protocol(error) => write!(f, "{error}"),
+            Error::Closed => write!(f, "the Close frame has been sent, nothing may follow it (§5.5.1)"),
+            Error::Handler(error) => write!(f, "handler failed: {error}"),
+        }
+    }
+}
+
+impl error::Error for Error {}
+
+impl From<io::Error> for Error {
+    fn from(error: io::Error) -> Error {
+        Error::Io(error)
+    }
+}
+
+/// A request that does not get its 101 (§4.2). The text of each is the body of the reply.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HandshakeError {
+    /// A CR or an LF on its own: each line ends with both.
+    BareLineBreak,
+    /// NUL or another control character in the head.
+    ControlCharacter,
+    /// The first line is not `METHOD TARGET HTTP/1.1`.
+    BadRequestLine,
+    /// The target is neither a path nor an absolute URI, or holds a fragment (§3).
+    BadTarget,
+    /// HTTP below 1.1 (§4.2.1 rule 1).
+    HttpVersionTooLow,
+    /// A header line is not `Name: value`.
+    BadHeader,
+    /// A header line that continues the one before, which RFC 7230 §3.2.4 has ended.
+    FoldedHeader,
+    /// No `Host` header (§4.2.1 rule 2).
+    HostMissing,
+    /// A header that may stand only once came twice.
+    HeaderRepeated(&'static str),
+    /// `Content-Length` or `Transfer-Encoding`: a handshake has no body.
+    BodyAnnounced,
+    /// `Upgrade: websocket` without the token `Upgrade` in `Connection` (§4.2.1 rule 4).
+    ConnectionTokenMissing,
+    /// No `Sec-WebSocket-Key` (§4.2.1 rule 5).
+    KeyMissing,
+    /// `Sec-WebSocket-Key` is not 16 bytes in base64 (§4.2.1 rule 5).
+    KeyInvalid,
+    /// The head is longer than [`MAX_HEAD`](crate::protocol::handshake::MAX_HEAD).
+    HeadTooLong,
+    /// More header lines than [`MAX_HEADERS`](crate::protocol::handshake::MAX_HEADERS).
+    TooManyHeaders,
+    /// Neither GET nor HEAD.
+    MethodNotAllowed,
+    /// Nothing lives at this path.
+    NotFound,
+    /// A plain GET for a path that speaks WebSocket only.
+    UpgradeRequired,
+    /// `Sec-WebSocket-Version` is not 13 (§4.4).
+    VersionUnsupported,
+    /// The page that opened the connection comes from an Origin that is not on the list (§10.2).
+    OriginNotAllowed(String),
+    /// The head did not arrive within the handshake timeout.
+    Timeout,
+    /// Every place is taken, or the system has no thread left.
+    TooManyClients,
+    /// Every place for this IP address is taken.
+    TooManyFromThisAddress,
+}
+
+impl fmt::Display for HandshakeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        use HandshakeError::*;
+        f.write_str(match self {
+            BareLineBreak => "each line of the head must end with CR LF, both of them",
+            ControlCharacter => "a control character in the head",
+            BadRequestLine => "the first line must read: GET /path HTTP/1.1",
+            BadTarget => "the request target must be a path (or http://host/path), without a fragment",
+            HttpVersionTooLow => "HTTP/1.1 or later is needed",
+            BadHeader => "a header line must read: Name: value",
+            FoldedHeader => "a header line must not begin with a space or tab",
+            HostMissing => "the Host header is missing",
+            HeaderRepeated(name) => return write!(f, "the {name} header came more than once"),
+            BodyAnnounced => "this server takes no request body",
+            ConnectionTokenMissing => "Upgrade: websocket needs Connection: Upgrade beside it",
+            KeyMissing => "the Sec-WebSocket-Key header is missing",
+            KeyInvalid => "Sec-WebSocket-Key must be 16 bytes in base64",
+            HeadTooLong => "the request head is over 8192 bytes",
+            TooManyHeaders => "the request has over 100 headers",
+            MethodNotAllowed => "only GET and HEAD are answered here",
+            NotFound => "nothing lives at this path",
+            UpgradeRequired => "this path speaks WebSocket: connect with a WebSocket client",
+            VersionUnsupported => "only Sec-WebSocket-Version 13 is spoken here",
+            // Debug form: what a client sent is shown escaped.
+            OriginNotAllowed(origin) => return write!(f, "the Origin {origin:?} is not allowed"),
+            Timeout => "the request took too long to arrive",
+            TooManyClients => "the server is full",
+            TooManyFromThisAddress => "too many connections from this IP address",
+        })
+    }
+}
+
+impl error::Error for HandshakeError {}
+
+/// A rule of §5 to §8 that the client broke. The connection is failed with a Close code (§7.1.7).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProtocolError {
+    /// RSV1, RSV2 or RSV3 is set and no extension was negotiated (§5.2).
+    ReservedBit,
+    /// Opcode 3-7 or 0xB-0xF (§5.2).
+    ReservedOpcode(u8),
+    /// A client's frame without a mask (§5.1).
+    Unmasked,
+    /// A length written in more bytes than it needs (§5.2).
+    LengthNotMinimal,
+    /// A 64-bit length with its top bit set (§5.2).
+    LengthTopBit,
+    /// A Close, Ping or Pong without FIN (§5.5).
+    FragmentedControl,
+    /// A Close, Ping or Pong of over 125 bytes (§5.5).
+    ControlTooLong,
+    /// A continuation frame while no message is open (§5.4).
+    NothingToContinue,
+    /// A text or binary frame while another message is open (§5.4).
+    MessageInsideMessage,
+    /// A Close payload of one byte: a code takes two (§5.5.1).
+    CloseCodeCut,
+    /// A Close code that must not be sent (§7.4).
+    CloseCodeForbidden(u16),
+    /// A text message or a Close reason that is not UTF-8 (§8.1).
+    InvalidUtf8,
+    /// A message over the limit of this many bytes (§10.4).
+    MessageTooBig(usize),
+}
+
+impl fmt::Display for ProtocolError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        use ProtocolError::*;
+        f.write_str(match self {
+            ReservedBit => "RSV bit set without an extension (§5.2)",
+            ReservedOpcode(opcode) => return write!(f, "reserved opcode 0x{opcode:X} (§5.2)"),
+            Unmasked => "frame not masked (§5.1)",
+            LengthNotMinimal => "payload length not in its shortest form (§5.2)",
+            LengthTopBit => "payload length with its top bit set (§5.2)",
+            FragmentedControl => "control frame fragmented (§5.5)",
+            ControlTooLong => "control frame over 125 bytes (§5.5)",
+            NothingToContinue => "continuation of nothing (§5.4)",
+            MessageInsideMessage => "new message inside another (§5.4)",
+            CloseCodeCut => "Close payload of one byte (§5.5.1)",
+            CloseCodeForbidden(code) => return write!(f, "Close code {code} must not be sent (§7.4)"),
+            InvalidUtf8 => "invalid UTF-8 (§8.1)",
+            MessageTooBig(limit) => return write!(f, "message over {limit} bytes (§10.4)"),
+        })
+    }
+}
+
+impl error::Error for ProtocolError {}

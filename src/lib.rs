@@ -1,0 +1,70 @@
+//! plainsocket: a WebSocket server (RFC 6455) that you can read in an afternoon. Plain `std::net` sockets, one
+//! thread per client, handshake and frames by hand.
+//!
+//! ```no_run
+//! use plainsocket::{Connection, Error, Server};
+//!
+//! fn echo(connection: &mut Connection) -> Result<(), Error> {
+//!     while let Some(message) = connection.recv()? {
+//!         connection.send(message)?;
+//!     }
+//!     Ok(())
+//! }
+//!
+//! fn main() -> std::io::Result<()> {
+//!     Server::bind("127.0.0.1:8000")?.route("/echo", echo).run()
+//! }
+//! ```
+//!
+//! # How the bytes flow
+//!
+//! ```text
+//!   TcpListener::accept          server/mod.rs: the accept loop, a thread per client
+//!          |
+//!     TcpStream --read--> Inbox                         server/inbox.rs
+//!                           |  bytes
+//!            Request::parse |  once, then Response      protocol/handshake.rs
+//!                           v
+//!            MessageDecoder::decode                     protocol/message.rs
+//!              Header::decode, apply_mask               protocol/frame.rs
+//!                           |  Event
+//!                           v
+//!     Connection::recv -----+--> Ping: Pong             server/connection.rs
+//!          |                +--> Close: the closing handshake
+//!          | Message        +--> a broken rule: Close 1002, 1007, 1009   protocol/close.rs
+//!          v
+//!       handler --send--> frames gathered --write--> TcpStream
+//! ```
+//!
+//! Imports point one way: `bin` -> `server` -> `protocol` -> `error`. Nothing in [`protocol`] knows a socket, a
+//! thread or a clock; read it first.
+//!
+//! # Glossary
+//!
+//! The words are those of RFC 6455.
+//!
+//! - **handshake**: the HTTP request and its `101` reply, before the first frame (§4).
+//! - **resource name**: what comes after the host in `ws://host/path?query` (§3).
+//! - **Origin**: the site whose page opened the connection, as told by the browser (§10.2).
+//! - **frame**: the unit on the wire: header, masking key, payload (§5.2).
+//! - **opcode**: what a frame is for: continuation, text, binary, Close, Ping, Pong.
+//! - **masking key**: four bytes that a client XORs its payload with (§5.3).
+//! - **message**: the unit of the application: one frame, or several fragments (§5.4).
+//! - **fragment**: a frame that holds a part of a message.
+//! - **control frame**: Close, Ping or Pong; may arrive between fragments (§5.5).
+//! - **closing handshake**: a Close frame each way, then the end of TCP (§7).
+//! - **Close code**: the number in a Close frame that says why (§7.4).
+//! - **to fail the connection**: to end it because a rule was broken (§7.1.7).
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+mod config;
+mod error;
+pub mod protocol;
+mod server;
+
+pub use config::Config;
+pub use error::{Error, HandshakeError, ProtocolError};
+pub use protocol::close::{CloseCode, CloseFrame};
+pub use protocol::message::Message;
+pub use server::{Connection, Server};

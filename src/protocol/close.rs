@@ -1,0 +1,115 @@
+//! The Close frame (§5.5.1), its codes (§7.4), and the code for each fault (§7.1.7).
+
+use crate::error::ProtocolError;
+use std::fmt;
+
+/// A status code that may stand in a Close frame (§7.4).
+///
+/// 1005 and 1006 are what an API reports when no code or no Close came, 1015 when TLS failed; they "MUST NOT be
+/// set as a status code in a Close control frame" (§7.4.1), so no `CloseCode` holds them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CloseCode(u16);
+
+impl CloseCode {
+    /// The purpose of the connection is fulfilled.
+    pub const NORMAL: CloseCode = CloseCode(1000);
+    /// The server goes down, or the browser leaves the page.
+    pub const GOING_AWAY: CloseCode = CloseCode(1001);
+    /// A rule of the protocol was broken.
+    pub const PROTOCOL_ERROR: CloseCode = CloseCode(1002);
+    /// The endpoint cannot take this type of data.
+    pub const UNSUPPORTED_DATA: CloseCode = CloseCode(1003);
+    /// The payload does not fit its type: text that is not UTF-8.
+    pub const INVALID_PAYLOAD: CloseCode = CloseCode(1007);
+    /// A message breaks the endpoint's policy.
+    pub const POLICY_VIOLATION: CloseCode = CloseCode(1008);
+    /// A message is too big.
+    pub const MESSAGE_TOO_BIG: CloseCode = CloseCode(1009);
+    /// The server met a condition that it did not expect.
+    pub const INTERNAL_ERROR: CloseCode = CloseCode(1011);
+
+    /// The code `code`, or `None` if it must not stand in a Close frame.
+    ///
+    /// ```
+    /// use plainsocket::CloseCode;
+    /// assert_eq!(CloseCode::new(1000), Some(CloseCode::NORMAL));
+    /// assert_eq!(CloseCode::new(1005), None);
+    /// ```
+    pub fn new(code: u16) -> Option<CloseCode> {
+        // §7.4.2: 1000-2999 belong to the RFC and its registry (1012-1014 were added to it),
+        // 3000-3999 to libraries, 4000-4999 to applications.
+        match code {
+            1000..=1003 | 1007..=1014 | 3000..=4999 => Some(CloseCode(code)),
+            _ => None,
+        }
+    }
+
+    /// The code as the number that goes on the wire.
+    pub fn get(self) -> u16 {
+        self.0
+    }
+}
+
+impl fmt::Display for CloseCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
+
+/// The payload of a Close frame that has one: a code and a reason (§5.5.1).
+///
+/// A Close frame without payload is `None` wherever a `CloseFrame` is expected.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CloseFrame {
+    /// Why the connection ends.
+    pub code: CloseCode,
+    /// The same in words, for whoever debugs; may be empty.
+    pub reason: String,
+}
+
+impl CloseFrame {
+    /// A Close payload. A control frame takes 125 bytes (§5.5): a reason over 123 bytes is cut, between characters.
+    pub fn new(code: CloseCode, reason: &str) -> CloseFrame {
+        let mut end = reason.len().min(123);
+        while !reason.is_char_boundary(end) {
+            end -= 1;
+        }
+        CloseFrame { code, reason: reason[..end].to_owned() }
+    }
+
+    /// Reads the payload of a Close frame; `None` if it is empty. An error is one byte alone, a code that must not
+    /// be sent, or a reason that is not UTF-8.
+    ///
+    /// ```
+    /// use plainsocket::{CloseCode, CloseFrame};
+    /// let close = CloseFrame::decode(b"\x03\xe8bye").unwrap();
+    /// assert_eq!(close, Some(CloseFrame::new(CloseCode::NORMAL, "bye")));
+    /// ```
+    pub fn decode(payload: &[u8]) -> Result<Option<CloseFrame>, ProtocolError> {
+        let (code, reason) = match payload {
+            [] => return Ok(None),
+            [_] => return Err(ProtocolError::CloseCodeCut),
+            [high, low, reason @ ..] => (u16::from_be_bytes([*high, *low]), reason),
+        };
+        let code = CloseCode::new(code).ok_or(ProtocolError::CloseCodeForbidden(code))?;
+        let reason = str::from_utf8(reason).map_err(|_| ProtocolError::InvalidUtf8)?;
+        Ok(Some(CloseFrame { code, reason: reason.to_owned() }))
+    }
+
+    /// The payload of a Close frame with this code and reason.
+    pub fn encode(&self) -> Vec<u8> {
+        [&self.code.get().to_be_bytes(), self.reason.as_bytes()].concat()
+    }
+}
+
+impl From<ProtocolError> for CloseFrame {
+    /// The one place where a broken rule becomes a Close code (§7.1.7). The reason names the rule.
+    fn from(error: ProtocolError) -> CloseFrame {
+        let code = match error {
+            ProtocolError::InvalidUtf8 => CloseCode::INVALID_PAYLOAD,
+            ProtocolError::MessageTooBig(_) => CloseCode::MESSAGE_TOO_BIG,
+            _ => CloseCode::PROTOCOL_ERROR,
+        };
+        CloseFrame::new(code, &error.to_string())
+    }
+}

@@ -1,0 +1,224 @@
+//! What a handler holds: one client after its handshake, read and written in straight lines.
+
+use super::inbox::Inbox;
+use crate::config::Config;
+use crate::error::{Error, ProtocolError};
+use crate::protocol::close::{CloseCode, CloseFrame};
+use crate::protocol::frame::{self, Opcode};
+use crate::protocol::handshake::Request;
+use crate::protocol::message::{Event, Message, MessageDecoder};
+use std::io::{self, ErrorKind, Write as _};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Replies are gathered until the next wait; beyond this many bytes they go out at once.
+const GATHER: usize = 64 * 1024;
+
+/// One client after its handshake. A handler has it to itself.
+///
+/// [`recv`](Connection::recv) answers Pings, takes Pongs, does the closing handshake, and fails the connection with
+/// the right Close code when the client breaks a rule; a handler passes its errors up with `?` and is done.
+pub struct Connection {
+    peer: SocketAddr,
+    request: Request,
+    stream: Arc<TcpStream>,
+    inbox: Inbox,
+    decoder: MessageDecoder,
+    /// Frames that are encoded, but not written yet.
+    out: Vec<u8>,
+    state: State,
+    close_timeout: Duration,
+    /// Set once the closing has begun: what is left of it must be over by then.
+    deadline: Option<Instant>,
+}
+
+/// How far the closing handshake has come (§7.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Open,
+    /// Our Close frame is out: nothing may follow it, and the client's Close is to come.
+    CloseSent,
+    /// Nothing is read or written any more, whether the end was clean or not.
+    Over,
+}
+
+impl Connection {
+    pub(super) fn new(
+        peer: SocketAddr,
+        request: Request,
+        stream: Arc<TcpStream>,
+        inbox: Inbox,
+        config: &Config,
+    ) -> Connection {
+        Connection {
+            peer,
+            request,
+            stream,
+            inbox,
+            decoder: MessageDecoder::new(config.max_message_size),
+            out: Vec::new(),
+            state: State::Open,
+            close_timeout: config.close_timeout,
+            deadline: None,
+        }
+    }
+
+    /// The client's address.
+    pub fn peer(&self) -> SocketAddr {
+        self.peer
+    }
+
+    /// The request that opened the connection: its resource name, and headers such as `Cookie` or `Origin`.
+    pub fn request(&self) -> &Request {
+        &self.request
+    }
+
+    /// Waits for the client's next message; `None` once the connection is closed properly (§7.1.4).
+    ///
+    /// Before it waits it writes what [`send`](Connection::send) has gathered: messages that came together are
+    /// answered together, with one read and one write for all of them. The error is [`Error::Protocol`] if the
+    /// client broke a rule (it has been sent the Close code already), [`Error::Io`] if TCP ended without a Close.
+    pub fn recv(&mut self) -> Result<Option<Message>, Error> {
+        while self.state != State::Over {
+            match self.next_event()? {
+                // Behind our Close there is no answering; what still arrives is dropped (§5.5.1).
+                Event::Message(_) | Event::Ping(_) if self.state != State::Open => {}
+                Event::Message(message) => return Ok(Some(message)),
+                // §5.5.2: "A Pong frame sent in response to a Ping frame must have identical Application data".
+                Event::Ping(payload) => frame::encode(Opcode::Pong, &payload, &mut self.out),
+                Event::Pong(_) => {}
+                Event::Close(close) => self.answer_close(close)?,
+            }
+        }
+        Ok(None)
+    }
+
+    /// Sends a message. It goes out with the next [`recv`](Connection::recv) or [`flush`](Connection::flush), a
+    /// large one at once. A client that reads slowly is waited for: that is TCP's backpressure. The error is
+    /// [`Error::Closed`] after the Close frame, [`Error::Io`] if the socket fails.
+    pub fn send(&mut self, message: impl Into<Message>) -> Result<(), Error> {
+        let message = message.into();
+        if self.state != State::Open {
+            return Err(Error::Closed);
+        }
+        frame::encode(message.opcode(), message.as_bytes(), &mut self.out);
+        if self.out.len() < GATHER { Ok(()) } else { self.flush() }
+    }
+
+    /// Writes what [`send`](Connection::send) has gathered; for a handler that goes on to wait for something
+    /// other than [`recv`](Connection::recv). The error is [`Error::Io`] if the socket fails.
+    pub fn flush(&mut self) -> Result<(), Error> {
+        let written = write_before(&self.stream, &self.out, self.deadline);
+        self.out.clear();
+        // One large message is no reason to hold on to as much memory.
+        self.out.shrink_to(GATHER);
+        self.check(written)
+    }
+
+    /// Closes the connection: sends a Close frame and waits, at most for the close timeout, until the client has
+    /// answered it. Messages that arrive meanwhile are dropped. A second call does nothing. The error is
+    /// [`Error::Io`] if the client does not answer in time or the socket fails.
+    ///
+    /// ```no_run
+    /// # fn handler(connection: &mut plainsocket::Connection) -> Result<(), plainsocket::Error> {
+    /// use plainsocket::CloseCode;
+    /// connection.close(CloseCode::POLICY_VIOLATION, "not today")?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn close(&mut self, code: CloseCode, reason: &str) -> Result<(), Error> {
+        self.begin_close(Some(CloseFrame::new(code, reason)))?;
+        while self.recv()?.is_some() {}
+        Ok(())
+    }
+
+    /// What follows the handler: the closing handshake if it has not been done, then the end of the TCP connection.
+    pub(super) fn finish(&mut self, code: CloseCode) -> Result<(), Error> {
+        let closed = self.close(code, "");
+        self.hang_up();
+        if let Some(deadline) = self.deadline {
+            self.inbox.drain(deadline);
+        }
+        closed
+    }
+
+    /// The next event, from what has been read already or from the socket.
+    fn next_event(&mut self) -> Result<Event, Error> {
+        loop {
+            match self.decoder.decode(self.inbox.unread()) {
+                Err(error) => return Err(self.fail(error)),
+                Ok((used, event)) => {
+                    self.inbox.consume(used);
+                    if let Some(event) = event {
+                        return Ok(event);
+                    }
+                }
+            }
+            // Flush before you block: whatever the client waits for must be on its way.
+            self.flush()?;
+            let filled = self.inbox.fill(self.deadline);
+            self.check(filled)?;
+        }
+    }
+
+    /// A socket that has failed once is not used again.
+    fn check(&mut self, result: io::Result<()>) -> Result<(), Error> {
+        result.map_err(|error| {
+            self.state = State::Over;
+            Error::Io(error)
+        })
+    }
+
+    fn begin_close(&mut self, close: Option<CloseFrame>) -> Result<(), Error> {
+        if self.state != State::Open {
+            return Ok(());
+        }
+        let payload = close.map_or_else(Vec::new, |close| close.encode());
+        frame::encode(Opcode::Close, &payload, &mut self.out);
+        self.state = State::CloseSent;
+        self.deadline = Some(Instant::now() + self.close_timeout);
+        let limited = self.stream.set_write_timeout(Some(self.close_timeout));
+        self.check(limited)?;
+        self.flush()
+    }
+
+    /// The client's Close: answered with its code, and an empty one with an empty one. "When sending a Close frame
+    /// in response, the endpoint typically echos the status code it received" (§5.5.1).
+    fn answer_close(&mut self, close: Option<CloseFrame>) -> Result<(), Error> {
+        log::debug!("{} closes: {close:?}", self.peer);
+        let answered = self.begin_close(close.map(|close| CloseFrame::new(close.code, "")));
+        self.hang_up();
+        answered
+    }
+
+    /// Fails the connection (§7.1.7): the client is told why, and no more of what it sends is looked at.
+    fn fail(&mut self, error: ProtocolError) -> Error {
+        // If the Close cannot be delivered, the rule that was broken still is the better reason.
+        let _ = self.begin_close(Some(error.into()));
+        self.hang_up();
+        Error::Protocol(error)
+    }
+
+    /// Ends our side of the TCP connection. The server is first to (§7.1.1): the wait in TIME_WAIT is its to bear.
+    fn hang_up(&mut self) {
+        self.state = State::Over;
+        let _ = self.stream.shutdown(Shutdown::Write);
+    }
+}
+
+/// Writes all of `bytes`. Without a deadline a slow client may take as long as it likes between the first byte and
+/// the last, if only each write timeout sees it take some; a closing has an end whatever it does.
+fn write_before(mut stream: &TcpStream, mut bytes: &[u8], deadline: Option<Instant>) -> io::Result<()> {
+    while !bytes.is_empty() {
+        if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            return Err(ErrorKind::TimedOut.into());
+        }
+        match stream.write(bytes) {
+            Ok(count) => bytes = &bytes[count..],
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,55 @@
+# Sourced by the scripts beside this file: finds or builds the release server,
+# starts it on a port that the system picks, and ends it with the script.
+#
+# After start_server: $address is HOST:PORT, $reports a directory that exists.
+
+# PLAINSOCKET may be relative to where the caller stands, which the cd leaves.
+server=${PLAINSOCKET:+$(realpath -- "$PLAINSOCKET")}
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+target=${CARGO_TARGET_DIR:-target}
+reports=$target/conformance
+script=$(basename "$0")
+server_log=$reports/$script-server.log
+
+die() {
+    echo "$script: $*" >&2
+    exit 1
+}
+
+start_server() {
+    if [[ -z $server ]]; then
+        cargo build --release
+        server=$target/release/plainsocket
+    fi
+    [[ -x $server ]] || die "$server is not a program"
+    mkdir -p "$reports"
+
+    local output line
+    exec {output}< <(exec "$server" --listen 127.0.0.1:0 2>"$server_log")
+    server_pid=$!
+    trap stop_server EXIT
+
+    IFS= read -r -t 10 -u "$output" line ||
+        die "the server did not say within 10 s where it listens: $(<"$server_log")"
+    [[ $line =~ listening\ on\ (127\.0\.0\.1:[0-9]+)$ ]] ||
+        die "expected a line ending in 'listening on 127.0.0.1:PORT', got: $line"
+    address=${BASH_REMATCH[1]}
+
+    # A server whose standard output nobody reads stops once the pipe is full.
+    cat <&"$output" >>"$server_log" &
+    exec {output}<&-
+}
+
+server_runs() {
+    kill -0 "$server_pid" 2>/dev/null
+}
+
+stop_server() {
+    kill "$server_pid" 2>/dev/null || return 0
+    for _ in {1..50}; do
+        server_runs || return 0
+        sleep 0.1
+    done
+    echo "$script: the server did not end within 5 s of SIGTERM; killing it" >&2
+    kill -KILL "$server_pid" 2>/dev/null || true
+}
