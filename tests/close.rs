@@ -1,0 +1,71 @@
+//! §5.5.1 and §7.4: the Close frame and its codes. Pure: no socket.
+
+use plainsocket::{CloseCode, CloseFrame, ProtocolError as E};
+
+// §7.4 Status Codes
+
+#[test]
+fn the_codes_that_may_be_sent_are_these_and_no_others() {
+    for code in 0..=u16::MAX {
+        let fine = matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999);
+        assert_eq!(CloseCode::new(code).map(CloseCode::get), fine.then_some(code));
+        let payload = code.to_be_bytes();
+        let decoded = CloseFrame::decode(&payload);
+        if fine {
+            assert_eq!(decoded.unwrap().unwrap().encode(), payload);
+        } else {
+            assert_eq!(decoded, Err(E::CloseCodeForbidden(code)));
+        }
+    }
+}
+
+// §5.5.1 Close
+
+#[test]
+fn an_empty_close_has_no_code_and_one_byte_is_refused() {
+    assert_eq!(CloseFrame::decode(b""), Ok(None));
+    assert_eq!(CloseFrame::decode(b"\x03"), Err(E::CloseCodeCut));
+}
+
+#[test]
+fn the_reason_is_utf8() {
+    let close = CloseFrame::new(CloseCode::GOING_AWAY, "bis später");
+    assert_eq!(CloseFrame::decode(&close.encode()), Ok(Some(close)));
+    assert_eq!(CloseFrame::decode(b"\x03\xE8\xFF"), Err(E::InvalidUtf8));
+    // Not even a character that is only cut short: nothing follows a Close.
+    assert_eq!(CloseFrame::decode(b"\x03\xE8\xE2\x82"), Err(E::InvalidUtf8));
+}
+
+#[test]
+fn a_long_reason_is_cut_between_characters_to_fit_a_control_frame() {
+    for (reason, kept) in [("x".repeat(200), 123), ("ä".repeat(100), 122), ("🦀".repeat(50), 120)] {
+        let close = CloseFrame::new(CloseCode::NORMAL, &reason);
+        assert_eq!(close.reason, reason[..kept]);
+        assert!(close.encode().len() <= 125);
+    }
+}
+
+// §7.1.7 Fail the WebSocket Connection
+
+#[test]
+fn each_broken_rule_has_its_close_code_and_names_itself_in_the_reason() {
+    let cases = [
+        (E::ReservedBit, 1002),
+        (E::ReservedOpcode(3), 1002),
+        (E::Unmasked, 1002),
+        (E::LengthNotMinimal, 1002),
+        (E::LengthTopBit, 1002),
+        (E::FragmentedControl, 1002),
+        (E::ControlTooLong, 1002),
+        (E::NothingToContinue, 1002),
+        (E::MessageInsideMessage, 1002),
+        (E::CloseCodeCut, 1002),
+        (E::CloseCodeForbidden(1005), 1002),
+        (E::InvalidUtf8, 1007),
+        (E::MessageTooBig(1), 1009),
+    ];
+    for (error, code) in cases {
+        let close = CloseFrame::from(error);
+        assert_eq!((close.code.get(), close.reason), (code, error.to_string()));
+    }
+}

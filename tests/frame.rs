@@ -1,0 +1,159 @@
+//! §5: frames. Pure: no socket.
+
+mod support;
+
+use plainsocket::ProtocolError as E;
+use plainsocket::protocol::frame::{Header, Opcode, apply_mask, encode};
+use support::{KEY, frame};
+
+fn header(fin: bool, opcode: Opcode, mask: Option<[u8; 4]>, length: u64) -> Header {
+    Header { fin, opcode, mask, length }
+}
+
+/// Decodes, and proves on the way that every shorter piece asks for more.
+fn decode(bytes: &[u8]) -> Result<(Header, usize), E> {
+    for cut in 0..bytes.len() {
+        match Header::decode(&bytes[..cut]) {
+            Ok(None) => {}
+            Ok(Some((header, used))) => {
+                assert!(used <= cut);
+                return Ok((header, used));
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Header::decode(bytes).map(|found| found.expect("the header is complete"))
+}
+
+// §5.7 Examples
+
+#[test]
+fn examples_of_section_5_7() {
+    let cases: [(&[u8], Header, usize); 7] = [
+        (b"\x81\x05Hello", header(true, Opcode::Text, None, 5), 2),
+        (b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58", header(true, Opcode::Text, Some(KEY), 5), 6),
+        (b"\x01\x03Hel", header(false, Opcode::Text, None, 3), 2),
+        (b"\x80\x02lo", header(true, Opcode::Continuation, None, 2), 2),
+        (b"\x89\x05Hello", header(true, Opcode::Ping, None, 5), 2),
+        (b"\x82\x7E\x01\x00", header(true, Opcode::Binary, None, 256), 4),
+        (b"\x82\x7F\x00\x00\x00\x00\x00\x01\x00\x00", header(true, Opcode::Binary, None, 65536), 10),
+    ];
+    for (bytes, header, used) in cases {
+        assert_eq!(decode(bytes), Ok((header, used)), "{bytes:02x?}");
+        let mut encoded = Vec::new();
+        header.encode(&mut encoded);
+        assert_eq!(encoded, bytes[..used], "{header:?}");
+    }
+}
+
+#[test]
+fn a_masked_pong_of_section_5_7_unmasks() {
+    let mut payload = *b"\x7f\x9f\x4d\x51\x58";
+    apply_mask(&mut payload, KEY, 0);
+    assert_eq!(&payload, b"Hello");
+}
+
+// §5.2 Base Framing Protocol
+
+#[test]
+fn every_length_takes_its_shortest_form_and_comes_back() {
+    for (length, used) in
+        [(0, 2), (1, 2), (125, 2), (126, 4), (127, 4), (65535, 4), (65536, 10), (1 << 32, 10), (i64::MAX as u64, 10)]
+    {
+        for (mask, key) in [(None, 0), (Some(KEY), 4)] {
+            let header = header(true, Opcode::Binary, mask, length);
+            let mut bytes = Vec::new();
+            header.encode(&mut bytes);
+            assert_eq!(bytes.len(), used + key);
+            assert_eq!(decode(&bytes), Ok((header, used + key)));
+        }
+    }
+}
+
+#[test]
+fn a_length_in_more_bytes_than_it_needs_is_refused() {
+    for bytes in [
+        &b"\x82\xFE\x00\x00"[..],
+        b"\x82\xFE\x00\x7D",
+        b"\x82\xFF\x00\x00\x00\x00\x00\x00\x00\x7D",
+        b"\x82\xFF\x00\x00\x00\x00\x00\x00\xFF\xFF",
+    ] {
+        assert_eq!(decode(bytes), Err(E::LengthNotMinimal), "{bytes:02x?}");
+    }
+}
+
+#[test]
+fn a_length_with_its_top_bit_set_is_refused() {
+    assert_eq!(decode(b"\x82\xFF\x80\x00\x00\x00\x00\x00\x00\x00"), Err(E::LengthTopBit));
+    assert_eq!(decode(b"\x82\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF"), Err(E::LengthTopBit));
+}
+
+#[test]
+fn each_rsv_bit_is_refused_at_the_first_byte() {
+    for bit in [0x40, 0x20, 0x10] {
+        assert_eq!(Header::decode(&[0x81 | bit]), Err(E::ReservedBit));
+    }
+}
+
+#[test]
+fn every_reserved_opcode_is_refused_at_the_first_byte() {
+    for opcode in (0x3..=0x7).chain(0xB..=0xF) {
+        assert_eq!(Header::decode(&[0x80 | opcode]), Err(E::ReservedOpcode(opcode)));
+    }
+}
+
+#[test]
+fn every_first_byte_is_either_known_or_refused() {
+    let good = (0..=255).filter(|&first| Header::decode(&[first]).is_ok());
+    assert_eq!(good.collect::<Vec<u8>>(), [0x00, 0x01, 0x02, 0x80, 0x81, 0x82, 0x88, 0x89, 0x8A]);
+}
+
+// §5.3 Client-to-Server Masking
+
+#[test]
+fn masking_is_xor_with_byte_i_modulo_4_at_every_length_and_offset() {
+    for length in 0..200 {
+        for offset in 0..9 {
+            let mut payload: Vec<u8> = (0..length).map(|i| (i * 7) as u8).collect();
+            let plain: Vec<u8> = payload.iter().zip(offset..).map(|(byte, i)| byte ^ KEY[i % 4]).collect();
+            apply_mask(&mut payload, KEY, offset as u64);
+            assert_eq!(payload, plain, "length {length}, offset {offset}");
+        }
+    }
+}
+
+#[test]
+fn the_offset_of_a_huge_payload_does_not_overflow() {
+    let mut payload = *b"abcd";
+    apply_mask(&mut payload, KEY, u64::MAX);
+    assert_eq!(payload, [b'a' ^ KEY[3], b'b' ^ KEY[0], b'c' ^ KEY[1], b'd' ^ KEY[2]]);
+}
+
+// §5.5 Control Frames
+
+#[test]
+fn a_control_frame_must_not_be_fragmented() {
+    for opcode in [0x08, 0x09, 0x0A] {
+        assert_eq!(Header::decode(&[opcode]), Err(E::FragmentedControl));
+    }
+}
+
+#[test]
+fn a_control_frame_takes_125_bytes_and_no_more() {
+    for first in [0x88, 0x89, 0x8A] {
+        assert!(decode(&frame(first, &[0; 125])).is_ok());
+        // Told at the second byte: the length itself is not waited for.
+        assert_eq!(Header::decode(&[first, 0xFE]), Err(E::ControlTooLong));
+        assert_eq!(Header::decode(&[first, 0xFF]), Err(E::ControlTooLong));
+    }
+}
+
+// §6.1 Sending Data
+
+#[test]
+fn a_whole_frame_is_header_and_payload_unmasked() {
+    let mut out = b"before".to_vec();
+    encode(Opcode::Pong, b"", &mut out);
+    encode(Opcode::Binary, &[7; 126], &mut out);
+    assert_eq!(out, [&b"before\x8A\x00\x82\x7E\x00\x7E"[..], &[7; 126]].concat());
+}

@@ -1,0 +1,324 @@
+//! §4.2: the opening handshake. Pure: no socket.
+
+mod support;
+
+use plainsocket::HandshakeError as E;
+use plainsocket::protocol::handshake::{MAX_HEAD, Method, Request, Response, accept_key};
+use support::{header, request, status};
+
+/// Parses, and proves on the way that every shorter piece asks for more or fails in the same way.
+fn parse(bytes: &[u8]) -> Result<(Request, usize), E> {
+    for cut in 0..bytes.len() {
+        match Request::parse(&bytes[..cut]) {
+            Ok(None) => {}
+            Ok(Some((request, used))) => {
+                assert!(used <= cut);
+                return Ok((request, used));
+            }
+            Err(early) => {
+                assert_eq!(Request::parse(bytes).unwrap_err(), early, "told early, at byte {cut}");
+                return Err(early);
+            }
+        }
+    }
+    Request::parse(bytes).map(|found| found.expect("the head is complete"))
+}
+
+/// What becomes of a request whose text is `head`: the reply's head, or the fault.
+fn answer(head: &str) -> Result<String, E> {
+    let (request, used) = parse(head.as_bytes())?;
+    assert_eq!(used, head.len());
+    assert!(request.wants_websocket(), "no upgrade asked for");
+    let response = request.accept(&[])?;
+    Ok(String::from_utf8(response.encode(Method::Get)).unwrap())
+}
+
+/// The good request with one line replaced (or, with an empty `new`, left out).
+fn with(old: &str, new: &str) -> String {
+    let good = request("/chat");
+    assert!(good.contains(old));
+    good.replacen(old, new, 1)
+}
+
+fn with_line(line: &str) -> String {
+    with("Host:", &format!("{line}\r\nHost:"))
+}
+
+// §1.3 and §4.2.2: the reply
+
+#[test]
+fn the_example_of_section_1_3() {
+    assert_eq!(accept_key("dGhlIHNhbXBsZSBub25jZQ=="), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+    let reply = answer(&request("/chat")).unwrap();
+    assert!(reply.starts_with("HTTP/1.1 101 Switching Protocols\r\n"));
+    assert!(reply.ends_with("\r\n\r\n"));
+    assert_eq!(header(&reply, "Upgrade"), Some("websocket"));
+    assert_eq!(header(&reply, "Connection"), Some("Upgrade"));
+    assert_eq!(header(&reply, "Sec-WebSocket-Accept"), Some("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="));
+    assert_eq!(header(&reply, "Content-Length"), None);
+}
+
+#[test]
+fn subprotocols_and_extensions_are_offered_and_none_is_selected() {
+    let head = with_line("Sec-WebSocket-Protocol: chat, superchat\r\nSec-WebSocket-Extensions: permessage-deflate");
+    let reply = answer(&head).unwrap();
+    assert_eq!(header(&reply, "Sec-WebSocket-Protocol"), None);
+    assert_eq!(header(&reply, "Sec-WebSocket-Extensions"), None);
+}
+
+// §4.2.1: what the request must have
+
+#[test]
+fn names_and_tokens_have_no_case_and_lists_have_many_shapes() {
+    for (old, new) in [
+        ("Upgrade: websocket", "UPGRADE: WebSocket"),
+        ("Upgrade: websocket", "upgrade:websocket\t "),
+        ("Upgrade: websocket", "Upgrade: h2c, websocket"),
+        ("Connection: Upgrade", "Connection: keep-alive, Upgrade"),
+        ("Connection: Upgrade", "connection: keep-alive,,upgrade ,"),
+        ("Connection: Upgrade", "Connection: keep-alive\r\nConnection: UPGRADE"),
+        ("Sec-WebSocket-Key", "sec-websocket-key"),
+        ("Sec-WebSocket-Version: 13", "SEC-WEBSOCKET-VERSION:   13"),
+        ("HTTP/1.1", "HTTP/1.2"),
+        ("HTTP/1.1", "HTTP/2.0"),
+    ] {
+        assert!(answer(&with(old, new)).is_ok(), "{new}");
+    }
+}
+
+#[test]
+fn a_token_is_a_whole_word() {
+    assert_eq!(answer(&with("Connection: Upgrade", "Connection: Upgraded")), Err(E::ConnectionTokenMissing));
+    let head = with("Upgrade: websocket", "Upgrade: websockets");
+    assert!(!parse(head.as_bytes()).unwrap().0.wants_websocket());
+}
+
+#[test]
+fn what_is_missing_is_named() {
+    assert_eq!(answer(&with("Host: server.example.com\r\n", "")), Err(E::HostMissing));
+    assert_eq!(answer(&with("Connection: Upgrade\r\n", "")), Err(E::ConnectionTokenMissing));
+    assert_eq!(answer(&with("Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n", "")), Err(E::KeyMissing));
+    assert_eq!(answer(&with("Sec-WebSocket-Version: 13\r\n", "")), Err(E::VersionUnsupported));
+    let plain = with("Upgrade: websocket\r\n", "");
+    assert!(!parse(plain.as_bytes()).unwrap().0.wants_websocket());
+}
+
+#[test]
+fn the_key_is_sixteen_bytes_of_base64() {
+    for key in
+        ["", "dGhl", "dGhlIHNhbXBsZSBub25jZQ", "dGhlIHNhbXBsZSBub25jZQ==x", "dGhlIHNhbXBsZSBub25jZSE=", "%%%%", "ä"]
+    {
+        assert_eq!(answer(&with("dGhlIHNhbXBsZSBub25jZQ==", key)), Err(E::KeyInvalid), "{key}");
+    }
+    // Random characters of base64 may leave bits behind the last byte; the key is hashed as it came.
+    assert!(answer(&with("dGhlIHNhbXBsZSBub25jZQ==", "dGhlIHNhbXBsZSBub25jZZ==")).is_ok());
+}
+
+#[test]
+fn versions_other_than_13_are_refused() {
+    for version in ["8", "14", "013", "13, 8", ""] {
+        let head = with("Version: 13", &format!("Version: {version}"));
+        assert_eq!(answer(&head), Err(E::VersionUnsupported), "{version}");
+    }
+}
+
+#[test]
+fn a_header_that_stands_once_must_not_come_twice() {
+    for (line, name) in [
+        ("Host: other.example.com", "Host"),
+        ("sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==", "Sec-WebSocket-Key"),
+        ("Sec-WebSocket-Version: 13", "Sec-WebSocket-Version"),
+        ("Origin: http://a.example\r\nOrigin: http://b.example", "Origin"),
+    ] {
+        assert_eq!(answer(&with_line(line)), Err(E::HeaderRepeated(name)));
+    }
+}
+
+// §10.2 Origin Considerations
+
+#[test]
+fn an_origin_must_be_on_the_list_if_there_is_one() {
+    let allowed = ["https://good.example".to_owned(), "http://localhost:3000".to_owned()];
+    let accept = |origin: &str, allowed: &[String]| {
+        let (request, _) = parse(with_line(&format!("Origin: {origin}")).as_bytes()).unwrap();
+        request.accept(allowed).map(|_| ())
+    };
+    assert_eq!(accept("https://good.example", &allowed), Ok(()));
+    assert_eq!(accept("http://localhost:3000", &allowed), Ok(()));
+    for evil in ["https://evil.example", "https://good.example.evil.example", "http://good.example", "null", ""] {
+        assert_eq!(accept(evil, &allowed), Err(E::OriginNotAllowed(evil.to_owned())));
+        assert_eq!(accept(evil, &[]), Ok(()), "every Origin is allowed where there is no list");
+    }
+    let (no_browser, _) = parse(request("/").as_bytes()).unwrap();
+    assert!(no_browser.accept(&allowed).is_ok());
+}
+
+// RFC 7230 §3: the head as HTTP
+
+#[test]
+fn bytes_behind_the_blank_line_are_left_alone() {
+    let head = request("/chat");
+    let wire = [head.as_bytes(), b"\x81\x85\0\0\0\0Hello"].concat();
+    let (request, used) = Request::parse(&wire).unwrap().unwrap();
+    assert_eq!(used, head.len());
+    assert_eq!(request.resource_name, "/chat");
+}
+
+#[test]
+fn the_resource_name_is_path_and_query() {
+    for (target, resource_name, path) in [
+        ("/", "/", "/"),
+        ("/chat?room=7&x=?", "/chat?room=7&x=?", "/chat"),
+        ("http://server.example.com/chat?room=7", "/chat?room=7", "/chat"),
+        ("ws://server.example.com", "/", "/"),
+        ("https://server.example.com?q", "/?q", "/"),
+    ] {
+        let (request, _) = parse(request(target).as_bytes()).unwrap();
+        assert_eq!((request.resource_name.as_str(), request.path()), (resource_name, path));
+    }
+    for target in ["*", "chat", "/chat#part", "ftp://x/", "/caf\u{e9}", ""] {
+        assert!(parse(request(target).as_bytes()).is_err(), "{target}");
+    }
+}
+
+#[test]
+fn the_first_line_has_three_words_one_space_apart() {
+    for line in [
+        "GET /",
+        "GET  / HTTP/1.1",
+        "GET / HTTP/1.1 ",
+        " GET / HTTP/1.1",
+        "GET / HTTP/1",
+        "GET / http/1.1",
+        "G(T / HTTP/1.1",
+        "",
+    ] {
+        assert_eq!(answer(&with("GET /chat HTTP/1.1", line)), Err(E::BadRequestLine), "{line:?}");
+    }
+    for version in ["HTTP/1.0", "HTTP/0.9"] {
+        assert_eq!(answer(&with("HTTP/1.1", version)), Err(E::HttpVersionTooLow));
+    }
+    for method in ["POST", "OPTIONS", "CONNECT", "get", "PRI"] {
+        assert_eq!(answer(&with("GET", method)), Err(E::MethodNotAllowed));
+    }
+}
+
+#[test]
+fn a_line_break_is_cr_and_lf() {
+    for text in ["\n", "\r", "\n\r", "\r\r\n"] {
+        let head = with("\r\nHost:", &format!("{text}Host:"));
+        assert_eq!(answer(&head), Err(E::BareLineBreak), "{text:?}");
+    }
+    assert_eq!(Request::parse(b"GET / HTTP/1.1\n"), Err(E::BareLineBreak), "without waiting for more");
+}
+
+#[test]
+fn control_characters_are_refused() {
+    for byte in (0..0x20u8).chain([0x7F]).filter(|byte| !b"\t\r\n".contains(byte)) {
+        let head = with_line(&format!("X: a{}b", byte as char));
+        assert_eq!(answer(&head), Err(E::ControlCharacter), "{byte:#x}");
+    }
+    assert_eq!(Request::parse(b"\x16\x03\x01"), Err(E::ControlCharacter), "TLS, told at once");
+    assert!(answer(&with_line("X: a\tb")).is_ok(), "a tab is white space");
+}
+
+#[test]
+fn a_value_may_hold_any_other_byte() {
+    assert!(parse(b"GET / HTTP/1.1\r\nHost: x\r\nCookie: \xFF\xFE \xC3\xA4\r\n\r\n").is_ok());
+}
+
+#[test]
+fn header_lines_have_a_name_a_colon_and_a_value() {
+    assert_eq!(answer(&with_line(" folded")), Err(E::FoldedHeader));
+    assert_eq!(answer(&with_line("\tfolded")), Err(E::FoldedHeader));
+    for line in ["no colon", ": no name", "Space : before colon", "Na me: x", "N\u{e4}me: x"] {
+        assert_eq!(answer(&with_line(line)), Err(E::BadHeader), "{line:?}");
+    }
+    assert!(answer(&with_line("Empty:")).is_ok());
+}
+
+#[test]
+fn a_body_is_refused() {
+    for line in ["Content-Length: 5", "Transfer-Encoding: chunked", "content-length: 0\r\nContent-Length: 5"] {
+        assert_eq!(answer(&with_line(line)), Err(E::BodyAnnounced), "{line}");
+    }
+    assert!(answer(&with_line("Content-Length: 0")).is_ok(), "that announces none");
+}
+
+#[test]
+fn a_head_of_8_kib_is_fine_and_one_more_byte_is_not() {
+    let padding = MAX_HEAD - with_line("X: ").len();
+    let head = with_line(&format!("X: {}", "x".repeat(padding)));
+    assert_eq!(head.len(), MAX_HEAD);
+    assert!(Request::parse(head.as_bytes()).unwrap().is_some());
+    let head = with_line(&format!("X: {}", "x".repeat(padding + 1)));
+    assert_eq!(Request::parse(head.as_bytes()), Err(E::HeadTooLong));
+    assert_eq!(Request::parse(&[b'x'; MAX_HEAD - 1]), Ok(None));
+    assert_eq!(Request::parse(&[b'x'; MAX_HEAD]), Err(E::HeadTooLong), "there is no room left for a blank line");
+}
+
+#[test]
+fn a_hundred_headers_are_fine_and_one_more_is_not() {
+    let head = |count: usize| format!("GET / HTTP/1.1\r\nHost: x\r\n{}\r\n", "A: b\r\n".repeat(count - 1));
+    assert!(Request::parse(head(100).as_bytes()).unwrap().is_some());
+    assert_eq!(Request::parse(head(101).as_bytes()), Err(E::TooManyHeaders));
+}
+
+// One place where a fault becomes a reply
+
+#[test]
+fn every_fault_has_its_status_and_a_body_that_says_what_was_wrong() {
+    let cases = [
+        (E::BareLineBreak, 400),
+        (E::ControlCharacter, 400),
+        (E::BadRequestLine, 400),
+        (E::BadTarget, 400),
+        (E::HttpVersionTooLow, 400),
+        (E::BadHeader, 400),
+        (E::FoldedHeader, 400),
+        (E::HostMissing, 400),
+        (E::HeaderRepeated("Host"), 400),
+        (E::BodyAnnounced, 400),
+        (E::ConnectionTokenMissing, 400),
+        (E::KeyMissing, 400),
+        (E::KeyInvalid, 400),
+        (E::HeadTooLong, 431),
+        (E::TooManyHeaders, 431),
+        (E::MethodNotAllowed, 405),
+        (E::NotFound, 404),
+        (E::UpgradeRequired, 426),
+        (E::VersionUnsupported, 426),
+        (E::OriginNotAllowed("https://evil.example".to_owned()), 403),
+        (E::Timeout, 408),
+        (E::TooManyClients, 503),
+        (E::TooManyFromThisAddress, 429),
+    ];
+    for (fault, code) in cases {
+        let reply = String::from_utf8(Response::from(&fault).encode(Method::Get)).unwrap();
+        let (head, body) = reply.split_once("\r\n\r\n").unwrap();
+        assert_eq!(status(head), code, "{fault:?}");
+        assert_eq!(body, format!("{fault}\n"));
+        assert_eq!(header(head, "Content-Length"), Some(body.len().to_string().as_str()));
+        assert!(header(head, "Connection").unwrap().starts_with("close"));
+        assert_eq!(header(head, "Allow"), (code == 405).then_some("GET, HEAD"));
+        assert_eq!(header(head, "Upgrade"), (code == 426).then_some("websocket"));
+        assert_eq!(header(head, "Sec-WebSocket-Version"), (code == 426).then_some("13"));
+    }
+}
+
+#[test]
+fn what_the_client_sent_is_escaped_in_the_reply() {
+    let fault = E::OriginNotAllowed("\u{1b}[31m\u{9b}<b>".to_owned());
+    let reply = Response::from(&fault).encode(Method::Get);
+    assert!(!reply.contains(&0x1b) && !reply.contains(&0x9b));
+}
+
+#[test]
+fn head_gets_the_head_of_what_get_would_bring() {
+    let (request, _) = parse(b"HEAD / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n\r\n").unwrap();
+    assert_eq!(request.method, Method::Head);
+    assert!(!request.wants_websocket(), "only GET can upgrade (§4.2.1)");
+    let page = Response::page("<p>Hello");
+    let (get, head) = (page.encode(Method::Get), page.encode(Method::Head));
+    assert_eq!(get, [&head[..], b"<p>Hello"].concat());
+}

@@ -1,0 +1,164 @@
+//! The program from outside: its flags, its exit codes, its first lines, its memory.
+
+mod support;
+
+use std::io::{BufRead, BufReader};
+use std::net::{SocketAddr, TcpListener};
+use std::process::{Child, Command, Output, Stdio};
+use support::{BINARY, Client, TEXT, frame, header, status};
+
+fn plainsocket(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_plainsocket"));
+    command.args(arguments).env_remove("RUST_LOG").stdin(Stdio::null());
+    command
+}
+
+fn output(arguments: &[&str]) -> (Option<i32>, String, String) {
+    let Output { status, stdout, stderr } = plainsocket(arguments).output().unwrap();
+    (status.code(), String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap())
+}
+
+/// The running program; it is ended with the test.
+struct Program {
+    child: Child,
+    address: SocketAddr,
+    first_lines: Vec<String>,
+}
+
+impl Program {
+    fn start(arguments: &[&str]) -> Program {
+        let mut command = plainsocket(&["--listen", "127.0.0.1:0"]);
+        let mut child = command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let first_lines: Vec<String> = lines.take(3).map(Result::unwrap).collect();
+        let address = first_lines[0].rsplit(' ').next().unwrap().parse().unwrap();
+        Program { child, address, first_lines }
+    }
+
+    /// The most memory in KiB that was ever resident.
+    #[cfg(target_os = "linux")]
+    fn peak_resident(&self) -> usize {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse().unwrap()
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn help_names_every_flag_and_version_the_version() {
+    let (code, stdout, stderr) = output(&["--help"]);
+    assert_eq!((code, stderr.as_str()), (Some(0), ""));
+    for flag in [
+        "--listen",
+        "--max-clients",
+        "--max-clients-per-ip",
+        "--max-message-size",
+        "--handshake-timeout",
+        "--ping-interval",
+        "--pong-timeout",
+        "--close-timeout",
+        "--allow-origin",
+        "--help",
+        "--version",
+    ] {
+        assert!(stdout.contains(&format!("  {flag} ")), "{flag}");
+    }
+    let version = format!("plainsocket {}\n", env!("CARGO_PKG_VERSION"));
+    assert_eq!(output(&["--version"]), (Some(0), version, String::new()));
+}
+
+#[test]
+fn a_bad_flag_is_one_clear_line_and_exit_code_2() {
+    for arguments in [
+        &["--no-such-flag"][..],
+        &["stray"],
+        &["--max-clients"],
+        &["--max-clients", "many"],
+        &["--max-clients", "0"],
+        &["--max-message-size", "-1"],
+        &["--ping-interval", "0"],
+        &["--ping-interval", "NaN"],
+        &["--ping-interval", "inf"],
+        &["--close-timeout", "-3"],
+    ] {
+        let (code, stdout, stderr) = output(arguments);
+        assert_eq!((code, stdout.as_str(), stderr.lines().count()), (Some(2), "", 1), "{arguments:?}: {stderr}");
+        assert!(stderr.starts_with("plainsocket: "), "{stderr}");
+    }
+}
+
+#[test]
+fn an_address_in_use_or_impossible_is_one_clear_line_and_exit_code_1() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    for address in [taken.local_addr().unwrap().to_string(), "nonsense".to_owned()] {
+        let (code, stdout, stderr) = output(&["--listen", &address]);
+        assert_eq!((code, stdout.as_str(), stderr.lines().count()), (Some(1), "", 1), "{stderr}");
+        assert!(stderr.starts_with(&format!("plainsocket: cannot listen on {address}: ")), "{stderr}");
+    }
+}
+
+#[test]
+fn the_first_lines_say_where_it_listens_and_what_to_paste() {
+    let program = Program::start(&[]);
+    let Program { address, first_lines, .. } = &program;
+    assert!(first_lines[0].ends_with(&format!("listening on {address}")));
+    assert!(first_lines[1].ends_with(&format!(" http://{address}/")));
+    assert!(first_lines[2].ends_with(&format!(" websocat ws://{address}/echo")));
+}
+
+#[test]
+fn slash_and_echo_echo_and_slash_is_a_page_too() {
+    let program = Program::start(&["--close-timeout", "0.5"]);
+    for path in ["/", "/echo"] {
+        let mut client = Client::connect(program.address, path);
+        client.send(frame(TEXT, b"Hello"));
+        assert_eq!(client.read_frame(), (TEXT, b"Hello".to_vec()));
+    }
+    let mut client = Client::tcp(program.address);
+    client.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+    let head = client.read_head();
+    assert_eq!((status(&head), header(&head, "Content-Type")), (200, Some("text/html; charset=utf-8")));
+    assert!(client.read_to_end().starts_with(b"<!doctype html>"));
+}
+
+#[test]
+fn the_flags_reach_the_server() {
+    let program =
+        Program::start(&["--max-message-size=5", "--allow-origin", "http://a.example", "--handshake-timeout", "0.2"]);
+    let mut client = Client::connect(program.address, "/echo");
+    client.send(frame(TEXT, b"Hello!"));
+    client.expect_close(Some(1009));
+    let mut client = Client::tcp(program.address);
+    client.send(support::request("/echo").replace("Host", "Origin: http://b.example\r\nHost"));
+    assert_eq!(status(&client.read_head()), 403);
+    assert_eq!(status(&Client::tcp(program.address).read_head()), 408);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_frame_that_announces_much_costs_no_memory() {
+    let program = Program::start(&[]);
+    let mut client = Client::connect(program.address, "/echo");
+    client.send(frame(TEXT, b"warm"));
+    client.read_frame();
+    let before = program.peak_resident();
+    // 2^62 bytes are refused at once.
+    client.send([&[BINARY, 0xFF, 0x40][..], &[0; 11]].concat());
+    client.expect_close(Some(1009));
+    // The 16 MiB of the limit are waited for, but nothing is set aside for them.
+    for _ in 0..20 {
+        let mut client = Client::connect(program.address, "/echo");
+        client.send([&[BINARY, 0xFF, 0, 0, 0, 0, 1, 0, 0, 0][..], &[0; 4], b"some"].concat());
+        client.hang_up();
+        client.expect_gone();
+    }
+    let grown = program.peak_resident() - before;
+    assert!(grown < 1024, "grew by {grown} KiB");
+}

@@ -1,0 +1,369 @@
+//! The server over real sockets: the replies of the handshake, the frame loop, the closing handshake.
+
+mod support;
+
+use plainsocket::Config;
+use std::time::{Duration, Instant};
+use support::{
+    BINARY, CLOSE, Client, PING, PONG, TEXT, close_frame, frame, header, request, start, start_default, status,
+};
+
+/// Sends `bytes` and returns the reply's head and body, up to the server's FIN.
+fn ask(bytes: impl AsRef<[u8]>) -> (String, String) {
+    let mut client = Client::tcp(start_default());
+    client.send(bytes);
+    let head = client.read_head();
+    (head, String::from_utf8(client.read_to_end()).unwrap())
+}
+
+// §4.2 The opening handshake
+
+#[test]
+fn the_example_of_section_1_3_is_answered_as_there() {
+    let mut client = Client::tcp(start_default());
+    client.send(request("/echo"));
+    let head = client.read_head();
+    assert_eq!(status(&head), 101);
+    assert_eq!(header(&head, "Sec-WebSocket-Accept"), Some("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="));
+}
+
+#[test]
+fn a_handshake_in_single_bytes_is_a_handshake() {
+    let mut client = Client::tcp(start_default());
+    for byte in request("/echo").bytes() {
+        client.send([byte]);
+    }
+    assert_eq!(status(&client.read_head()), 101);
+}
+
+#[test]
+fn frames_glued_to_the_handshake_are_frames() {
+    let mut client = Client::tcp(start_default());
+    client.send([request("/echo").as_bytes(), &frame(TEXT, b"one"), &frame(TEXT, b"two")].concat());
+    assert_eq!(status(&client.read_head()), 101);
+    assert_eq!(client.read_frame(), (TEXT, b"one".to_vec()));
+    assert_eq!(client.read_frame(), (TEXT, b"two".to_vec()));
+}
+
+#[test]
+fn the_table_of_replies() {
+    let plain = |line: &str| format!("{line} HTTP/1.1\r\nHost: x\r\n\r\n");
+    let good = request("/echo");
+    for (bytes, expected) in [
+        (plain("GET /"), 200),
+        (plain("HEAD /"), 200),
+        (plain("GET /?query"), 200),
+        (plain("GET /echo"), 426),
+        (plain("HEAD /echo"), 426),
+        (plain("GET /nothing"), 404),
+        (request("/nothing"), 404),
+        (plain("POST /"), 405),
+        (plain("PUT /nothing"), 405),
+        ("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello".to_owned(), 405),
+        ("nonsense\r\n\r\n".to_owned(), 400),
+        ("GET / HTTP/1.0\r\nHost: x\r\n\r\n".to_owned(), 400),
+        ("GET / HTTP/1.1\r\n\r\n".to_owned(), 400),
+        (good.replace("Connection: Upgrade\r\n", ""), 400),
+        (good.replace("Sec-WebSocket-Key", "X"), 400),
+        (good.replace("Host: ", "Content-Length: 3\r\nHost: ") + "abc", 400),
+        (good.replace("Version: 13", "Version: 8"), 426),
+        (good.replace("Host: ", &format!("X: {}\r\nHost: ", "x".repeat(8192))), 431),
+        (good.replace("Host: ", &format!("{}Host: ", "A: b\r\n".repeat(100))), 431),
+    ] {
+        let (head, body) = ask(&bytes);
+        assert_eq!(status(&head), expected, "{bytes:?}");
+        assert!(header(&head, "Connection").unwrap().starts_with("close"));
+        let length: usize = header(&head, "Content-Length").unwrap().parse().unwrap();
+        assert!(length > 0);
+        assert_eq!(body.len(), if bytes.starts_with("HEAD") { 0 } else { length });
+    }
+}
+
+#[test]
+fn an_origin_that_is_not_on_the_list_is_refused() {
+    let config = Config { allowed_origins: vec!["https://good.example".to_owned()], ..Config::default() };
+    let address = start(config);
+    for (origin, expected) in [("https://good.example", 101), ("https://evil.example", 403)] {
+        let mut client = Client::tcp(address);
+        client.send(request("/echo").replace("Host: ", &format!("Origin: {origin}\r\nHost: ")));
+        assert_eq!(status(&client.read_head()), expected);
+    }
+}
+
+#[test]
+fn a_refusal_reaches_a_client_that_is_still_sending() {
+    // Far more than the head may have: the server stops reading it, but must not reset.
+    let (head, body) = ask(["GET / HTTP/1.1\r\n".as_bytes(), &[b'x'; 500_000]].concat());
+    assert_eq!((status(&head), body.as_str()), (431, "the request head is over 8192 bytes\n"));
+}
+
+#[test]
+fn the_handshake_timeout_counts_in_total_and_not_per_byte() {
+    let timeout = Duration::from_millis(300);
+    let address = start(Config { handshake_timeout: timeout, ..Config::default() });
+    let started = Instant::now();
+    let mut client = Client::tcp(address);
+    let mut slow = Client::tcp(address);
+    slow.send("GET /");
+    assert_eq!(status(&client.read_head()), 408);
+    // A byte now and then buys no time.
+    let mut writer = slow.stream.try_clone().unwrap();
+    std::thread::spawn(move || {
+        while std::io::Write::write_all(&mut writer, b"x").is_ok() {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    });
+    assert_eq!(status(&slow.read_head()), 408);
+    assert!(started.elapsed() >= timeout && started.elapsed() < timeout * 10, "{:?}", started.elapsed());
+}
+
+#[test]
+fn a_client_that_leaves_within_the_handshake_harms_nobody() {
+    let address = start_default();
+    for part in ["", "GET /echo HTTP/1.1\r\n"] {
+        let mut client = Client::tcp(address);
+        client.send(part);
+        client.hang_up();
+        client.expect_gone();
+    }
+    assert_echo(&mut Client::connect(address, "/echo"), b"still here");
+}
+
+// §5.4, §5.6 Messages
+
+fn assert_echo(client: &mut Client, payload: &[u8]) {
+    client.send(frame(BINARY, payload));
+    assert_eq!(client.read_frame(), (BINARY, payload.to_vec()));
+}
+
+#[test]
+fn every_length_form_is_echoed_with_its_type() {
+    let mut client = Client::connect(start_default(), "/echo");
+    for length in [0, 1, 125, 126, 127, 65535, 65536, 200_000] {
+        assert_echo(&mut client, &vec![7; length]);
+        client.send(frame(TEXT, &vec![b'a'; length]));
+        assert_eq!(client.read_frame(), (TEXT, vec![b'a'; length]));
+    }
+}
+
+#[test]
+fn a_frame_in_single_bytes_is_a_frame() {
+    let mut client = Client::connect(start_default(), "/");
+    for byte in frame(TEXT, "grüß dich".as_bytes()) {
+        client.send([byte]);
+    }
+    assert_eq!(client.read_frame(), (TEXT, "grüß dich".as_bytes().to_vec()));
+}
+
+#[test]
+fn many_messages_in_one_segment_come_back_in_order() {
+    let mut client = Client::connect(start_default(), "/echo");
+    let messages: Vec<_> = (0..1000).map(|i| format!("message {i}")).collect();
+    client.send(messages.iter().flat_map(|message| frame(TEXT, message.as_bytes())).collect::<Vec<_>>());
+    for message in messages {
+        assert_eq!(client.read_frame(), (TEXT, message.into_bytes()));
+    }
+}
+
+#[test]
+fn fragments_come_back_as_one_message_and_the_ping_between_them_is_answered_first() {
+    let mut client = Client::connect(start_default(), "/echo");
+    client.send([frame(0x01, b"Hel"), frame(PING, b"in between"), frame(0x80, b"lo")].concat());
+    assert_eq!(client.read_frame(), (PONG, b"in between".to_vec()));
+    assert_eq!(client.read_frame(), (TEXT, b"Hello".to_vec()));
+}
+
+#[test]
+fn a_hundred_thousand_fragments_of_one_byte_are_one_message_in_under_a_second() {
+    const COUNT: usize = 100_000;
+    let mut client = Client::connect(start_default(), "/echo");
+    let mut wire: Vec<u8> = (0..COUNT).flat_map(|_| frame(0x00, b"x")).collect();
+    wire[0] = 0x01;
+    let last = wire.len() - 7;
+    wire[last] = 0x80;
+    let started = Instant::now();
+    client.send(wire);
+    assert_eq!(client.read_frame(), (TEXT, vec![b'x'; COUNT]));
+    assert!(started.elapsed() < Duration::from_secs(1), "took {:?}", started.elapsed());
+}
+
+#[test]
+fn a_message_of_the_limit_is_fine_and_one_more_byte_is_1009() {
+    let address = start(Config { max_message_size: 1000, ..Config::default() });
+    assert_echo(&mut Client::connect(address, "/echo"), &[1; 1000]);
+    for frames in [vec![frame(BINARY, &[1; 1001])], vec![frame(0x02, &[1; 999]), frame(0x80, &[1; 2])]] {
+        let mut client = Client::connect(address, "/echo");
+        client.send(frames.concat());
+        assert_eq!(client.expect_close(Some(1009)), "message over 1000 bytes (§10.4)");
+    }
+}
+
+// §5.5 Control Frames
+
+#[test]
+fn a_pong_carries_the_bytes_of_its_ping_and_a_pong_of_the_client_is_taken() {
+    let mut client = Client::connect(start_default(), "/echo");
+    for payload in [&b""[..], b"x", &[0xFF; 125]] {
+        client.send(frame(PONG, payload));
+        client.send(frame(PING, payload));
+        assert_eq!(client.read_frame(), (PONG, payload.to_vec()));
+    }
+}
+
+// §7.1.7 Fail the WebSocket Connection
+
+#[test]
+fn each_broken_rule_is_answered_with_its_close_code() {
+    let address = start_default();
+    for (bytes, code) in [
+        (b"\x81\x05Hello".to_vec(), 1002),
+        (frame(0xC1, b"rsv1"), 1002),
+        (frame(0xA1, b"rsv2"), 1002),
+        (frame(0x91, b"rsv3"), 1002),
+        (frame(0x83, b""), 1002),
+        (frame(0x8B, b""), 1002),
+        (frame(0x09, b""), 1002),
+        (frame(PING, &[0; 126]), 1002),
+        (b"\x82\xFE\x00\x7D\0\0\0\0".to_vec(), 1002),
+        (b"\x82\xFF\x80\0\0\0\0\0\0\0\0\0\0\0".to_vec(), 1002),
+        (b"\x82\xFF\x40\0\0\0\0\0\0\0\0\0\0\0".to_vec(), 1009),
+        (frame(0x80, b"of nothing"), 1002),
+        ([frame(0x01, b"a"), frame(TEXT, b"b")].concat(), 1002),
+        (frame(CLOSE, b"\x03"), 1002),
+        (close_frame(999, ""), 1002),
+        (close_frame(1005, ""), 1002),
+        (close_frame(1006, ""), 1002),
+        (close_frame(1015, ""), 1002),
+        (close_frame(5000, ""), 1002),
+        (frame(TEXT, b"\xFF"), 1007),
+        (frame(CLOSE, b"\x03\xE8\xFF"), 1007),
+    ] {
+        let mut client = Client::connect(address, "/echo");
+        // The message before it is answered; what follows it is not looked at.
+        client.send([frame(TEXT, b"before"), bytes.clone(), frame(TEXT, b"after")].concat());
+        assert_eq!(client.read_frame(), (TEXT, b"before".to_vec()), "{bytes:02x?}");
+        let reason = client.expect_close(Some(code));
+        assert!(reason.contains('§'), "the reason names the rule: {reason}");
+    }
+}
+
+#[test]
+fn invalid_text_fails_the_connection_before_its_frame_is_complete() {
+    let mut client = Client::connect(start_default(), "/echo");
+    client.send(&frame(TEXT, b"good \xFF and the rest is never sent")[..12]);
+    client.expect_close(Some(1007));
+}
+
+#[test]
+fn a_failed_connection_ends_without_a_reset_even_if_the_client_goes_on_sending() {
+    let mut client = Client::connect(start_default(), "/echo");
+    client.send([frame(0xC1, b""), vec![0; 3_000_000]].concat());
+    client.expect_close(Some(1002));
+}
+
+// §5.5.1 Close, §7 Closing the Connection
+
+#[test]
+fn a_close_is_answered_with_its_code() {
+    for code in [1000, 1001, 1003, 1007, 1011, 1014, 3000, 4999] {
+        let mut client = Client::connect(start_default(), "/echo");
+        client.send(close_frame(code, "bye"));
+        client.expect_close(Some(code));
+    }
+}
+
+#[test]
+fn an_empty_close_is_answered_with_an_empty_one() {
+    let mut client = Client::connect(start_default(), "/echo");
+    client.send(frame(CLOSE, b""));
+    client.expect_close(None);
+}
+
+#[test]
+fn messages_before_a_close_are_answered_and_data_after_it_is_dropped() {
+    let mut client = Client::connect(start_default(), "/echo");
+    client.send([frame(TEXT, b"first"), close_frame(1000, ""), frame(TEXT, b"too late"), frame(PING, b"")].concat());
+    assert_eq!(client.read_frame(), (TEXT, b"first".to_vec()));
+    client.expect_close(Some(1000));
+}
+
+#[test]
+fn a_close_in_the_middle_of_a_message_closes() {
+    let mut client = Client::connect(start_default(), "/echo");
+    client.send([frame(0x01, b"Hel"), close_frame(1000, "")].concat());
+    client.expect_close(Some(1000));
+}
+
+#[test]
+fn a_handler_closes_with_a_code_and_a_reason_and_can_send_nothing_after_it() {
+    let mut client = Client::connect(start_default(), "/leave");
+    assert_eq!(client.read_frame(), (TEXT, b"see you".to_vec()));
+    assert_eq!(client.read_frame(), (CLOSE, b"\x03\xF0enough".to_vec()));
+    // Messages and Pings that crossed the Close on the way are not answered.
+    client.send([frame(TEXT, b"crossed"), frame(PING, b""), close_frame(1008, "")].concat());
+    assert_eq!(client.read_to_end(), b"");
+}
+
+#[test]
+fn a_handler_that_returns_closes_with_1000() {
+    let mut client = Client::connect(start_default(), "/return");
+    assert_eq!(client.read_frame(), (CLOSE, 1000u16.to_be_bytes().to_vec()));
+    client.send(close_frame(1000, ""));
+    assert_eq!(client.read_to_end(), b"");
+}
+
+#[test]
+fn the_close_timeout_bounds_the_wait_for_a_client_that_does_not_answer() {
+    let timeout = Duration::from_millis(300);
+    let address = start(Config { close_timeout: timeout, ..Config::default() });
+    let started = Instant::now();
+    let mut silent = Client::connect(address, "/return");
+    assert_eq!(silent.read_frame().0, CLOSE);
+    let mut chatty = Client::connect(address, "/return");
+    assert_eq!(chatty.read_frame().0, CLOSE);
+    let mut writer = chatty.stream.try_clone().unwrap();
+    std::thread::spawn(move || {
+        while std::io::Write::write_all(&mut writer, &frame(TEXT, b"and another thing")).is_ok() {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    });
+    silent.expect_gone();
+    chatty.expect_gone();
+    assert!(started.elapsed() >= timeout && started.elapsed() < timeout * 10, "{:?}", started.elapsed());
+}
+
+#[test]
+fn a_handler_that_fails_or_panics_ends_its_own_client_with_1011_and_no_other() {
+    let address = start_default();
+    let mut bystander = Client::connect(address, "/echo");
+    for path in ["/error", "/panic"] {
+        let mut client = Client::connect(address, path);
+        assert_eq!(client.read_frame(), (CLOSE, 1011u16.to_be_bytes().to_vec()));
+        client.send(close_frame(1011, ""));
+        assert_eq!(client.read_to_end(), b"");
+    }
+    assert_echo(&mut bystander, b"not my business");
+}
+
+#[test]
+fn a_client_that_vanishes_harms_nobody() {
+    let address = start_default();
+    let mut bystander = Client::connect(address, "/echo");
+    for part in [&b""[..], b"\x81", &frame(BINARY, &[0; 1000])[..500]] {
+        let mut client = Client::connect(address, "/echo");
+        client.send(part);
+        client.hang_up();
+        client.expect_gone();
+    }
+    assert_echo(&mut bystander, b"still here");
+}
+
+// What a handler sees
+
+#[test]
+fn a_handler_sees_the_request() {
+    let mut client = Client::tcp(start_default());
+    client.send(request("/whoami?q=1").replace("Host: ", "Cookie: a=b\r\nHost: "));
+    assert_eq!(status(&client.read_head()), 101);
+    assert_eq!(client.read_frame(), (TEXT, b"/whoami?q=1 Some(\"a=b\")".to_vec()));
+}

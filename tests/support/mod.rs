@@ -1,0 +1,195 @@
+//! What the tests share: a server on a port of its own, and a raw client that can be as rude as a test needs.
+//! Written without the crate's own encoder, so that a fault there cannot hide here.
+#![allow(dead_code)] // each test file uses its part
+
+use plainsocket::{CloseCode, Config, Connection, Error, Message, Server};
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::thread;
+use std::time::Duration;
+
+/// No wait in a test is longer: a hang becomes a failure.
+pub const DEADLINE: Duration = Duration::from_secs(10);
+
+pub const TEXT: u8 = 0x81;
+pub const BINARY: u8 = 0x82;
+pub const CLOSE: u8 = 0x88;
+pub const PING: u8 = 0x89;
+pub const PONG: u8 = 0x8A;
+
+pub const KEY: [u8; 4] = [0x37, 0xFA, 0x21, 0x3D];
+
+/// The RFC's own handshake (§1.3), for any path.
+pub fn request(path: &str) -> String {
+    format!(
+        "GET {path} HTTP/1.1\r\nHost: server.example.com\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+    )
+}
+
+/// A client's frame: `first` is the first byte as it stands on the wire.
+pub fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
+    let mut bytes = vec![first];
+    match payload.len() {
+        length @ 0..126 => bytes.push(0x80 | length as u8),
+        length @ 126..65536 => bytes.extend([0xFE, (length >> 8) as u8, length as u8]),
+        length => {
+            bytes.push(0xFF);
+            bytes.extend((length as u64).to_be_bytes());
+        }
+    }
+    bytes.extend(KEY);
+    bytes.extend(payload.iter().enumerate().map(|(i, byte)| byte ^ KEY[i % 4]));
+    bytes
+}
+
+pub fn close_frame(code: u16, reason: &str) -> Vec<u8> {
+    frame(CLOSE, &[&code.to_be_bytes(), reason.as_bytes()].concat())
+}
+
+pub fn echo(connection: &mut Connection) -> Result<(), Error> {
+    while let Some(message) = connection.recv()? {
+        connection.send(message)?;
+    }
+    Ok(())
+}
+
+/// A server on a port that the system picks, with a handler for each thing that the tests want to see.
+pub fn start(config: Config) -> SocketAddr {
+    let server = Server::bind("127.0.0.1:0")
+        .expect("a free port")
+        .config(config)
+        .route("/", echo)
+        .route("/echo", echo)
+        .route("/panic", |_| panic!("on purpose"))
+        .route("/error", |_| Err(Error::handler("on purpose")))
+        .route("/return", |_| Ok(()))
+        .route("/swallow", |connection| {
+            while connection.recv()?.is_some() {}
+            Ok(())
+        })
+        .route("/leave", |connection| {
+            connection.send("see you")?;
+            connection.close(CloseCode::POLICY_VIOLATION, "enough")?;
+            match connection.send("too late") {
+                Err(Error::Closed) => Ok(()),
+                other => panic!("sent after the Close frame: {other:?}"),
+            }
+        })
+        .route("/whoami", |connection| {
+            let text = format!("{} {:?}", connection.request().resource_name, connection.request().header("cookie"));
+            connection.send(Message::Text(text))
+        })
+        .page("/", "<!doctype html><title>page</title>");
+    let address = server.local_addr().expect("an address");
+    thread::spawn(move || server.run());
+    address
+}
+
+pub fn start_default() -> SocketAddr {
+    start(Config::default())
+}
+
+pub struct Client {
+    pub stream: TcpStream,
+    unread: Vec<u8>,
+}
+
+impl Client {
+    /// A TCP connection on which nothing has been said yet.
+    pub fn tcp(address: SocketAddr) -> Client {
+        let stream = TcpStream::connect_timeout(&address, DEADLINE).expect("connect");
+        stream.set_nodelay(true).expect("set_nodelay");
+        stream.set_read_timeout(Some(DEADLINE)).expect("set_read_timeout");
+        stream.set_write_timeout(Some(DEADLINE)).expect("set_write_timeout");
+        Client { stream, unread: Vec::new() }
+    }
+
+    /// A WebSocket connection to `path`.
+    pub fn connect(address: SocketAddr, path: &str) -> Client {
+        let mut client = Client::tcp(address);
+        client.send(request(path));
+        let head = client.read_head();
+        assert!(head.starts_with("HTTP/1.1 101 "), "no upgrade: {head}");
+        client
+    }
+
+    pub fn send(&mut self, bytes: impl AsRef<[u8]>) {
+        self.stream.write_all(bytes.as_ref()).expect("the server takes what we send");
+    }
+
+    fn read_more(&mut self) -> usize {
+        let mut buffer = [0; 65536];
+        let count = self.stream.read(&mut buffer).expect("the server answers in time, and does not reset");
+        self.unread.extend_from_slice(&buffer[..count]);
+        count
+    }
+
+    fn take(&mut self, length: usize) -> Vec<u8> {
+        while self.unread.len() < length {
+            assert!(self.read_more() > 0, "the server ended the connection; so far: {:?}", self.unread);
+        }
+        self.unread.drain(..length).collect()
+    }
+
+    /// A reply's head, with the blank line.
+    pub fn read_head(&mut self) -> String {
+        loop {
+            if let Some(at) = self.unread.windows(4).position(|window| window == b"\r\n\r\n") {
+                return String::from_utf8(self.take(at + 4)).expect("the head is text");
+            }
+            assert!(self.read_more() > 0, "the server ended the connection within its head");
+        }
+    }
+
+    /// Everything up to the server's FIN. A reset fails the test.
+    pub fn read_to_end(&mut self) -> Vec<u8> {
+        while self.read_more() > 0 {}
+        std::mem::take(&mut self.unread)
+    }
+
+    /// One frame of the server's: its first byte and its payload.
+    pub fn read_frame(&mut self) -> (u8, Vec<u8>) {
+        let [first, second] = self.take(2)[..] else { unreachable!() };
+        assert_eq!(second & 0x80, 0, "a server never masks (§5.1)");
+        let length = match second {
+            126 => self.take(2).iter().fold(0, |sum, &byte| sum << 8 | byte as usize),
+            127 => self.take(8).iter().fold(0, |sum, &byte| sum << 8 | byte as usize),
+            length => length as usize,
+        };
+        (first, self.take(length))
+    }
+
+    /// The server's Close frame is the last that it sends, then comes its FIN. `None`: no code.
+    pub fn expect_close(&mut self, code: Option<u16>) -> String {
+        let (first, payload) = self.read_frame();
+        assert_eq!(first, CLOSE, "a Close frame, not {:?}", String::from_utf8_lossy(&payload));
+        assert_eq!(payload.first_chunk().map(|&bytes| u16::from_be_bytes(bytes)), code);
+        assert_eq!(self.read_to_end(), b"", "nothing follows a Close frame (§5.5.1)");
+        String::from_utf8(payload.get(2..).unwrap_or_default().to_vec()).expect("the reason is text")
+    }
+
+    /// Ends our side of TCP.
+    pub fn hang_up(&self) {
+        self.stream.shutdown(Shutdown::Write).expect("shutdown");
+    }
+
+    /// The server ends the connection, one way or the other, and without another byte.
+    pub fn expect_gone(&mut self) {
+        match self.stream.read(&mut [0; 64]) {
+            Ok(0) => {}
+            Err(error) if error.kind() == ErrorKind::ConnectionReset => {}
+            other => panic!("expected the end of the connection, not {other:?}"),
+        }
+    }
+}
+
+/// The status of a reply.
+pub fn status(head: &str) -> u16 {
+    head.split(' ').nth(1).and_then(|word| word.parse().ok()).unwrap_or_else(|| panic!("no status: {head}"))
+}
+
+/// The value of a header of a reply.
+pub fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
+    head.lines().find_map(|line| line.split_once(": ").filter(|(n, _)| n.eq_ignore_ascii_case(name))).map(|(_, v)| v)
+}
