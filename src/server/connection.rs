@@ -119,14 +119,6 @@ impl Connection {
     /// Closes the connection: sends a Close frame and waits, at most for the close timeout, until the client has
     /// answered it. Messages that arrive meanwhile are dropped. A second call does nothing. The error is
     /// [`Error::Io`] if the client does not answer in time or the socket fails.
-    ///
-    /// ```no_run
-    /// # fn handler(connection: &mut plainsocket::Connection) -> Result<(), plainsocket::Error> {
-    /// use plainsocket::CloseCode;
-    /// connection.close(CloseCode::POLICY_VIOLATION, "not today")?;
-    /// # Ok(())
-    /// # }
-    /// ```
     pub fn close(&mut self, code: CloseCode, reason: &str) -> Result<(), Error> {
         self.begin_close(Some(CloseFrame::new(code, reason)))?;
         while self.recv()?.is_some() {}

@@ -1,0 +1,85 @@
+//! How many system calls a message costs, counted by `strace`: `cargo test --release --test syscalls -- --ignored`.
+#![cfg(target_os = "linux")]
+
+mod support;
+
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+use support::{Client, TEXT, close_frame, frame};
+
+const MESSAGES: usize = 10_000;
+
+/// What a conversation on one connection costs beside its messages: the handshake, the Close, the end of TCP.
+const OVERHEAD: usize = 10;
+
+/// Successful calls of the server that move bytes on a socket, (reads, writes), while `talk` goes on.
+fn count(talk: impl FnOnce(&mut Client)) -> (usize, usize) {
+    let counts = std::env::temp_dir().join(format!(
+        "plainsocket-syscalls-{}-{:?}",
+        std::process::id(),
+        std::thread::current().id()
+    ));
+    let mut strace = Command::new("strace")
+        .args(["-c", "-f", "-U", "calls,errors,name", "-o"])
+        .arg(&counts)
+        .args([env!("CARGO_BIN_EXE_plainsocket"), "--listen", "127.0.0.1:0"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("strace is installed");
+    let mut line = String::new();
+    BufReader::new(strace.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let address = line.trim().rsplit(' ').next().unwrap().parse().expect("the first line ends with the address");
+
+    let mut client = Client::connect(address, "/echo");
+    talk(&mut client);
+    client.send(close_frame(1000, ""));
+    client.expect_close(Some(1000));
+
+    // strace writes its table when the server, its only child, ends.
+    let children = format!("/proc/{0}/task/{0}/children", strace.id());
+    let server = std::fs::read_to_string(children).unwrap();
+    assert!(Command::new("kill").arg(server.trim()).status().unwrap().success());
+    strace.wait().unwrap();
+    let table = std::fs::read_to_string(&counts).unwrap();
+    let _ = std::fs::remove_file(&counts);
+    let calls = |names: &[&str]| {
+        let rows = table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+        rows.filter(|row| row.last().is_some_and(|name| names.contains(name)))
+            .map(|row| row[0].parse::<usize>().unwrap() - if row.len() == 3 { row[1].parse().unwrap() } else { 0 })
+            .sum()
+    };
+    (calls(&["recvfrom", "recvmsg", "readv"]), calls(&["sendto", "sendmsg", "writev"]))
+}
+
+fn assert_about(count: usize, expected: usize, what: &str) {
+    assert!((expected..=expected + OVERHEAD).contains(&count), "{count} {what}, expected {expected}");
+}
+
+#[test]
+#[ignore = "needs strace"]
+fn a_ping_pong_costs_one_successful_read_and_one_write_a_message() {
+    let (reads, writes) = count(|client| {
+        for _ in 0..MESSAGES {
+            client.send(frame(TEXT, b"Hello"));
+            assert_eq!(client.read_frame(), (TEXT, b"Hello".to_vec()));
+        }
+    });
+    assert_about(reads, MESSAGES, "reads");
+    assert_about(writes, MESSAGES, "writes");
+}
+
+#[test]
+#[ignore = "needs strace"]
+fn sixteen_messages_that_arrive_together_cost_one_read_and_one_write() {
+    let (reads, writes) = count(|client| {
+        let sixteen = frame(TEXT, b"Hello").repeat(16);
+        for _ in 0..MESSAGES / 16 {
+            client.send(&sixteen);
+            for _ in 0..16 {
+                assert_eq!(client.read_frame(), (TEXT, b"Hello".to_vec()));
+            }
+        }
+    });
+    assert_about(reads, MESSAGES / 16, "reads");
+    assert_about(writes, MESSAGES / 16, "writes");
+}
