@@ -17,6 +17,8 @@ pub struct Config {
     pub max_clients_per_ip: Option<usize>,
     /// The largest message in bytes, summed over its fragments; a larger one is closed with 1009. 16 MiB.
     pub max_message_size: usize,
+    /// The most bytes that may wait for a client that does not read; one largest message always may. 1 MiB.
+    pub max_backlog: usize,
     /// The time for the whole handshake, from accept to the blank line. 10 s.
     pub handshake_timeout: Duration,
     /// A client that is silent for this long gets a Ping. 20 s.
@@ -35,6 +37,7 @@ impl Default for Config {
             max_clients: 10_000,
             max_clients_per_ip: None,
             max_message_size: 16 * 1024 * 1024,
+            max_backlog: 1024 * 1024,
             handshake_timeout: Duration::from_secs(10),
             ping_interval: Duration::from_secs(20),
             pong_timeout: Duration::from_secs(20),

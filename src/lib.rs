@@ -67,4 +67,4 @@ pub use config::Config;
 pub use error::{Error, HandshakeError, ProtocolError};
 pub use protocol::close::{CloseCode, CloseFrame};
 pub use protocol::message::Message;
-pub use server::{Connection, Server};
+pub use server::{Connection, Handle, Server};

@@ -1,14 +1,15 @@
 //! What a handler holds: one client after its handshake, read and written in straight lines.
 
 use super::inbox::Inbox;
+use super::outbox::Writer;
+use super::registry::{Client, Registry};
 use crate::config::Config;
 use crate::error::{Error, ProtocolError};
 use crate::protocol::close::{CloseCode, CloseFrame};
 use crate::protocol::frame::{self, Opcode};
 use crate::protocol::handshake::Request;
 use crate::protocol::message::{Event, Message, MessageDecoder};
-use std::io::{self, ErrorKind, Write as _};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -22,11 +23,14 @@ const GATHER: usize = 64 * 1024;
 pub struct Connection {
     peer: SocketAddr,
     request: Request,
-    stream: Arc<TcpStream>,
     inbox: Inbox,
     decoder: MessageDecoder,
-    /// Frames that are encoded, but not written yet.
+    client: Client,
+    registry: Arc<Registry>,
+    /// Frames for this client that are encoded, but not written yet.
     out: Vec<u8>,
+    /// Frames for all others on the same path.
+    out_to_others: Vec<u8>,
     state: State,
     close_timeout: Duration,
     /// Set once the closing has begun: what is left of it must be over by then.
@@ -47,17 +51,20 @@ impl Connection {
     pub(super) fn new(
         peer: SocketAddr,
         request: Request,
-        stream: Arc<TcpStream>,
         inbox: Inbox,
+        client: Client,
+        registry: Arc<Registry>,
         config: &Config,
     ) -> Connection {
         Connection {
             peer,
             request,
-            stream,
             inbox,
             decoder: MessageDecoder::new(config.max_message_size),
+            client,
+            registry,
             out: Vec::new(),
+            out_to_others: Vec::new(),
             state: State::Open,
             close_timeout: config.close_timeout,
             deadline: None,
@@ -87,7 +94,11 @@ impl Connection {
                 Event::Message(message) => return Ok(Some(message)),
                 // §5.5.2: "A Pong frame sent in response to a Ping frame must have identical Application data".
                 Event::Ping(payload) => frame::encode(Opcode::Pong, &payload, &mut self.out),
-                Event::Pong(_) => {}
+                Event::Pong(payload) => {
+                    if let Some(time) = self.client.life.round_trip(&payload) {
+                        log::debug!("{}: pong after {time:.1?}", self.peer);
+                    }
+                }
                 Event::Close(close) => self.answer_close(close)?,
             }
         }
@@ -99,21 +110,53 @@ impl Connection {
     /// [`Error::Closed`] after the Close frame, [`Error::Io`] if the socket fails.
     pub fn send(&mut self, message: impl Into<Message>) -> Result<(), Error> {
         let message = message.into();
-        if self.state != State::Open {
-            return Err(Error::Closed);
-        }
+        self.check_open()?;
         frame::encode(message.opcode(), message.as_bytes(), &mut self.out);
+        self.flush_if_large()
+    }
+
+    /// Sends a message to every client on the same path, this one included. It goes out as with
+    /// [`send`](Connection::send), but only this client is waited for: what another does not take in a few milliseconds
+    /// is kept for it, and one that lets too much pile up is evicted.
+    pub fn broadcast(&mut self, message: impl Into<Message>) -> Result<(), Error> {
+        let message = message.into();
+        self.check_open()?;
+        let start = self.out_to_others.len();
+        frame::encode(message.opcode(), message.as_bytes(), &mut self.out_to_others);
+        self.out.extend_from_slice(&self.out_to_others[start..]);
+        self.flush_if_large()
+    }
+
+    fn check_open(&self) -> Result<(), Error> {
+        if self.state == State::Open { Ok(()) } else { Err(Error::Closed) }
+    }
+
+    fn flush_if_large(&mut self) -> Result<(), Error> {
         if self.out.len() < GATHER { Ok(()) } else { self.flush() }
     }
 
-    /// Writes what [`send`](Connection::send) has gathered; for a handler that goes on to wait for something
-    /// other than [`recv`](Connection::recv). The error is [`Error::Io`] if the socket fails.
+    /// Writes what [`send`](Connection::send) and [`broadcast`](Connection::broadcast) have gathered; for a handler
+    /// that goes on to wait for something other than [`recv`](Connection::recv). The error is [`Error::Io`] if the
+    /// socket fails.
     pub fn flush(&mut self) -> Result<(), Error> {
-        let written = write_before(&self.stream, &self.out, self.deadline);
-        self.out.clear();
-        // One large message is no reason to hold on to as much memory.
-        self.out.shrink_to(GATHER);
+        self.flush_to_others();
+        if self.out.is_empty() {
+            return Ok(());
+        }
+        let written = self.client.outbox.write(&self.out, Writer::Own(self.deadline));
+        empty(&mut self.out);
         self.check(written)
+    }
+
+    fn flush_to_others(&mut self) {
+        if self.out_to_others.is_empty() {
+            return;
+        }
+        for outbox in self.registry.others(&self.client.path, self.peer) {
+            // One that is closing or dead gets nothing, and that is its own affair.
+            let _ = outbox.write(&self.out_to_others, Writer::Guest);
+        }
+        empty(&mut self.out_to_others);
     }
 
     /// Closes the connection: sends a Close frame and waits, at most for the close timeout, until the client has
@@ -149,30 +192,42 @@ impl Connection {
             }
             // Flush before you block: whatever the client waits for must be on its way.
             self.flush()?;
-            let filled = self.inbox.fill(self.deadline);
+            let filled = self.inbox.fill(self.deadline).map_err(Error::Io);
             self.check(filled)?;
+            self.client.life.show();
         }
     }
 
-    /// A socket that has failed once is not used again.
-    fn check(&mut self, result: io::Result<()>) -> Result<(), Error> {
-        result.map_err(|error| {
-            self.state = State::Over;
-            Error::Io(error)
-        })
+    /// A socket that has failed once is not used again. That the server has sent a Close of its own, since it goes
+    /// down, is no failure: the client's answer is to come.
+    fn check(&mut self, result: Result<(), Error>) -> Result<(), Error> {
+        match result {
+            Err(Error::Closed) => self.close_is_sent(),
+            Err(error) => {
+                self.state = State::Over;
+                self.client.outbox.kill();
+                return Err(error);
+            }
+            Ok(()) => {}
+        }
+        Ok(())
+    }
+
+    fn close_is_sent(&mut self) {
+        self.state = State::CloseSent;
+        self.deadline.get_or_insert_with(|| Instant::now() + self.close_timeout);
     }
 
     fn begin_close(&mut self, close: Option<CloseFrame>) -> Result<(), Error> {
         if self.state != State::Open {
             return Ok(());
         }
+        self.close_is_sent();
+        self.flush_to_others();
         let payload = close.map_or_else(Vec::new, |close| close.encode());
         frame::encode(Opcode::Close, &payload, &mut self.out);
-        self.state = State::CloseSent;
-        self.deadline = Some(Instant::now() + self.close_timeout);
-        let limited = self.stream.set_write_timeout(Some(self.close_timeout));
-        self.check(limited)?;
-        self.flush()
+        let written = self.client.outbox.write_close(&self.out, Writer::Own(self.deadline));
+        self.check(written)
     }
 
     /// The client's Close: answered with its code, and an empty one with an empty one. "When sending a Close frame
@@ -195,22 +250,12 @@ impl Connection {
     /// Ends our side of the TCP connection. The server is first to (§7.1.1): the wait in TIME_WAIT is its to bear.
     fn hang_up(&mut self) {
         self.state = State::Over;
-        let _ = self.stream.shutdown(Shutdown::Write);
+        self.client.outbox.hang_up(self.deadline);
     }
 }
 
-/// Writes all of `bytes`. Without a deadline a slow client may take as long as it likes between the first byte and
-/// the last, if only each write timeout sees it take some; a closing has an end whatever it does.
-fn write_before(mut stream: &TcpStream, mut bytes: &[u8], deadline: Option<Instant>) -> io::Result<()> {
-    while !bytes.is_empty() {
-        if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
-            return Err(ErrorKind::TimedOut.into());
-        }
-        match stream.write(bytes) {
-            Ok(count) => bytes = &bytes[count..],
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(())
+/// One large message is no reason to hold on to as much memory.
+fn empty(out: &mut Vec<u8>) {
+    out.clear();
+    out.shrink_to(GATHER);
 }

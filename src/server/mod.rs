@@ -1,19 +1,28 @@
 //! The server: sockets and threads. The accept loop, and one client's life from top to bottom.
 
 mod connection;
+mod heartbeat;
 mod inbox;
+mod outbox;
+mod refusal;
+mod registry;
 
 use crate::config::Config;
 use crate::error::{Error, HandshakeError};
 use crate::protocol::close::CloseCode;
 use crate::protocol::handshake::{Method, Request, Response};
 pub use connection::Connection;
+use heartbeat::Life;
 use inbox::Inbox;
+use outbox::Outbox;
+use refusal::Refusals;
+use registry::{Client, Registry, Seat};
 use std::collections::HashMap;
 use std::io::{self, ErrorKind, Write as _};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -38,6 +47,36 @@ struct Service {
     config: Config,
     routes: HashMap<String, Box<Handler>>,
     pages: HashMap<String, String>,
+    registry: Arc<Registry>,
+    refusals: Refusals,
+}
+
+/// Looks at a running server, and ends it, from another thread; made by [`Server::handle`].
+#[derive(Clone)]
+pub struct Handle {
+    registry: Arc<Registry>,
+    address: SocketAddr,
+}
+
+impl Handle {
+    /// How many clients are connected, those in their handshake not counted.
+    pub fn clients(&self) -> usize {
+        self.registry.clients().len()
+    }
+
+    /// Begins the end and returns: every client is sent Close 1001, no new one is let in, and [`Server::run`] returns
+    /// when all have answered or the close timeout is over. A second call does no harm.
+    pub fn shutdown(&self) {
+        self.registry.stop();
+        // Nothing interrupts `accept` as `ServerSocket.close()` does in Java: a connection wakes it. That may fail while
+        // the process is out of descriptors, which the closing clients give back.
+        for _ in 0..50 {
+            if TcpStream::connect_timeout(&self.address, Duration::from_secs(1)).is_ok() {
+                break;
+            }
+            thread::sleep(ACCEPT_PAUSE);
+        }
+    }
 }
 
 impl Server {
@@ -74,42 +113,77 @@ impl Server {
         self.listener.local_addr()
     }
 
-    /// Accepts clients, a thread each, for as long as the process lives. A failing `accept` or a missing thread is
-    /// logged, and the server goes on.
+    /// A handle to look at the server and to end it with.
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// let server = plainsocket::Server::bind("127.0.0.1:0")?;
+    /// let handle = server.handle()?;
+    /// let running = std::thread::spawn(|| server.run());
+    /// handle.shutdown();
+    /// running.join().unwrap()
+    /// # }
+    /// ```
+    pub fn handle(&self) -> io::Result<Handle> {
+        let mut address = self.local_addr()?;
+        match address.ip() {
+            IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
+            IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
+            _ => {}
+        }
+        Ok(Handle { registry: Arc::clone(&self.service.registry), address })
+    }
+
+    /// Accepts clients, a thread each, until [`Handle::shutdown`]. A failing `accept` or a missing thread is logged, and
+    /// the server goes on. The error is that there is no thread for the heartbeat.
     pub fn run(self) -> io::Result<()> {
         let service = Arc::new(self.service);
-        let mut accept_fails = false;
-        loop {
-            match self.listener.accept() {
-                Ok((stream, peer)) => {
-                    accept_fails = false;
-                    spawn(&service, stream, peer);
+        let (stop_heartbeat, stopped) = mpsc::channel::<()>();
+        let its_service = Arc::clone(&service);
+        let heartbeat = thread::Builder::new().name("heartbeat".to_owned()).spawn(move || {
+            let period = heartbeat::period(&its_service.config);
+            while stopped.recv_timeout(period) == Err(RecvTimeoutError::Timeout) {
+                heartbeat::sweep(&its_service.registry, &its_service.config);
+                its_service.refusals.sweep();
+            }
+        })?;
+        accept(&self.listener, &service);
+        drop(self.listener);
+        service.registry.wait_until_empty(Instant::now() + service.config.close_timeout);
+        drop(stop_heartbeat);
+        let _ = heartbeat.join();
+        Ok(())
+    }
+}
+
+/// The accept loop. Whatever goes wrong in here concerns one client, or passes.
+fn accept(listener: &TcpListener, service: &Arc<Service>) {
+    let mut failing = false;
+    while !service.registry.is_stopping() {
+        match listener.accept() {
+            Ok((stream, peer)) => {
+                failing = false;
+                if !service.registry.is_stopping() {
+                    service.welcome(Arc::new(stream), peer);
                 }
-                // The client left before its turn came, or a signal was handled.
-                Err(error) if matches!(error.kind(), ErrorKind::ConnectionAborted | ErrorKind::Interrupted) => {}
-                Err(error) => {
-                    if !accept_fails {
-                        log::error!("accept: {error}; trying again every {ACCEPT_PAUSE:?}");
-                    }
-                    accept_fails = true;
-                    thread::sleep(ACCEPT_PAUSE);
+            }
+            // The client left before its turn came, or a signal was handled.
+            Err(error) if matches!(error.kind(), ErrorKind::ConnectionAborted | ErrorKind::Interrupted) => {}
+            Err(error) => {
+                if !failing {
+                    log::error!("accept: {error}; trying again every {ACCEPT_PAUSE:?}");
                 }
+                failing = true;
+                thread::sleep(ACCEPT_PAUSE);
             }
         }
     }
 }
 
-/// Starts the client's thread. If there is none to be had, the client is told, and the server lives on.
-fn spawn(service: &Arc<Service>, stream: TcpStream, peer: SocketAddr) {
-    let stream = Arc::new(stream);
-    let (service, its_stream) = (Arc::clone(service), Arc::clone(&stream));
-    let thread = thread::Builder::new().name(format!("client-{peer}")).stack_size(STACK_SIZE);
-    if let Err(error) = thread.spawn(move || service.client(its_stream, peer)) {
-        log::error!("no thread for {peer}: {error}");
-        let response = Response::from(&HandshakeError::TooManyClients);
-        // A fresh socket takes this much without waiting.
-        let _ = (&*stream).write_all(&response.encode(Method::Get));
-    }
+/// A thread that panicked while it held a lock is no reason for all others to panic too: no lock of this server is held
+/// where its data would be left half-changed.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What the answer to a request is, apart from a fault.
@@ -119,13 +193,22 @@ enum Answer<'a> {
 }
 
 impl Service {
-    /// One client's life.
-    fn client(&self, stream: Arc<TcpStream>, peer: SocketAddr) {
-        // A client that takes no byte for this long is as gone as one that sends none.
-        let patience = self.config.ping_interval + self.config.pong_timeout;
-        if let Err(error) = stream.set_nodelay(true).and_then(|()| stream.set_write_timeout(Some(patience))) {
-            return log::debug!("{peer}: {error}");
+    /// Gives a new connection a seat and a thread, or tells the client that there is none.
+    fn welcome(self: &Arc<Self>, stream: Arc<TcpStream>, peer: SocketAddr) {
+        let seat = match self.registry.take_seat(peer, &stream, &self.config) {
+            Ok(seat) => seat,
+            Err(fault) => return self.refusals.refuse(peer, stream, &fault),
+        };
+        let (service, its_stream) = (Arc::clone(self), Arc::clone(&stream));
+        let thread = thread::Builder::new().name(format!("client-{peer}")).stack_size(STACK_SIZE);
+        if let Err(error) = thread.spawn(move || service.client(its_stream, peer, &seat)) {
+            log::error!("no thread for {peer}: {error}");
+            self.refusals.refuse(peer, stream, &HandshakeError::TooManyClients);
         }
+    }
+
+    /// One client's life.
+    fn client(&self, stream: Arc<TcpStream>, peer: SocketAddr, seat: &Seat) {
         let mut inbox = Inbox::new(Arc::clone(&stream));
         let (request, handler) = match self.handshake(&stream, &mut inbox, peer) {
             Ok(Some(accepted)) => accepted,
@@ -133,8 +216,14 @@ impl Service {
             Err(error) => return log::debug!("{peer}: gone during the handshake: {error}"),
         };
         log::debug!("{peer}: connected to {:?}", request.resource_name);
+        let client = match self.entry(peer, stream, &request) {
+            Ok(client) => client,
+            Err(error) => return log::debug!("{peer}: {error}"),
+        };
+        seat.enter(client.clone());
+        let registry = Arc::clone(&self.registry);
+        let mut connection = Connection::new(peer, request, inbox, client, registry, &self.config);
 
-        let mut connection = Connection::new(peer, request, stream, inbox, &self.config);
         let result = catch_unwind(AssertUnwindSafe(|| handler(&mut connection)));
         let code = match &result {
             Ok(Ok(())) => CloseCode::NORMAL,
@@ -149,6 +238,14 @@ impl Service {
         }
     }
 
+    fn entry(&self, peer: SocketAddr, stream: Arc<TcpStream>, request: &Request) -> io::Result<Client> {
+        // One largest message always fits, with its header.
+        let backlog = self.config.max_backlog.max(self.config.max_message_size.saturating_add(16));
+        let life = Arc::new(Life::new());
+        let outbox = Arc::new(Outbox::new(peer, stream, Arc::clone(&life), backlog)?);
+        Ok(Client { path: request.path().into(), outbox, life })
+    }
+
     /// Reads the request and answers it. `None`: the answer was no upgrade, and the connection is over.
     fn handshake(
         &self,
@@ -156,6 +253,9 @@ impl Service {
         inbox: &mut Inbox,
         peer: SocketAddr,
     ) -> io::Result<Option<(Request, &Handler)>> {
+        stream.set_nodelay(true)?;
+        // A reply is short; a client that does not even take that is not waited for.
+        stream.set_write_timeout(Some(self.config.close_timeout))?;
         // One deadline for the whole head: a timeout per read would let a byte a second go on forever.
         let deadline = Instant::now() + self.config.handshake_timeout;
         let request = loop {

@@ -2,11 +2,11 @@
 //! Written without the crate's own encoder, so that a fault there cannot hide here.
 #![allow(dead_code)] // each test file uses its part
 
-use plainsocket::{CloseCode, Config, Connection, Error, Message, Server};
+use plainsocket::{CloseCode, Config, Connection, Error, Handle, Message, Server};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// No wait in a test is longer: a hang becomes a failure.
 pub const DEADLINE: Duration = Duration::from_secs(10);
@@ -54,13 +54,22 @@ pub fn echo(connection: &mut Connection) -> Result<(), Error> {
     Ok(())
 }
 
+pub fn chat(connection: &mut Connection) -> Result<(), Error> {
+    while let Some(message) = connection.recv()? {
+        connection.broadcast(message)?;
+    }
+    Ok(())
+}
+
 /// A server on a port that the system picks, with a handler for each thing that the tests want to see.
-pub fn start(config: Config) -> SocketAddr {
-    let server = Server::bind("127.0.0.1:0")
+fn server(config: Config) -> Server {
+    Server::bind("127.0.0.1:0")
         .expect("a free port")
         .config(config)
         .route("/", echo)
         .route("/echo", echo)
+        .route("/chat", chat)
+        .route("/chat2", chat)
         .route("/panic", |_| panic!("on purpose"))
         .route("/error", |_| Err(Error::handler("on purpose")))
         .route("/return", |_| Ok(()))
@@ -76,14 +85,55 @@ pub fn start(config: Config) -> SocketAddr {
                 other => panic!("sent after the Close frame: {other:?}"),
             }
         })
+        .route("/mixed", |connection| {
+            connection.recv()?;
+            for i in 0..5 {
+                connection.send(format!("own {i}"))?;
+                connection.broadcast(format!("all {i}"))?;
+            }
+            Ok(())
+        })
         .route("/whoami", |connection| {
             let text = format!("{} {:?}", connection.request().resource_name, connection.request().header("cookie"));
             connection.send(Message::Text(text))
         })
-        .page("/", "<!doctype html><title>page</title>");
+        .page("/", "<!doctype html><title>page</title>")
+}
+
+/// A server that runs until the test's process ends.
+pub fn start(config: Config) -> SocketAddr {
+    let server = server(config);
     let address = server.local_addr().expect("an address");
     thread::spawn(move || server.run());
     address
+}
+
+/// A server that can be ended, and looked at.
+pub struct Running {
+    pub address: SocketAddr,
+    pub handle: Handle,
+    pub thread: thread::JoinHandle<std::io::Result<()>>,
+}
+
+impl Running {
+    pub fn start(config: Config) -> Running {
+        let server = server(config);
+        let (address, handle) = (server.local_addr().expect("an address"), server.handle().expect("a handle"));
+        Running { address, handle, thread: thread::spawn(move || server.run()) }
+    }
+
+    pub fn wait_for_clients(&self, count: usize) {
+        wait_for(&format!("{count} clients"), || self.handle.clients() == count);
+    }
+}
+
+/// Waits, with a deadline, for something that sends no event.
+pub fn wait_for(what: &str, mut condition: impl FnMut() -> bool) {
+    let deadline = Instant::now() + DEADLINE;
+    while !condition() {
+        assert!(Instant::now() < deadline, "waited in vain for {what}");
+        thread::sleep(Duration::from_millis(2));
+    }
 }
 
 pub fn start_default() -> SocketAddr {
@@ -118,9 +168,18 @@ impl Client {
         self.stream.write_all(bytes.as_ref()).expect("the server takes what we send");
     }
 
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        loop {
+            match self.stream.read(buffer) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                result => return result,
+            }
+        }
+    }
+
     fn read_more(&mut self) -> usize {
         let mut buffer = [0; 65536];
-        let count = self.stream.read(&mut buffer).expect("the server answers in time, and does not reset");
+        let count = self.read(&mut buffer).expect("the server answers in time, and does not reset");
         self.unread.extend_from_slice(&buffer[..count]);
         count
     }
@@ -176,7 +235,7 @@ impl Client {
 
     /// The server ends the connection, one way or the other, and without another byte.
     pub fn expect_gone(&mut self) {
-        match self.stream.read(&mut [0; 64]) {
+        match self.read(&mut [0; 64]) {
             Ok(0) => {}
             Err(error) if error.kind() == ErrorKind::ConnectionReset => {}
             other => panic!("expected the end of the connection, not {other:?}"),

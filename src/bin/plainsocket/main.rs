@@ -1,13 +1,15 @@
 //! The program: flags, log, and what lives at which path.
 #![forbid(unsafe_code)]
 
+mod chat;
 mod echo;
 mod options;
 
 use options::{Command, Options};
-use plainsocket::Server;
+use plainsocket::{Handle, Server};
 use std::io::{self, Write as _};
-use std::process::ExitCode;
+use std::process::{self, ExitCode};
+use std::thread;
 
 const PAGE: &str = include_str!("page.html");
 
@@ -38,7 +40,9 @@ fn serve(options: &Options) -> io::Result<()> {
         .config(options.config.clone())
         .route("/", echo::echo)
         .route("/echo", echo::echo)
+        .route("/chat", chat::chat)
         .page("/", PAGE);
+    shut_down_on_signal(server.handle()?);
     let address = server.local_addr()?;
     let _ = writeln!(
         io::stdout(),
@@ -46,4 +50,17 @@ fn serve(options: &Options) -> io::Result<()> {
         env!("CARGO_PKG_VERSION"),
     );
     server.run()
+}
+
+/// SIGINT and SIGTERM end the server calmly, a second one ends it at once.
+fn shut_down_on_signal(handle: Handle) {
+    let mut handle = Some(handle);
+    let registered = ctrlc::set_handler(move || match handle.take() {
+        // In a thread of its own, so that this one is free for the second signal.
+        Some(handle) => drop(thread::spawn(move || handle.shutdown())),
+        None => process::exit(1),
+    });
+    if let Err(error) = registered {
+        log::warn!("signals end the server at once: {error}");
+    }
 }

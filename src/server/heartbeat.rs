@@ -1,0 +1,112 @@
+//! The heartbeat: who is silent gets a Ping (§5.5.2), who stays silent is dropped. TCP alone does not tell that a
+//! client's machine or network is gone; a server that only waits keeps its thread forever.
+
+use super::lock;
+use super::outbox::Writer;
+use super::registry::Registry;
+use crate::config::Config;
+use crate::protocol::frame::{self, Opcode};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+/// When a client last showed life.
+pub(super) struct Life {
+    born: Instant,
+    /// In nanoseconds since `born`: an atomic, since the client's thread sets it with every read.
+    shown: AtomicU64,
+    /// When the last Ping went out. Its payload is how many there were before it.
+    ping: Mutex<Option<(Instant, u64)>>,
+}
+
+impl Life {
+    pub(super) fn new() -> Life {
+        Life { born: Instant::now(), shown: AtomicU64::new(0), ping: Mutex::new(None) }
+    }
+
+    /// Any bytes from the client are a sign of life.
+    pub(super) fn show(&self) {
+        self.shown.store(self.born.elapsed().as_nanos() as u64, Ordering::Relaxed);
+    }
+
+    /// How long the round trip took, if `payload` answers the last Ping.
+    pub(super) fn round_trip(&self, payload: &[u8]) -> Option<Duration> {
+        lock(&self.ping).filter(|(_, number)| payload == number.to_be_bytes()).map(|(sent, _)| sent.elapsed())
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    Fine,
+    Ping,
+    Drop,
+}
+
+/// What to do about a client that has been silent for so long, and was sent a Ping so long ago if there was one in
+/// this silence.
+fn verdict(silent: Duration, pinged: Option<Duration>, config: &Config) -> Verdict {
+    match pinged {
+        _ if silent < config.ping_interval => Verdict::Fine,
+        None => Verdict::Ping,
+        Some(since) if since < config.pong_timeout => Verdict::Fine,
+        Some(_) => Verdict::Drop,
+    }
+}
+
+/// How long to sleep between two sweeps: a tenth of the shorter limit, so that both are kept with a tenth to spare.
+pub(super) fn period(config: &Config) -> Duration {
+    let limit = config.ping_interval.min(config.pong_timeout);
+    (limit / 10).clamp(Duration::from_millis(10), Duration::from_secs(1))
+}
+
+/// Looks at every client once. None of them can hold up the sweep: a guest does not wait for a full socket.
+pub(super) fn sweep(registry: &Registry, config: &Config) {
+    for (peer, client) in registry.clients() {
+        let life = &client.life;
+        let shown = life.born + Duration::from_nanos(life.shown.load(Ordering::Relaxed));
+        let mut ping = lock(&life.ping);
+        let silent = shown.elapsed();
+        let pinged = ping.map(|(sent, _)| sent.elapsed()).filter(|since| *since < silent);
+        match verdict(silent, pinged, config) {
+            Verdict::Fine => {}
+            Verdict::Ping => {
+                let number = ping.map_or(0, |(_, number)| number + 1);
+                *ping = Some((Instant::now(), number));
+                drop(ping);
+                let mut out = Vec::new();
+                frame::encode(Opcode::Ping, &number.to_be_bytes(), &mut out);
+                // A client that is closing or dead needs no Ping.
+                let _ = client.outbox.write(&out, Writer::Guest);
+            }
+            Verdict::Drop => {
+                log::info!("{peer}: dropped after {silent:.1?} of silence");
+                client.outbox.kill();
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn silence_is_answered_with_one_ping_and_then_with_the_end() {
+        let config = Config {
+            ping_interval: Duration::from_secs(20),
+            pong_timeout: Duration::from_secs(10),
+            ..Config::default()
+        };
+        let verdict = |silent, pinged: Option<u64>| {
+            verdict(Duration::from_secs(silent), pinged.map(Duration::from_secs), &config)
+        };
+        assert_eq!(verdict(0, None), Verdict::Fine);
+        assert_eq!(verdict(19, None), Verdict::Fine);
+        assert_eq!(verdict(20, None), Verdict::Ping);
+        assert_eq!(verdict(29, Some(9)), Verdict::Fine, "its time is not over yet");
+        assert_eq!(verdict(30, Some(10)), Verdict::Drop);
+        assert_eq!(verdict(35, Some(5)), Verdict::Fine, "a late sweep does not shorten the time to answer");
+        assert_eq!(verdict(100, None), Verdict::Ping, "nobody is dropped without having been asked");
+        assert_eq!(verdict(5, Some(10)), Verdict::Fine, "it has spoken since");
+    }
+}

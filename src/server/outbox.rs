@@ -1,0 +1,229 @@
+//! The sending side of a client, for its own thread and for all the others that have something for it.
+//!
+//! **Whoever comes first writes; the others leave their bytes.** The lock guards a queue and a flag, and is never held
+//! over I/O. A thread that finds `writing` set leaves its bytes in the queue and goes: the writer takes them along. So
+//! frames never interleave, and while nobody is writing the queue is empty.
+//!
+//! **Only a client's own thread waits for it.** The socket's write timeout is short. A guest (a broadcaster, the
+//! heartbeat) that runs into it leaves the rest to a thread that is started for it then and ends with it; a backlog
+//! over the limit evicts the client. Its own thread waits as long as the client lives: that is TCP's backpressure.
+
+use super::heartbeat::Life;
+use super::lock;
+use crate::error::Error;
+use std::collections::VecDeque;
+use std::io::{self, ErrorKind, Write as _};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// The longest that a guest waits for a client whose socket is full.
+pub(super) const SHORT_WAIT: Duration = Duration::from_millis(5);
+
+/// How often the client's own thread looks whether a wait has become pointless.
+const LONG_WAIT: Duration = Duration::from_secs(1);
+
+/// What is taken out of the queue at a time, and what a client's own thread may leave in it for another writer.
+const PORTION: usize = 64 * 1024;
+
+/// Who writes.
+#[derive(Clone, Copy)]
+pub(super) enum Writer {
+    /// The client's own thread (or its stand-in that works off a backlog); it waits, to the deadline if there is one.
+    Own(Option<Instant>),
+    /// Any other thread.
+    Guest,
+}
+
+pub(super) struct Outbox {
+    peer: SocketAddr,
+    stream: Arc<TcpStream>,
+    life: Arc<Life>,
+    /// The most bytes that may wait in the queue.
+    limit: usize,
+    state: Mutex<State>,
+    /// Signalled when the queue has become shorter or the writer has gone, if somebody waits for that.
+    progress: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    queue: VecDeque<u8>,
+    writing: bool,
+    waiting: usize,
+    end: End,
+}
+
+#[derive(Default, Clone, Copy, PartialEq, Eq)]
+enum End {
+    #[default]
+    Open,
+    /// A Close frame is the last in the queue or on the wire: "nothing is sent after it" (§5.5.1).
+    CloseSent,
+    /// The socket has failed, or the client was given up.
+    Dead,
+}
+
+impl Outbox {
+    pub(super) fn new(peer: SocketAddr, stream: Arc<TcpStream>, life: Arc<Life>, limit: usize) -> io::Result<Outbox> {
+        stream.set_write_timeout(Some(SHORT_WAIT))?;
+        Ok(Outbox { peer, stream, life, limit, state: Mutex::default(), progress: Condvar::new() })
+    }
+
+    /// Writes whole frames, or leaves them for whoever is writing.
+    pub(super) fn write(self: &Arc<Self>, frames: &[u8], writer: Writer) -> Result<(), Error> {
+        self.put(frames, writer, End::Open)
+    }
+
+    /// Writes frames of which the last is a Close; [`Error::Closed`] if there was one before.
+    pub(super) fn write_close(self: &Arc<Self>, frames: &[u8], writer: Writer) -> Result<(), Error> {
+        self.put(frames, writer, End::CloseSent)
+    }
+
+    /// Ends our side of TCP behind the last byte that was left here; only for the client's own thread, since it waits.
+    pub(super) fn hang_up(&self, deadline: Option<Instant>) {
+        drop(self.wait_while(lock(&self.state), deadline, |state| state.writing));
+        let _ = self.stream.shutdown(Shutdown::Write);
+    }
+
+    /// Gives the client up: its own thread wakes from whatever it waits for.
+    pub(super) fn kill(&self) {
+        let mut state = lock(&self.state);
+        state.end = End::Dead;
+        state.queue = VecDeque::new();
+        self.signal(&state);
+        drop(state);
+        let _ = self.stream.shutdown(Shutdown::Both);
+    }
+
+    fn put(self: &Arc<Self>, frames: &[u8], writer: Writer, end: End) -> Result<(), Error> {
+        let mut state = lock(&self.state);
+        if let Writer::Own(deadline) = writer {
+            let full = |state: &State| state.writing && state.queue.len() + frames.len() > PORTION;
+            state = self.wait_while(state, deadline, full);
+        }
+        match state.end {
+            End::Open => state.end = end,
+            End::CloseSent => return Err(Error::Closed),
+            End::Dead => return Err(Error::Io(ErrorKind::BrokenPipe.into())),
+        }
+        if state.writing {
+            state.queue.extend(frames);
+            return self.check_backlog(state);
+        }
+        state.writing = true;
+        drop(state);
+        self.write_out(frames, writer)
+    }
+
+    /// The writer's part: `frames`, then what the others have left meanwhile, until nothing is left.
+    fn write_out(self: &Arc<Self>, frames: &[u8], writer: Writer) -> Result<(), Error> {
+        let mut portion: Vec<u8>;
+        let mut rest = frames;
+        loop {
+            rest = self.write_all(rest, writer).map_err(|error| self.give_up(error))?;
+            if !rest.is_empty() {
+                return self.hand_over(rest);
+            }
+            let mut state = lock(&self.state);
+            self.signal(&state);
+            if state.queue.is_empty() {
+                state.writing = false;
+                return Ok(());
+            }
+            let length = state.queue.len().min(PORTION);
+            portion = state.queue.drain(..length).collect();
+            rest = &portion;
+        }
+    }
+
+    /// Writes `bytes`; what it returns is what a guest could not write in its short time.
+    fn write_all<'a>(&self, mut bytes: &'a [u8], writer: Writer) -> io::Result<&'a [u8]> {
+        let mut patient = false;
+        while !bytes.is_empty() {
+            let written = match (&*self.stream).write(bytes) {
+                Ok(count) => count,
+                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => 0,
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error),
+            };
+            bytes = &bytes[written..];
+            let Writer::Own(deadline) = writer else { return Ok(bytes) };
+            if bytes.is_empty() {
+                break;
+            }
+            if written > 0 {
+                // A client that takes bytes is alive, even if its thread is too busy writing to hear from it.
+                self.life.show();
+            }
+            let left = deadline.map_or(LONG_WAIT, |deadline| deadline.saturating_duration_since(Instant::now()));
+            if left.is_zero() {
+                return Err(ErrorKind::TimedOut.into());
+            }
+            // Nobody else writes while `writing` is set, so nobody else is held up by a longer timeout.
+            patient = true;
+            self.stream.set_write_timeout(Some(left.min(LONG_WAIT)))?;
+        }
+        if patient {
+            self.stream.set_write_timeout(Some(SHORT_WAIT))?;
+        }
+        Ok(bytes)
+    }
+
+    /// What a guest does with the rest: a thread of its own takes over the writing and lives as long as the backlog.
+    fn hand_over(self: &Arc<Self>, rest: &[u8]) -> Result<(), Error> {
+        let mut state = lock(&self.state);
+        let left_meanwhile = std::mem::replace(&mut state.queue, VecDeque::from(rest.to_vec()));
+        state.queue.extend(left_meanwhile);
+        self.check_backlog(state)?;
+        let outbox = Arc::clone(self);
+        let thread = thread::Builder::new().name(format!("backlog-{}", self.peer)).stack_size(super::STACK_SIZE);
+        match thread.spawn(move || outbox.write_out(&[], Writer::Own(None))) {
+            Ok(_) => Ok(()),
+            Err(error) => Err(self.give_up(error)),
+        }
+    }
+
+    /// A client that lets more than the limit pile up is evicted, for the sake of the others' memory.
+    fn check_backlog(&self, state: MutexGuard<State>) -> Result<(), Error> {
+        let backlog = state.queue.len();
+        drop(state);
+        if backlog <= self.limit {
+            return Ok(());
+        }
+        log::info!("{}: evicted, since it does not read: {backlog} bytes wait for it", self.peer);
+        Err(self.give_up(ErrorKind::TimedOut.into()))
+    }
+
+    fn give_up(&self, error: io::Error) -> Error {
+        self.kill();
+        Error::Io(error)
+    }
+
+    fn signal(&self, state: &State) {
+        // Waking nobody would cost a system call each time.
+        if state.waiting > 0 {
+            self.progress.notify_all();
+        }
+    }
+
+    /// Waits while `condition` holds, the client lives and the deadline has not passed.
+    fn wait_while<'a>(
+        &self,
+        mut state: MutexGuard<'a, State>,
+        deadline: Option<Instant>,
+        condition: impl Fn(&State) -> bool,
+    ) -> MutexGuard<'a, State> {
+        while state.end != End::Dead && condition(&state) {
+            let left = deadline.map_or(LONG_WAIT, |deadline| deadline.saturating_duration_since(Instant::now()));
+            if left.is_zero() {
+                break;
+            }
+            state.waiting += 1;
+            state = self.progress.wait_timeout(state, left).unwrap_or_else(|poisoned| poisoned.into_inner()).0;
+            state.waiting -= 1;
+        }
+        state
+    }
+}

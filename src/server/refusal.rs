@@ -1,0 +1,61 @@
+//! Clients that get a reply and no thread: the server is full. A reply is whole only once the client has read it, and a
+//! socket closed with bytes unread sends a reset that takes the reply away (§7.1.1 says the same of Close). So the
+//! socket is kept for a moment, and emptied by the sweep of the heartbeat's thread.
+
+use super::lock;
+use crate::error::HandshakeError;
+use crate::protocol::handshake::{Method, Response};
+use std::collections::VecDeque;
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+/// How long a refused client may take to read its reply and go.
+const MOMENT: Duration = Duration::from_secs(2);
+
+/// The most refused clients that are kept; one more, and the oldest is closed at once.
+const MOST: usize = 64;
+
+#[derive(Default)]
+pub(super) struct Refusals {
+    leaving: Mutex<VecDeque<(Arc<TcpStream>, Instant)>>,
+}
+
+impl Refusals {
+    /// Replies without ever waiting, since it is the accept loop that calls this.
+    pub(super) fn refuse(&self, peer: SocketAddr, stream: Arc<TcpStream>, fault: &HandshakeError) {
+        let response = Response::from(fault);
+        log::info!("{peer}: refused with {}: {fault}", response.status.0);
+        // A fresh socket has room for so short a reply.
+        let replied = stream
+            .set_nonblocking(true)
+            .and_then(|()| (&*stream).write_all(&response.encode(Method::Get)))
+            .and_then(|()| stream.shutdown(Shutdown::Write));
+        if replied.is_ok() {
+            let mut leaving = lock(&self.leaving);
+            leaving.push_back((stream, Instant::now()));
+            if leaving.len() > MOST {
+                leaving.pop_front();
+            }
+        }
+    }
+
+    /// Throws away what the refused have sent, and lets go of those that have left or had their moment.
+    pub(super) fn sweep(&self) {
+        lock(&self.leaving).retain(|(stream, since)| since.elapsed() < MOMENT && !has_left(stream));
+    }
+}
+
+/// Reads what is there, without waiting; a few portions, so that a client that floods holds nobody up.
+fn has_left(mut stream: &TcpStream) -> bool {
+    let mut buffer = [0; 4096];
+    for _ in 0..16 {
+        match stream.read(&mut buffer) {
+            Ok(0) => return true,
+            Ok(_) => {}
+            Err(error) => return error.kind() != ErrorKind::WouldBlock,
+        }
+    }
+    false
+}

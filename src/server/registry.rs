@@ -1,0 +1,157 @@
+//! Who is connected: `Mutex<HashMap<SocketAddr, Client>>`, and the seats that the limits count.
+//!
+//! The locks are never held over I/O: copy the list, then act.
+
+use super::heartbeat::Life;
+use super::lock;
+use super::outbox::{Outbox, Writer};
+use crate::config::Config;
+use crate::error::HandshakeError;
+use crate::protocol::close::{CloseCode, CloseFrame};
+use crate::protocol::frame::{self, Opcode};
+use std::collections::HashMap;
+use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::Instant;
+
+/// What the other threads need to reach a client. A copy is another hand on the same client.
+#[derive(Clone)]
+pub(super) struct Client {
+    /// The resource name without its query: what [`broadcast`](super::Connection::broadcast) goes by.
+    pub(super) path: Arc<str>,
+    pub(super) outbox: Arc<Outbox>,
+    pub(super) life: Arc<Life>,
+}
+
+#[derive(Default)]
+pub(super) struct Registry {
+    /// The clients after their handshake.
+    clients: Mutex<HashMap<SocketAddr, Client>>,
+    seats: Mutex<Seats>,
+    /// Signalled when the last seat has become free.
+    empty: Condvar,
+    stopping: AtomicBool,
+}
+
+/// Every connection takes a seat, those that are still in their handshake too.
+#[derive(Default)]
+struct Seats {
+    taken: HashMap<SocketAddr, Arc<TcpStream>>,
+    per_ip: HashMap<IpAddr, usize>,
+}
+
+impl Registry {
+    /// A seat for a new connection, if the limits allow one.
+    pub(super) fn take_seat(
+        self: &Arc<Self>,
+        peer: SocketAddr,
+        stream: &Arc<TcpStream>,
+        config: &Config,
+    ) -> Result<Seat, HandshakeError> {
+        let mut seats = lock(&self.seats);
+        let from_this_ip = seats.per_ip.get(&peer.ip()).copied().unwrap_or(0);
+        if config.max_clients_per_ip.is_some_and(|limit| from_this_ip >= limit) {
+            return Err(HandshakeError::TooManyFromThisAddress);
+        }
+        if seats.taken.len() >= config.max_clients {
+            return Err(HandshakeError::TooManyClients);
+        }
+        seats.per_ip.insert(peer.ip(), from_this_ip + 1);
+        seats.taken.insert(peer, Arc::clone(stream));
+        Ok(Seat { registry: Arc::clone(self), peer })
+    }
+
+    /// A copy of the list.
+    pub(super) fn clients(&self) -> Vec<(SocketAddr, Client)> {
+        lock(&self.clients).iter().map(|(peer, client)| (*peer, client.clone())).collect()
+    }
+
+    /// The outboxes of all clients on `path` but `except`.
+    pub(super) fn others(&self, path: &str, except: SocketAddr) -> Vec<Arc<Outbox>> {
+        let clients = lock(&self.clients);
+        let others = clients.iter().filter(|(peer, client)| **peer != except && *client.path == *path);
+        others.map(|(_, client)| Arc::clone(&client.outbox)).collect()
+    }
+
+    pub(super) fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::SeqCst)
+    }
+
+    /// Begins the end: every client gets Close 1001, and one that is still in its handshake is cut off.
+    pub(super) fn stop(&self) {
+        self.stopping.store(true, Ordering::SeqCst);
+        for (_, client) in self.clients() {
+            client.go_away();
+        }
+        let in_handshake: Vec<_> = {
+            let (clients, seats) = (lock(&self.clients), lock(&self.seats));
+            seats.taken.iter().filter(|(peer, _)| !clients.contains_key(peer)).map(|(_, s)| Arc::clone(s)).collect()
+        };
+        hang_up(&in_handshake);
+    }
+
+    /// Waits until every seat is free; whoever still has one at the deadline is cut off.
+    pub(super) fn wait_until_empty(&self, deadline: Instant) {
+        let mut seats = lock(&self.seats);
+        while !seats.taken.is_empty() {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                let streams: Vec<_> = seats.taken.values().cloned().collect();
+                drop(seats);
+                return hang_up(&streams);
+            }
+            seats = self.empty.wait_timeout(seats, left).unwrap_or_else(|poisoned| poisoned.into_inner()).0;
+        }
+    }
+}
+
+fn hang_up(streams: &[Arc<TcpStream>]) {
+    for stream in streams {
+        let _ = stream.shutdown(Shutdown::Both);
+    }
+}
+
+impl Client {
+    fn go_away(&self) {
+        let close = CloseFrame::new(CloseCode::GOING_AWAY, "the server goes down");
+        let mut out = Vec::new();
+        frame::encode(Opcode::Close, &close.encode(), &mut out);
+        // One that is closing already needs no second Close.
+        let _ = self.outbox.write_close(&out, Writer::Guest);
+    }
+}
+
+/// A guard: whichever way the client's thread ends, by return, error or panic, its seat and its entry go with it.
+pub(super) struct Seat {
+    registry: Arc<Registry>,
+    peer: SocketAddr,
+}
+
+impl Seat {
+    /// Enters the client after its handshake: from now on the others can reach it.
+    pub(super) fn enter(&self, client: Client) {
+        lock(&self.registry.clients).insert(self.peer, client.clone());
+        // Either `stop` saw the entry, or the entry sees the stop.
+        if self.registry.is_stopping() {
+            client.go_away();
+        }
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        lock(&self.registry.clients).remove(&self.peer);
+        let mut seats = lock(&self.registry.seats);
+        seats.taken.remove(&self.peer);
+        if let Some(count) = seats.per_ip.get_mut(&self.peer.ip()) {
+            *count -= 1;
+            if *count == 0 {
+                seats.per_ip.remove(&self.peer.ip());
+            }
+        }
+        if seats.taken.is_empty() {
+            self.registry.empty.notify_all();
+        }
+    }
+}

@@ -1,0 +1,315 @@
+//! Many clients over real sockets: the registry, who writes and who waits, broadcasts, limits, the end.
+
+mod support;
+
+use plainsocket::Config;
+use std::collections::HashMap;
+use std::io::Write;
+use std::net::TcpStream;
+use std::thread;
+use std::time::{Duration, Instant};
+use support::{BINARY, CLOSE, Client, DEADLINE, PING, Running, TEXT, close_frame, frame, request, status, wait_for};
+
+fn running() -> Running {
+    Running::start(Config::default())
+}
+
+fn assert_echo(client: &mut Client, payload: &[u8]) {
+    client.send(frame(BINARY, payload));
+    assert_eq!(client.read_frame(), (BINARY, payload.to_vec()));
+}
+
+// Broadcast
+
+#[test]
+fn a_broadcast_reaches_every_client_of_the_path_and_the_sender_and_nobody_else() {
+    let server = running();
+    let mut members: Vec<Client> = (0..5).map(|_| Client::connect(server.address, "/chat")).collect();
+    members.push(Client::connect(server.address, "/chat?name=with-a-query"));
+    let mut outsiders = [Client::connect(server.address, "/chat2"), Client::connect(server.address, "/echo")];
+    server.wait_for_clients(8);
+    members[2].send([frame(TEXT, b"Hello"), frame(BINARY, &[0, 255])].concat());
+    for member in &mut members {
+        assert_eq!(member.read_frame(), (TEXT, b"Hello".to_vec()));
+        assert_eq!(member.read_frame(), (BINARY, vec![0, 255]));
+    }
+    for outsider in &mut outsiders {
+        assert_echo(outsider, b"nothing came before this");
+    }
+}
+
+#[test]
+fn what_a_handler_sends_and_broadcasts_reaches_its_client_in_that_order() {
+    let server = running();
+    let mut other = Client::connect(server.address, "/mixed");
+    server.wait_for_clients(1);
+    let mut client = Client::connect(server.address, "/mixed");
+    server.wait_for_clients(2);
+    client.send(frame(TEXT, b"go"));
+    for i in 0..5 {
+        assert_eq!(client.read_frame(), (TEXT, format!("own {i}").into_bytes()));
+        assert_eq!(client.read_frame(), (TEXT, format!("all {i}").into_bytes()));
+        assert_eq!(other.read_frame(), (TEXT, format!("all {i}").into_bytes()));
+    }
+}
+
+#[test]
+fn frames_of_many_senders_are_never_torn_and_each_senders_order_is_kept() {
+    const SENDERS: usize = 8;
+    const MESSAGES: usize = 200;
+    let server = running();
+    let mut clients: Vec<Client> = (0..SENDERS).map(|_| Client::connect(server.address, "/chat")).collect();
+    server.wait_for_clients(SENDERS);
+    thread::scope(|scope| {
+        for (sender, client) in clients.iter_mut().enumerate() {
+            let mut stream = client.stream.try_clone().unwrap();
+            scope.spawn(move || {
+                for i in 0..MESSAGES {
+                    // Lengths of all forms, and a payload that says whose and which it is.
+                    let mut payload = format!("{sender} {i} ").into_bytes();
+                    payload.resize(payload.len() + [0, 100, 1000, 70_000][i % 4], b'.');
+                    stream.write_all(&frame(TEXT, &payload)).unwrap();
+                }
+            });
+            scope.spawn(move || {
+                let mut next = HashMap::new();
+                for _ in 0..SENDERS * MESSAGES {
+                    let (first, payload) = client.read_frame();
+                    assert_eq!(first, TEXT);
+                    let text = String::from_utf8(payload).unwrap();
+                    let mut words = text.split(' ');
+                    let sender: usize = words.next().unwrap().parse().unwrap();
+                    let number: usize = words.next().unwrap().parse().unwrap();
+                    let dots = words.next().unwrap();
+                    assert_eq!(dots.len(), [0, 100, 1000, 70_000][number % 4]);
+                    assert!(dots.bytes().all(|byte| byte == b'.'));
+                    let expected = next.entry(sender).or_insert(0);
+                    assert_eq!(number, *expected, "of sender {sender}");
+                    *expected += 1;
+                }
+            });
+        }
+    });
+}
+
+// Who writes, who waits
+
+#[test]
+fn a_member_that_reads_late_holds_nobody_up_and_gets_everything_in_order() {
+    const MESSAGES: usize = 600;
+    let server = running();
+    let mut late = Client::connect(server.address, "/chat");
+    let mut sender = Client::connect(server.address, "/chat");
+    server.wait_for_clients(2);
+    let payload = |i: usize| [format!("{i:04}").as_bytes(), &[b'x'; 16_000]].concat();
+    for i in 0..MESSAGES {
+        let started = Instant::now();
+        sender.send(frame(BINARY, &payload(i)));
+        assert_eq!(sender.read_frame(), (BINARY, payload(i)));
+        assert!(started.elapsed() < Duration::from_secs(1), "message {i} took {:?}", started.elapsed());
+    }
+    for i in 0..MESSAGES {
+        assert_eq!(late.read_frame(), (BINARY, payload(i)));
+    }
+    assert_echo_between(&mut sender, &mut late);
+}
+
+fn assert_echo_between(from: &mut Client, to: &mut Client) {
+    from.send(frame(TEXT, b"and still a member"));
+    assert_eq!(to.read_frame(), (TEXT, b"and still a member".to_vec()));
+}
+
+#[test]
+fn a_member_that_never_reads_is_evicted_when_its_backlog_passes_the_limit() {
+    let config = Config { max_message_size: 64 * 1024, max_backlog: 256 * 1024, ..Config::default() };
+    let server = Running::start(config);
+    let mut stalled = Client::connect(server.address, "/chat");
+    let mut sender = Client::connect(server.address, "/chat");
+    server.wait_for_clients(2);
+    // The kernel's buffers take some megabytes before the first byte is left over.
+    let message = frame(BINARY, &[7; 60_000]);
+    let deadline = Instant::now() + DEADLINE;
+    while server.handle.clients() == 2 {
+        sender.send(&message);
+        assert_eq!(sender.read_frame().1.len(), 60_000);
+        assert!(Instant::now() < deadline, "not evicted");
+    }
+    assert_echo(&mut sender, b"the other one goes on");
+    let mut buffer = [0; 65536];
+    while let Ok(1..) = std::io::Read::read(&mut stalled.stream, &mut buffer) {}
+}
+
+#[test]
+fn a_client_that_does_not_read_its_replies_is_waited_for_and_loses_nothing() {
+    const MESSAGES: usize = 300;
+    let server = running();
+    let mut client = Client::connect(server.address, "/echo");
+    let mut stream = client.stream.try_clone().unwrap();
+    let writer = thread::spawn(move || {
+        for i in 0..MESSAGES {
+            stream.write_all(&frame(BINARY, &vec![i as u8; 100_000])).unwrap();
+        }
+    });
+    // Both directions are full once the server waits for us; then it must be woken by our reading.
+    assert_echo(&mut Client::connect(server.address, "/echo"), b"nobody else waits");
+    for i in 0..MESSAGES {
+        assert_eq!(client.read_frame(), (BINARY, vec![i as u8; 100_000]));
+    }
+    writer.join().unwrap();
+}
+
+// The heartbeat (§5.5.2, §5.5.3)
+
+fn impatient() -> Config {
+    let [ping_interval, pong_timeout] = [Duration::from_millis(300), Duration::from_millis(300)];
+    Config { ping_interval, pong_timeout, ..Config::default() }
+}
+
+#[test]
+fn a_silent_client_gets_pings_and_stays_as_long_as_it_answers() {
+    let server = Running::start(impatient());
+    let mut client = Client::connect(server.address, "/echo");
+    for _ in 0..4 {
+        let (first, payload) = client.read_frame();
+        assert_eq!(first, PING);
+        client.send(frame(support::PONG, &payload));
+    }
+    assert_echo(&mut client, b"still here");
+}
+
+#[test]
+fn a_client_that_does_not_answer_its_ping_is_dropped_in_time_and_its_entry_is_gone() {
+    let server = Running::start(impatient());
+    let mut client = Client::connect(server.address, "/echo");
+    let started = Instant::now();
+    assert_eq!(client.read_frame().0, PING);
+    assert!(started.elapsed() >= Duration::from_millis(250), "pinged after {:?}", started.elapsed());
+    client.expect_gone();
+    let took = started.elapsed();
+    assert!(took >= Duration::from_millis(550) && took < Duration::from_secs(3), "dropped after {took:?}");
+    server.wait_for_clients(0);
+}
+
+#[test]
+fn any_bytes_are_a_sign_of_life() {
+    let server = Running::start(impatient());
+    let mut client = Client::connect(server.address, "/swallow");
+    let started = Instant::now();
+    // One frame in single bytes, for longer than the server would wait for a silent client.
+    let slow_frame = frame(BINARY, &[0; 100]);
+    for byte in slow_frame.iter().take_while(|_| started.elapsed() < Duration::from_secs(1)) {
+        client.send([*byte]);
+        thread::sleep(Duration::from_millis(20));
+    }
+    client.stream.set_nonblocking(true).unwrap();
+    let unread = std::io::Read::read(&mut client.stream, &mut [0; 64]);
+    assert_eq!(unread.unwrap_err().kind(), std::io::ErrorKind::WouldBlock, "no Ping, no end");
+}
+
+// Limits
+
+#[test]
+fn one_client_too_many_gets_503_and_a_seat_is_free_again_when_somebody_has_left() {
+    let server = Running::start(Config { max_clients: 2, ..Config::default() });
+    let first = Client::connect(server.address, "/echo");
+    // One that is still in its handshake counts.
+    let mut second = Client::tcp(server.address);
+    second.send("GET /echo");
+    server.wait_for_clients(1);
+    let mut third = Client::tcp(server.address);
+    third.send(request("/echo"));
+    assert_eq!(status(&third.read_head()), 503);
+    assert_eq!(third.read_to_end(), b"the server is full\n");
+    drop(first);
+    wait_for("a free seat", || {
+        let mut again = Client::tcp(server.address);
+        again.send(request("/echo"));
+        status(&again.read_head()) == 101
+    });
+}
+
+#[test]
+fn one_client_too_many_from_an_address_gets_429_and_may_come_again_later() {
+    let server = Running::start(Config { max_clients_per_ip: Some(1), ..Config::default() });
+    let first = Client::connect(server.address, "/echo");
+    for _ in 0..100 {
+        let mut again = Client::tcp(server.address);
+        again.send(request("/echo"));
+        assert_eq!(status(&again.read_head()), 429);
+        assert_eq!(again.read_to_end(), b"too many connections from this IP address\n");
+    }
+    drop(first);
+    wait_for("a free seat", || {
+        let mut again = Client::tcp(server.address);
+        again.send(request("/echo"));
+        status(&again.read_head()) == 101
+    });
+}
+
+#[test]
+fn however_a_client_ends_its_entry_goes_with_it() {
+    let server = running();
+    for path in ["/return", "/error", "/panic", "/echo"] {
+        let mut client = Client::connect(server.address, path);
+        if path == "/echo" {
+            client.send(close_frame(1000, ""));
+        }
+        assert_eq!(client.read_frame().0, CLOSE);
+    }
+    drop(Client::connect(server.address, "/echo"));
+    let mut cut = Client::connect(server.address, "/echo");
+    cut.send(&frame(BINARY, b"never complete")[..8]);
+    drop(cut);
+    server.wait_for_clients(0);
+}
+
+// The end
+
+#[test]
+fn shutdown_sends_1001_to_everyone_and_run_returns() {
+    let server = running();
+    let mut clients: Vec<Client> =
+        ["/echo", "/chat", "/swallow"].into_iter().map(|path| Client::connect(server.address, path)).collect();
+    server.wait_for_clients(3);
+    let mut in_handshake = Client::tcp(server.address);
+    in_handshake.send("GET /echo");
+    let started = Instant::now();
+    server.handle.shutdown();
+    for client in &mut clients {
+        let (first, payload) = client.read_frame();
+        assert_eq!((first, &payload[..2]), (CLOSE, &1001u16.to_be_bytes()[..]));
+        client.send(close_frame(1001, ""));
+        assert_eq!(client.read_to_end(), b"");
+    }
+    in_handshake.expect_gone();
+    drop(clients);
+    server.thread.join().unwrap().unwrap();
+    assert!(started.elapsed() < Duration::from_secs(3), "took {:?}", started.elapsed());
+    server.handle.shutdown();
+    assert_eq!(server.handle.clients(), 0);
+    assert!(TcpStream::connect(server.address).is_err(), "nobody listens any more");
+}
+
+#[test]
+fn shutdown_waits_for_a_client_that_does_not_answer_only_for_the_close_timeout() {
+    let close_timeout = Duration::from_millis(300);
+    let server = Running::start(Config { close_timeout, ..Config::default() });
+    let mut silent = Client::connect(server.address, "/echo");
+    server.wait_for_clients(1);
+    let started = Instant::now();
+    server.handle.shutdown();
+    server.thread.join().unwrap().unwrap();
+    let took = started.elapsed();
+    assert!(took >= close_timeout && took < close_timeout * 10, "took {took:?}");
+    assert_eq!(silent.read_frame().0, CLOSE);
+    silent.expect_gone();
+}
+
+#[test]
+fn a_server_that_nobody_is_connected_to_ends_at_once() {
+    let server = running();
+    let started = Instant::now();
+    server.handle.shutdown();
+    server.thread.join().unwrap().unwrap();
+    assert!(started.elapsed() < Duration::from_secs(1), "took {:?}", started.elapsed());
+}
