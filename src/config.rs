@@ -31,6 +31,20 @@ pub struct Config {
     pub allowed_origins: Vec<String>,
 }
 
+impl Config {
+    /// The same with each time between a millisecond and a year: shorter ones leave no time to answer, and longer ones
+    /// overflow the clock.
+    pub(crate) fn within_reason(mut self) -> Config {
+        let [shortest, longest] = [Duration::from_millis(1), Duration::from_secs(365 * 24 * 3600)];
+        let times =
+            [&mut self.handshake_timeout, &mut self.ping_interval, &mut self.pong_timeout, &mut self.close_timeout];
+        for time in times {
+            *time = (*time).clamp(shortest, longest);
+        }
+        self
+    }
+}
+
 impl Default for Config {
     fn default() -> Config {
         Config {

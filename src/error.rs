@@ -11,7 +11,7 @@ pub enum Error {
     /// The socket failed, or ended without a Close frame (then the kind is `UnexpectedEof`; a browser
     /// calls it 1006).
     Io(io::Error),
-    /// The client broke a rule. It has been sent the Close code for it already.
+    /// The client broke a rule. It has been sent the Close code for it, unless a Close frame had gone out before.
     Protocol(ProtocolError),
     /// A message was sent after the Close frame: "the application MUST NOT send any more data frames" (§5.5.1).
     Closed,
@@ -37,7 +37,16 @@ impl fmt::Display for Error {
     }
 }
 
-impl error::Error for Error {}
+impl error::Error for Error {
+    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
+        match self {
+            Error::Io(error) => Some(error),
+            Error::Protocol(error) => Some(error),
+            Error::Handler(error) => Some(&**error),
+            Error::Closed => None,
+        }
+    }
+}
 
 impl From<io::Error> for Error {
     fn from(error: io::Error) -> Error {
@@ -64,6 +73,8 @@ pub enum HandshakeError {
     FoldedHeader,
     /// No `Host` header (§4.2.1 rule 2).
     HostMissing,
+    /// `Host` is no authority: `host` or `host:port`.
+    HostInvalid,
     /// A header that may stand only once came twice.
     HeaderRepeated(&'static str),
     /// `Content-Length` or `Transfer-Encoding`: a handshake has no body.
@@ -92,6 +103,8 @@ pub enum HandshakeError {
     Timeout,
     /// Every place is taken, or the system has no thread left.
     TooManyClients,
+    /// The server is about to end.
+    GoingDown,
     /// Every place for this IP address is taken.
     TooManyFromThisAddress,
 }
@@ -108,6 +121,7 @@ impl fmt::Display for HandshakeError {
             BadHeader => "a header line must read: Name: value",
             FoldedHeader => "a header line must not begin with a space or tab",
             HostMissing => "the Host header is missing",
+            HostInvalid => "the Host header must read: host or host:port",
             HeaderRepeated(name) => return write!(f, "the {name} header came more than once"),
             BodyAnnounced => "this server takes no request body",
             ConnectionTokenMissing => "Upgrade: websocket needs Connection: Upgrade beside it",
@@ -123,6 +137,7 @@ impl fmt::Display for HandshakeError {
             OriginNotAllowed(origin) => return write!(f, "the Origin {origin:?} is not allowed"),
             Timeout => "the request took too long to arrive",
             TooManyClients => "the server is full",
+            GoingDown => "the server goes down",
             TooManyFromThisAddress => "too many connections from this IP address",
         })
     }

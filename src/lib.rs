@@ -19,8 +19,8 @@
 //! # How the bytes flow
 //!
 //! ```text
-//!   TcpListener::accept          server/mod.rs: the accept loop, a thread per client
-//!          |
+//!   TcpListener::accept                                 server/mod.rs: the accept loop, a thread per client
+//!          |                                            server/registry.rs: a seat for each, or 429, 503
 //!     TcpStream --read--> Inbox                         server/inbox.rs
 //!                           |  bytes
 //!            Request::parse |  once, then Response      protocol/handshake.rs
@@ -33,7 +33,11 @@
 //!          |                +--> Close: the closing handshake
 //!          | Message        +--> a broken rule: Close 1002, 1007, 1009   protocol/close.rs
 //!          v
-//!       handler --send--> frames gathered --write--> TcpStream
+//!       handler --send-------> Outbox --write--> TcpStream       server/outbox.rs: who writes, who waits
+//!          |                     ^
+//!          +----broadcast--> the outboxes of all on the path     server/registry.rs
+//!                                ^
+//!                       Pings, from the heartbeat's thread       server/heartbeat.rs
 //! ```
 //!
 //! Imports point one way: `bin` -> `server` -> `protocol` -> `error`. Nothing in [`protocol`] knows a socket, a

@@ -79,6 +79,7 @@ fn names_and_tokens_have_no_case_and_lists_have_many_shapes() {
         ("Connection: Upgrade", "Connection: keep-alive\r\nConnection: UPGRADE"),
         ("Sec-WebSocket-Key", "sec-websocket-key"),
         ("Sec-WebSocket-Version: 13", "SEC-WEBSOCKET-VERSION:   13"),
+        ("GET /chat", "GET HTTP://server.example.com/chat"),
         ("HTTP/1.1", "HTTP/1.2"),
         ("HTTP/1.1", "HTTP/2.0"),
     ] {
@@ -88,7 +89,13 @@ fn names_and_tokens_have_no_case_and_lists_have_many_shapes() {
 
 #[test]
 fn a_token_is_a_whole_word() {
-    assert_eq!(answer(&with("Connection: Upgrade", "Connection: Upgraded")), Err(E::ConnectionTokenMissing));
+    for connection in ["Upgraded", "Upgrade\u{a0}", "\u{85}Upgrade", "Up grade"] {
+        let head = with("Connection: Upgrade", &format!("Connection: {connection}"));
+        // One char a byte, as a client would send Latin-1.
+        let bytes: Vec<u8> = head.chars().map(|c| c as u8).collect();
+        let (request, _) = parse(&bytes).unwrap();
+        assert_eq!(request.accept(&[]), Err(E::ConnectionTokenMissing), "{connection:?}");
+    }
     let head = with("Upgrade: websocket", "Upgrade: websockets");
     assert!(!parse(head.as_bytes()).unwrap().0.wants_websocket());
 }
@@ -101,6 +108,16 @@ fn what_is_missing_is_named() {
     assert_eq!(answer(&with("Sec-WebSocket-Version: 13\r\n", "")), Err(E::VersionUnsupported));
     let plain = with("Upgrade: websocket\r\n", "");
     assert!(!parse(plain.as_bytes()).unwrap().0.wants_websocket());
+}
+
+#[test]
+fn the_host_is_a_host_with_or_without_a_port() {
+    for host in ["x", "server.example.com:8000", "127.0.0.1:8000", "[::1]:8000"] {
+        assert!(answer(&with("server.example.com", host)).is_ok(), "{host}");
+    }
+    for host in ["", "a b", "a/b", "user@host", "a, b", "h\u{e4}"] {
+        assert_eq!(answer(&with("server.example.com", host)), Err(E::HostInvalid), "{host}");
+    }
 }
 
 #[test]
@@ -277,6 +294,7 @@ fn every_fault_has_its_status_and_a_body_that_says_what_was_wrong() {
         (E::BadHeader, 400),
         (E::FoldedHeader, 400),
         (E::HostMissing, 400),
+        (E::HostInvalid, 400),
         (E::HeaderRepeated("Host"), 400),
         (E::BodyAnnounced, 400),
         (E::ConnectionTokenMissing, 400),
@@ -291,6 +309,7 @@ fn every_fault_has_its_status_and_a_body_that_says_what_was_wrong() {
         (E::OriginNotAllowed("https://evil.example".to_owned()), 403),
         (E::Timeout, 408),
         (E::TooManyClients, 503),
+        (E::GoingDown, 503),
         (E::TooManyFromThisAddress, 429),
     ];
     for (fault, code) in cases {

@@ -2,53 +2,15 @@
 
 mod support;
 
-use std::io::{BufRead, BufReader};
-use std::net::{SocketAddr, TcpListener};
-use std::process::{Child, Command, Output, Stdio};
-use support::{BINARY, Client, TEXT, frame, header, status};
-
-fn plainsocket(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_plainsocket"));
-    command.args(arguments).env_remove("RUST_LOG").stdin(Stdio::null());
-    command
-}
+use std::net::TcpListener;
+use std::process::Output;
+use std::time::{Duration, Instant};
+use support::program::{Program, plainsocket};
+use support::{BINARY, CLOSE, Client, PING, TEXT, close_frame, frame, header, status, wait_for};
 
 fn output(arguments: &[&str]) -> (Option<i32>, String, String) {
     let Output { status, stdout, stderr } = plainsocket(arguments).output().unwrap();
     (status.code(), String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap())
-}
-
-/// The running program; it is ended with the test.
-struct Program {
-    child: Child,
-    address: SocketAddr,
-    first_lines: Vec<String>,
-}
-
-impl Program {
-    fn start(arguments: &[&str]) -> Program {
-        let mut command = plainsocket(&["--listen", "127.0.0.1:0"]);
-        let mut child = command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let first_lines: Vec<String> = lines.take(3).map(Result::unwrap).collect();
-        let address = first_lines[0].rsplit(' ').next().unwrap().parse().unwrap();
-        Program { child, address, first_lines }
-    }
-
-    /// The most memory in KiB that was ever resident.
-    #[cfg(target_os = "linux")]
-    fn peak_resident(&self) -> usize {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-        line.trim().trim_end_matches(" kB").parse().unwrap()
-    }
-}
-
-impl Drop for Program {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }
 
 #[test]
@@ -87,6 +49,9 @@ fn a_bad_flag_is_one_clear_line_and_exit_code_2() {
         &["--ping-interval", "NaN"],
         &["--ping-interval", "inf"],
         &["--close-timeout", "-3"],
+        &["--allow-origin", "https://Good.example"],
+        &["--allow-origin", "https://good.example/"],
+        &["--allow-origin", "good.example"],
     ] {
         let (code, stdout, stderr) = output(arguments);
         assert_eq!((code, stdout.as_str(), stderr.lines().count()), (Some(2), "", 1), "{arguments:?}: {stderr}");
@@ -139,6 +104,24 @@ fn the_flags_reach_the_server() {
     client.send(support::request("/echo").replace("Host", "Origin: http://b.example\r\nHost"));
     assert_eq!(status(&client.read_head()), 403);
     assert_eq!(status(&Client::tcp(program.address).read_head()), 408);
+
+    let program = Program::start(&["--max-clients", "1", "--ping-interval", "0.1", "--pong-timeout", "0.1"]);
+    let mut client = Client::connect(program.address, "/echo");
+    assert_eq!(status(&Client::tcp(program.address).read_head()), 503);
+    assert_eq!(client.read_frame().0, PING);
+    client.expect_gone();
+
+    let program = Program::start(&["--max-clients-per-ip", "1", "--close-timeout", "0.1"]);
+    let mut client = Client::connect(program.address, "/echo");
+    assert_eq!(status(&Client::tcp(program.address).read_head()), 429);
+    client.send(close_frame(1000, ""));
+    client.expect_close(Some(1000));
+    // The client keeps its side open; its seat is free all the same once the close timeout is over.
+    wait_for("a free seat", || {
+        let mut again = Client::tcp(program.address);
+        again.send(support::request("/echo"));
+        status(&again.read_head()) == 101
+    });
 }
 
 #[cfg(target_os = "linux")]
@@ -148,7 +131,7 @@ fn a_frame_that_announces_much_costs_no_memory() {
     let mut client = Client::connect(program.address, "/echo");
     client.send(frame(TEXT, b"warm"));
     client.read_frame();
-    let before = program.peak_resident();
+    let before = program.status("VmHWM");
     // 2^62 bytes are refused at once.
     client.send([&[BINARY, 0xFF, 0x40][..], &[0; 11]].concat());
     client.expect_close(Some(1009));
@@ -159,6 +142,37 @@ fn a_frame_that_announces_much_costs_no_memory() {
         client.hang_up();
         client.expect_gone();
     }
-    let grown = program.peak_resident() - before;
+    let grown = program.status("VmHWM") - before;
     assert!(grown < 1024, "grew by {grown} KiB");
+}
+
+// Signals
+
+#[cfg(unix)]
+#[test]
+fn a_signal_sends_1001_and_ends_the_program_with_exit_code_0() {
+    for signal in ["TERM", "INT"] {
+        let mut program = Program::start(&[]);
+        let mut client = Client::connect(program.address, "/chat");
+        program.signal(signal);
+        let (first, payload) = client.read_frame();
+        assert_eq!((first, &payload[..2]), (CLOSE, &1001u16.to_be_bytes()[..]));
+        client.send(close_frame(1001, ""));
+        assert_eq!(client.read_to_end(), b"");
+        drop(client);
+        assert_eq!(program.wait(), Some(0));
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_second_signal_ends_the_program_at_once() {
+    let mut program = Program::start(&["--close-timeout", "60"]);
+    let mut silent = Client::connect(program.address, "/chat");
+    program.signal("TERM");
+    assert_eq!(silent.read_frame().0, CLOSE);
+    let started = Instant::now();
+    program.signal("TERM");
+    assert_eq!(program.wait(), Some(130));
+    assert!(started.elapsed() < Duration::from_secs(5));
 }

@@ -4,16 +4,17 @@
 mod support;
 
 use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
 use std::process::{Command, Stdio};
-use support::{Client, TEXT, close_frame, frame};
+use support::{Client, PING, PONG, TEXT, close_frame, frame};
 
 const MESSAGES: usize = 10_000;
 
-/// What a conversation on one connection costs beside its messages: the handshake, the Close, the end of TCP.
-const OVERHEAD: usize = 10;
+/// What a conversation costs beside its messages: handshakes, Pings, Closes, the end of TCP.
+const OVERHEAD: usize = 20;
 
 /// Successful calls of the server that move bytes on a socket, (reads, writes), while `talk` goes on.
-fn count(talk: impl FnOnce(&mut Client)) -> (usize, usize) {
+fn count(path: &str, talk: impl FnOnce(&mut Client, SocketAddr)) -> (usize, usize) {
     let counts = std::env::temp_dir().join(format!(
         "plainsocket-syscalls-{}-{:?}",
         std::process::id(),
@@ -30,8 +31,8 @@ fn count(talk: impl FnOnce(&mut Client)) -> (usize, usize) {
     BufReader::new(strace.stdout.take().unwrap()).read_line(&mut line).unwrap();
     let address = line.trim().rsplit(' ').next().unwrap().parse().expect("the first line ends with the address");
 
-    let mut client = Client::connect(address, "/echo");
-    talk(&mut client);
+    let mut client = Client::connect(address, path);
+    talk(&mut client, address);
     client.send(close_frame(1000, ""));
     client.expect_close(Some(1000));
 
@@ -58,7 +59,7 @@ fn assert_about(count: usize, expected: usize, what: &str) {
 #[test]
 #[ignore = "needs strace"]
 fn a_ping_pong_costs_one_successful_read_and_one_write_a_message() {
-    let (reads, writes) = count(|client| {
+    let (reads, writes) = count("/echo", |client, _| {
         for _ in 0..MESSAGES {
             client.send(frame(TEXT, b"Hello"));
             assert_eq!(client.read_frame(), (TEXT, b"Hello".to_vec()));
@@ -71,7 +72,7 @@ fn a_ping_pong_costs_one_successful_read_and_one_write_a_message() {
 #[test]
 #[ignore = "needs strace"]
 fn sixteen_messages_that_arrive_together_cost_one_read_and_one_write() {
-    let (reads, writes) = count(|client| {
+    let (reads, writes) = count("/echo", |client, _| {
         let sixteen = frame(TEXT, b"Hello").repeat(16);
         for _ in 0..MESSAGES / 16 {
             client.send(&sixteen);
@@ -82,4 +83,30 @@ fn sixteen_messages_that_arrive_together_cost_one_read_and_one_write() {
     });
     assert_about(reads, MESSAGES / 16, "reads");
     assert_about(writes, MESSAGES / 16, "writes");
+}
+
+#[test]
+#[ignore = "needs strace"]
+fn sixteen_broadcasts_that_arrive_together_cost_one_write_to_each_member() {
+    const MEMBERS: usize = 5;
+    let (reads, writes) = count("/chat", |client, address| {
+        let mut members: Vec<Client> = (1..MEMBERS).map(|_| Client::connect(address, "/chat")).collect();
+        // A Pong comes when a member is entered, since it is its own thread that answers.
+        for member in &mut members {
+            member.send(frame(PING, b""));
+            assert_eq!(member.read_frame(), (PONG, vec![]));
+        }
+        let sixteen = frame(TEXT, b"Hello").repeat(16);
+        for _ in 0..MESSAGES / 16 {
+            client.send(&sixteen);
+            for _ in 0..16 {
+                assert_eq!(client.read_frame(), (TEXT, b"Hello".to_vec()));
+                for member in &mut members {
+                    assert_eq!(member.read_frame(), (TEXT, b"Hello".to_vec()));
+                }
+            }
+        }
+    });
+    assert_about(reads, MESSAGES / 16, "reads");
+    assert_about(writes, MEMBERS * (MESSAGES / 16), "writes");
 }

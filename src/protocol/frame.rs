@@ -53,30 +53,31 @@ impl Opcode {
     }
 }
 
-/// The bytes of a frame before its payload (§5.2).
+/// The bytes of a frame before its masking key and payload (§5.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Header {
     /// This is the last fragment of its message.
     pub fin: bool,
     /// What the frame is for.
     pub opcode: Opcode,
-    /// The masking key. A client always has one, a server never (§5.1).
-    pub mask: Option<[u8; 4]>,
+    /// A masking key of four bytes follows. A client always masks, a server never (§5.1).
+    pub masked: bool,
     /// The payload length in bytes.
     pub length: u64,
 }
 
 impl Header {
-    /// Reads the header at the start of `bytes`, and tells how many bytes it took; `None`: more bytes are needed.
-    /// An error is any rule that one frame can break by itself, told at the first byte that breaks it.
+    /// Reads the header at the start of `bytes`, and tells how many bytes it took; `None`: more bytes are needed. An
+    /// error is any rule that one frame can break by itself; a bad bit or opcode is told at its byte, before the rest
+    /// has come.
     ///
     /// ```
     /// use plainsocket::protocol::frame::{Header, Opcode};
-    /// // The masked "Hello" of §5.7.
+    /// // The masked "Hello" of §5.7: header, masking key, payload.
     /// let bytes = [0x81, 0x85, 0x37, 0xfa, 0x21, 0x3d, 0x7f, 0x9f, 0x4d, 0x51, 0x58];
-    /// let header = Header { fin: true, opcode: Opcode::Text, mask: Some([0x37, 0xfa, 0x21, 0x3d]), length: 5 };
-    /// assert_eq!(Header::decode(&bytes), Ok(Some((header, 6))));
-    /// assert_eq!(Header::decode(&bytes[..5]), Ok(None));
+    /// let header = Header { fin: true, opcode: Opcode::Text, masked: true, length: 5 };
+    /// assert_eq!(Header::decode(&bytes), Ok(Some((header, 2))));
+    /// assert_eq!(Header::decode(&bytes[..1]), Ok(None));
     /// ```
     pub fn decode(bytes: &[u8]) -> Result<Option<(Header, usize)>, ProtocolError> {
         let Some(&first) = bytes.first() else { return Ok(None) };
@@ -91,23 +92,18 @@ impl Header {
         }
 
         let Some(&second) = bytes.get(1) else { return Ok(None) };
+        let masked = second & 0x80 != 0;
         if opcode.is_control() && second & 0x7F > 125 {
             return Err(ProtocolError::ControlTooLong);
         }
-        let Some((length, mut used)) = decode_length(second & 0x7F, &bytes[2..])? else { return Ok(None) };
-        let mut mask = None;
-        if second & 0x80 != 0 {
-            let Some(key) = bytes.get(used..used + 4) else { return Ok(None) };
-            mask = Some([key[0], key[1], key[2], key[3]]);
-            used += 4;
-        }
-        Ok(Some((Header { fin, opcode, mask, length }, used)))
+        let Some((length, used)) = decode_length(second & 0x7F, &bytes[2..])? else { return Ok(None) };
+        Ok(Some((Header { fin, opcode, masked, length }, used)))
     }
 
     /// Appends the header's bytes to `out`, with the length in its shortest form.
     pub fn encode(&self, out: &mut Vec<u8>) {
         let fin = if self.fin { 0x80 } else { 0 };
-        let mask = if self.mask.is_some() { 0x80 } else { 0 };
+        let mask = if self.masked { 0x80 } else { 0 };
         out.push(fin | self.opcode as u8);
         match self.length {
             0..=125 => out.push(mask | self.length as u8),
@@ -120,7 +116,6 @@ impl Header {
                 out.extend_from_slice(&self.length.to_be_bytes());
             }
         }
-        out.extend_from_slice(self.mask.as_ref().map_or(&[], |key| key.as_slice()));
     }
 }
 
@@ -168,8 +163,7 @@ pub fn apply_mask(payload: &mut [u8], mut key: [u8; 4], offset: u64) {
     }
 }
 
-/// Appends a whole frame, as a server sends it, to `out`: FIN set, and no mask, since a server "MUST NOT mask any
-/// frames that it sends to the client" (§5.1).
+/// Appends a whole frame, as a server sends it, to `out`.
 ///
 /// ```
 /// use plainsocket::protocol::frame::{Opcode, encode};
@@ -178,6 +172,12 @@ pub fn apply_mask(payload: &mut [u8], mut key: [u8; 4], offset: u64) {
 /// assert_eq!(out, b"\x81\x05Hello");
 /// ```
 pub fn encode(opcode: Opcode, payload: &[u8], out: &mut Vec<u8>) {
-    Header { fin: true, opcode, mask: None, length: payload.len() as u64 }.encode(out);
+    encode_header(opcode, payload.len(), out);
     out.extend_from_slice(payload);
+}
+
+/// Appends the header of such a frame: FIN set, and no mask, since a server "MUST NOT mask any frames that it sends to
+/// the client" (§5.1). The payload follows it as it is.
+pub fn encode_header(opcode: Opcode, length: usize, out: &mut Vec<u8>) {
+    Header { fin: true, opcode, masked: false, length: length as u64 }.encode(out);
 }

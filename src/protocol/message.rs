@@ -87,8 +87,14 @@ pub struct MessageDecoder {
 #[derive(Debug)]
 struct Arriving {
     header: Header,
-    key: [u8; 4],
+    key: Option<[u8; 4]>,
     arrived: u64,
+}
+
+impl Arriving {
+    fn is_complete(&self) -> bool {
+        self.key.is_some() && self.arrived == self.header.length
+    }
 }
 
 #[derive(Debug)]
@@ -104,9 +110,9 @@ impl MessageDecoder {
     }
 
     /// Takes bytes from the front of `input`, unmasking them in place, up to the end of one event. Returns how
-    /// many it took and the event, or `None` if more bytes are needed; what it did not take is the beginning of
-    /// a header and must be given again with the bytes that follow. An error is the first rule that is broken, told
-    /// at the first byte that breaks it; the decoder is of no use afterwards.
+    /// many it took and the event, or `None` if more bytes are needed; what it did not take is the beginning of a
+    /// header or masking key and must be given again with the bytes that follow. An error is the first rule that is
+    /// broken, told when the header is there or, in text, at the first bad byte; the decoder is of no use afterwards.
     pub fn decode(&mut self, input: &mut [u8]) -> Result<(usize, Option<Event>), ProtocolError> {
         let mut used = 0;
         loop {
@@ -115,10 +121,9 @@ impl MessageDecoder {
                 used += length;
                 self.begin_frame(header)?;
             }
+            used += self.take_key(&input[used..]);
             used += self.take_payload(&mut input[used..])?;
-            let Some(frame) = self.frame.take_if(|frame| frame.arrived == frame.header.length) else {
-                return Ok((used, None));
-            };
+            let Some(frame) = self.frame.take_if(|frame| frame.is_complete()) else { return Ok((used, None)) };
             if let Some(event) = self.end_frame(frame.header)? {
                 return Ok((used, Some(event)));
             }
@@ -128,7 +133,9 @@ impl MessageDecoder {
     /// The rules that need to know what came before; checked when the length is announced, not when it has come.
     fn begin_frame(&mut self, header: Header) -> Result<(), ProtocolError> {
         // §5.1: "The server MUST close the connection upon receiving a frame that is not masked."
-        let key = header.mask.ok_or(ProtocolError::Unmasked)?;
+        if !header.masked {
+            return Err(ProtocolError::Unmasked);
+        }
         match (header.opcode, &self.message) {
             (Opcode::Continuation, None) => return Err(ProtocolError::NothingToContinue),
             (Opcode::Text | Opcode::Binary, Some(_)) => return Err(ProtocolError::MessageInsideMessage),
@@ -140,8 +147,19 @@ impl MessageDecoder {
         if !header.opcode.is_control() && header.length > (self.limit - self.message_length()) as u64 {
             return Err(ProtocolError::MessageTooBig(self.limit));
         }
-        self.frame = Some(Arriving { header, key, arrived: 0 });
+        self.frame = Some(Arriving { header, key: None, arrived: 0 });
         Ok(())
+    }
+
+    /// The masking key, if it is to come and all four bytes are there. It is new with each frame (§5.3).
+    fn take_key(&mut self, input: &[u8]) -> usize {
+        match (&mut self.frame, input.first_chunk()) {
+            (Some(Arriving { key: key @ None, .. }), Some(bytes)) => {
+                *key = Some(*bytes);
+                4
+            }
+            _ => 0,
+        }
     }
 
     fn message_length(&self) -> usize {
@@ -155,7 +173,7 @@ impl MessageDecoder {
     /// Moves what is there of the frame's payload to where it belongs. Memory grows with what has arrived, never
     /// with what was announced.
     fn take_payload(&mut self, input: &mut [u8]) -> Result<usize, ProtocolError> {
-        let Some(Arriving { header, key, arrived }) = &mut self.frame else { return Ok(0) };
+        let Some(Arriving { header, key: Some(key), arrived }) = &mut self.frame else { return Ok(0) };
         let length = (header.length - *arrived).min(input.len() as u64) as usize;
         let payload = &mut input[..length];
         apply_mask(payload, *key, *arrived);

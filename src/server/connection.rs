@@ -105,33 +105,45 @@ impl Connection {
         Ok(None)
     }
 
-    /// Sends a message. It goes out with the next [`recv`](Connection::recv) or [`flush`](Connection::flush), a
-    /// large one at once. A client that reads slowly is waited for: that is TCP's backpressure. The error is
+    /// Sends a message: with the next [`recv`](Connection::recv) that has to wait, with [`flush`](Connection::flush), or
+    /// at once if it is large. A client that reads slowly is waited for: that is TCP's backpressure. The error is
     /// [`Error::Closed`] after the Close frame, [`Error::Io`] if the socket fails.
     pub fn send(&mut self, message: impl Into<Message>) -> Result<(), Error> {
-        let message = message.into();
-        self.check_open()?;
-        frame::encode(message.opcode(), message.as_bytes(), &mut self.out);
-        self.flush_if_large()
+        let message = self.checked(message)?;
+        if message.as_bytes().len() < GATHER {
+            frame::encode(message.opcode(), message.as_bytes(), &mut self.out);
+            return self.flush_if_much();
+        }
+        frame::encode_header(message.opcode(), message.as_bytes().len(), &mut self.out);
+        self.flush_with(message.as_bytes())
     }
 
     /// Sends a message to every client on the same path, this one included. It goes out as with
     /// [`send`](Connection::send), but only this client is waited for: what another does not take in a few milliseconds
     /// is kept for it, and one that lets too much pile up is evicted.
     pub fn broadcast(&mut self, message: impl Into<Message>) -> Result<(), Error> {
-        let message = message.into();
-        self.check_open()?;
+        let message = self.checked(message)?;
         let start = self.out_to_others.len();
-        frame::encode(message.opcode(), message.as_bytes(), &mut self.out_to_others);
+        if message.as_bytes().len() < GATHER {
+            frame::encode(message.opcode(), message.as_bytes(), &mut self.out_to_others);
+            self.out.extend_from_slice(&self.out_to_others[start..]);
+            return self.flush_if_much();
+        }
+        frame::encode_header(message.opcode(), message.as_bytes().len(), &mut self.out_to_others);
         self.out.extend_from_slice(&self.out_to_others[start..]);
-        self.flush_if_large()
+        self.flush_to_others_with(message.as_bytes());
+        self.flush_with(message.as_bytes())
     }
 
-    fn check_open(&self) -> Result<(), Error> {
-        if self.state == State::Open { Ok(()) } else { Err(Error::Closed) }
+    fn checked(&self, message: impl Into<Message>) -> Result<Message, Error> {
+        if self.is_open() { Ok(message.into()) } else { Err(Error::Closed) }
     }
 
-    fn flush_if_large(&mut self) -> Result<(), Error> {
+    pub(super) fn is_open(&self) -> bool {
+        self.state == State::Open
+    }
+
+    fn flush_if_much(&mut self) -> Result<(), Error> {
         if self.out.len() < GATHER { Ok(()) } else { self.flush() }
     }
 
@@ -139,29 +151,35 @@ impl Connection {
     /// that goes on to wait for something other than [`recv`](Connection::recv). The error is [`Error::Io`] if the
     /// socket fails.
     pub fn flush(&mut self) -> Result<(), Error> {
-        self.flush_to_others();
+        self.flush_with(&[])
+    }
+
+    /// Writes what has been gathered, and behind it a large payload from where it lies.
+    fn flush_with(&mut self, payload: &[u8]) -> Result<(), Error> {
+        self.flush_to_others_with(&[]);
         if self.out.is_empty() {
             return Ok(());
         }
-        let written = self.client.outbox.write(&self.out, Writer::Own(self.deadline));
-        empty(&mut self.out);
+        let written = self.client.outbox.write([&self.out, payload], Writer::Own(self.deadline));
+        self.out.clear();
         self.check(written)
     }
 
-    fn flush_to_others(&mut self) {
+    fn flush_to_others_with(&mut self, payload: &[u8]) {
         if self.out_to_others.is_empty() {
             return;
         }
         for outbox in self.registry.others(&self.client.path, self.peer) {
             // One that is closing or dead gets nothing, and that is its own affair.
-            let _ = outbox.write(&self.out_to_others, Writer::Guest);
+            let _ = outbox.write([&self.out_to_others, payload], Writer::Guest);
         }
-        empty(&mut self.out_to_others);
+        self.out_to_others.clear();
     }
 
     /// Closes the connection: sends a Close frame and waits, at most for the close timeout, until the client has
-    /// answered it. Messages that arrive meanwhile are dropped. A second call does nothing. The error is
-    /// [`Error::Io`] if the client does not answer in time or the socket fails.
+    /// answered it. Messages that arrive meanwhile are dropped; a reason over 123 bytes is cut. A second call does
+    /// nothing. The error is [`Error::Io`] if the client does not answer in time or the socket fails, and
+    /// [`Error::Protocol`] if it breaks a rule instead.
     pub fn close(&mut self, code: CloseCode, reason: &str) -> Result<(), Error> {
         self.begin_close(Some(CloseFrame::new(code, reason)))?;
         while self.recv()?.is_some() {}
@@ -223,7 +241,7 @@ impl Connection {
             return Ok(());
         }
         self.close_is_sent();
-        self.flush_to_others();
+        self.flush_to_others_with(&[]);
         let payload = close.map_or_else(Vec::new, |close| close.encode());
         frame::encode(Opcode::Close, &payload, &mut self.out);
         let written = self.client.outbox.write_close(&self.out, Writer::Own(self.deadline));
@@ -252,10 +270,4 @@ impl Connection {
         self.state = State::Over;
         self.client.outbox.hang_up(self.deadline);
     }
-}
-
-/// One large message is no reason to hold on to as much memory.
-fn empty(out: &mut Vec<u8>) {
-    out.clear();
-    out.shrink_to(GATHER);
 }

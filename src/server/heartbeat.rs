@@ -76,7 +76,7 @@ pub(super) fn sweep(registry: &Registry, config: &Config) {
                 let mut out = Vec::new();
                 frame::encode(Opcode::Ping, &number.to_be_bytes(), &mut out);
                 // A client that is closing or dead needs no Ping.
-                let _ = client.outbox.write(&out, Writer::Guest);
+                let _ = client.outbox.write([&out, &[]], Writer::Guest);
             }
             Verdict::Drop => {
                 log::info!("{peer}: dropped after {silent:.1?} of silence");

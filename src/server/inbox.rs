@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 /// The buffer of a client that sends little. It grows while reads fill it, up to [`LARGEST`].
-const SMALLEST: usize = 4 * 1024;
+const SMALLEST: usize = 2 * 1024;
 const LARGEST: usize = 64 * 1024;
 
 pub(super) struct Inbox {

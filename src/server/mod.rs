@@ -21,6 +21,7 @@ use std::collections::HashMap;
 use std::io::{self, ErrorKind, Write as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -49,6 +50,8 @@ struct Service {
     pages: HashMap<String, String>,
     registry: Arc<Registry>,
     refusals: Refusals,
+    /// The last client could not be given a thread; so that an outage is logged once.
+    no_thread: AtomicBool,
 }
 
 /// Looks at a running server, and ends it, from another thread; made by [`Server::handle`].
@@ -71,10 +74,12 @@ impl Handle {
         // Nothing interrupts `accept` as `ServerSocket.close()` does in Java: a connection wakes it. That may fail while
         // the process is out of descriptors, which the closing clients give back.
         for _ in 0..50 {
-            if TcpStream::connect_timeout(&self.address, Duration::from_secs(1)).is_ok() {
-                break;
+            match TcpStream::connect_timeout(&self.address, Duration::from_secs(1)) {
+                Ok(_) => break,
+                // Somebody else has woken it, and it is over.
+                Err(error) if error.kind() == ErrorKind::ConnectionRefused => break,
+                Err(_) => thread::sleep(ACCEPT_PAUSE),
             }
-            thread::sleep(ACCEPT_PAUSE);
         }
     }
 }
@@ -86,14 +91,15 @@ impl Server {
         Ok(Server { listener: TcpListener::bind(address)?, service: Service::default() })
     }
 
-    /// Replaces the limits and timeouts.
+    /// Replaces the limits and timeouts. A time below a millisecond or over a year is taken for that.
     pub fn config(mut self, config: Config) -> Server {
-        self.service.config = config;
+        self.service.config = config.within_reason();
         self
     }
 
     /// Lets `handler` serve the WebSocket clients of `path`, each in a thread of its own. If it returns an error or
-    /// panics, its client gets Close 1011, and nobody else notices.
+    /// panics, its client gets Close 1011, and nobody else notices. Its stack has 256 KiB: keep large buffers on the
+    /// heap, since an overflow of the stack is no panic, it ends the process.
     pub fn route<H>(mut self, path: &str, handler: H) -> Server
     where
         H: Fn(&mut Connection) -> Result<(), Error> + Send + Sync + 'static,
@@ -149,7 +155,11 @@ impl Server {
         })?;
         accept(&self.listener, &service);
         drop(self.listener);
-        service.registry.wait_until_empty(Instant::now() + service.config.close_timeout);
+        if !service.registry.wait_until_empty(Instant::now() + service.config.close_timeout) {
+            service.registry.cut_off();
+            // Threads that wait for their client end now; a handler that is busy with something else is left behind.
+            service.registry.wait_until_empty(Instant::now() + Duration::from_millis(500));
+        }
         drop(stop_heartbeat);
         let _ = heartbeat.join();
         Ok(())
@@ -201,8 +211,12 @@ impl Service {
         };
         let (service, its_stream) = (Arc::clone(self), Arc::clone(&stream));
         let thread = thread::Builder::new().name(format!("client-{peer}")).stack_size(STACK_SIZE);
-        if let Err(error) = thread.spawn(move || service.client(its_stream, peer, &seat)) {
-            log::error!("no thread for {peer}: {error}");
+        let spawned = thread.spawn(move || service.client(its_stream, peer, &seat));
+        let failed_before = self.no_thread.swap(spawned.is_err(), Ordering::Relaxed);
+        if let Err(error) = spawned {
+            if !failed_before {
+                log::error!("no thread for {peer}, and perhaps for others after it: {error}");
+            }
             self.refusals.refuse(peer, stream, &HandshakeError::TooManyClients);
         }
     }
@@ -225,14 +239,17 @@ impl Service {
         let mut connection = Connection::new(peer, request, inbox, client, registry, &self.config);
 
         let result = catch_unwind(AssertUnwindSafe(|| handler(&mut connection)));
-        let code = match &result {
-            Ok(Ok(())) => CloseCode::NORMAL,
-            _ => CloseCode::INTERNAL_ERROR,
-        };
+        let result = result.unwrap_or_else(|_| Err(Error::handler("panicked")));
+        let code = if result.is_ok() { CloseCode::NORMAL } else { CloseCode::INTERNAL_ERROR };
+        // With the connection still open, it was nothing on the wire that made the handler fail.
+        let by_itself = result.is_err() && connection.is_open();
         let closed = connection.finish(code);
-        match result.unwrap_or_else(|_| Err(Error::handler("panicked"))).and(closed) {
-            Ok(()) => log::debug!("{peer}: closed"),
-            Err(error @ Error::Handler(_)) => log::error!("{peer}: {error}"),
+        match result.and(closed) {
+            Ok(()) | Err(Error::Closed) => log::debug!("{peer}: closed"),
+            // What a client has sent may be part of the text.
+            Err(error) if by_itself || matches!(error, Error::Handler(_)) => {
+                log::error!("{peer}: closed with {code}: {}", error.to_string().escape_debug())
+            }
             Err(error @ Error::Protocol(_)) => log::info!("{peer}: failed: {error}"),
             Err(error) => log::debug!("{peer}: ended without a clean close: {error}"),
         }
@@ -272,8 +289,14 @@ impl Service {
                 filled => filled?,
             }
         };
-        let method = request.as_ref().map_or(Method::Get, |request| request.method);
+        // A reply to HEAD has no body, even if the rest of the request could not be read.
+        let method = match &request {
+            Ok(request) => request.method,
+            Err(_) if inbox.unread().starts_with(b"HEAD ") => Method::Head,
+            Err(_) => Method::Get,
+        };
         let answer = request.and_then(|request| Ok((self.answer(&request)?, request)));
+        let mut linger = self.config.close_timeout;
         let response = match answer {
             Ok((Answer::Upgrade(response, handler), request)) => {
                 stream.write_all(&response.encode(method))?;
@@ -282,6 +305,10 @@ impl Service {
             }
             Ok((Answer::Page(response), _)) => response,
             Err(fault) => {
+                // Who has taken too long already gets a second to read why.
+                if fault == HandshakeError::Timeout {
+                    linger = linger.min(Duration::from_secs(1));
+                }
                 let response = Response::from(&fault);
                 log::info!("{peer}: refused with {}: {fault}", response.status.0);
                 response
@@ -289,7 +316,7 @@ impl Service {
         };
         stream.write_all(&response.encode(method))?;
         stream.shutdown(Shutdown::Write)?;
-        inbox.drain(Instant::now() + self.config.close_timeout);
+        inbox.drain(Instant::now() + linger);
         Ok(None)
     }
 

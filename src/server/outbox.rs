@@ -12,7 +12,7 @@ use super::heartbeat::Life;
 use super::lock;
 use crate::error::Error;
 use std::collections::VecDeque;
-use std::io::{self, ErrorKind, Write as _};
+use std::io::{self, ErrorKind, IoSlice, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread;
@@ -21,11 +21,14 @@ use std::time::{Duration, Instant};
 /// The longest that a guest waits for a client whose socket is full.
 pub(super) const SHORT_WAIT: Duration = Duration::from_millis(5);
 
-/// How often the client's own thread looks whether a wait has become pointless.
-const LONG_WAIT: Duration = Duration::from_secs(1);
+/// How often the client's own thread, while it waits, looks how far the client has come.
+const LONG_WAIT: Duration = Duration::from_millis(100);
 
 /// What is taken out of the queue at a time, and what a client's own thread may leave in it for another writer.
 const PORTION: usize = 64 * 1024;
+
+/// Bytes for the wire in two pieces, so that a large payload need not be copied behind its header.
+pub(super) type Pieces<'a> = [&'a [u8]; 2];
 
 /// Who writes.
 #[derive(Clone, Copy)]
@@ -72,13 +75,13 @@ impl Outbox {
     }
 
     /// Writes whole frames, or leaves them for whoever is writing.
-    pub(super) fn write(self: &Arc<Self>, frames: &[u8], writer: Writer) -> Result<(), Error> {
+    pub(super) fn write(self: &Arc<Self>, frames: Pieces, writer: Writer) -> Result<(), Error> {
         self.put(frames, writer, End::Open)
     }
 
     /// Writes frames of which the last is a Close; [`Error::Closed`] if there was one before.
     pub(super) fn write_close(self: &Arc<Self>, frames: &[u8], writer: Writer) -> Result<(), Error> {
-        self.put(frames, writer, End::CloseSent)
+        self.put([frames, &[]], writer, End::CloseSent)
     }
 
     /// Ends our side of TCP behind the last byte that was left here; only for the client's own thread, since it waits.
@@ -97,10 +100,11 @@ impl Outbox {
         let _ = self.stream.shutdown(Shutdown::Both);
     }
 
-    fn put(self: &Arc<Self>, frames: &[u8], writer: Writer, end: End) -> Result<(), Error> {
+    fn put(self: &Arc<Self>, frames: Pieces, writer: Writer, end: End) -> Result<(), Error> {
+        let length = frames[0].len() + frames[1].len();
         let mut state = lock(&self.state);
         if let Writer::Own(deadline) = writer {
-            let full = |state: &State| state.writing && state.queue.len() + frames.len() > PORTION;
+            let full = |state: &State| state.writing && state.queue.len() + length > PORTION;
             state = self.wait_while(state, deadline, full);
         }
         match state.end {
@@ -109,7 +113,8 @@ impl Outbox {
             End::Dead => return Err(Error::Io(ErrorKind::BrokenPipe.into())),
         }
         if state.writing {
-            state.queue.extend(frames);
+            state.queue.extend(frames[0]);
+            state.queue.extend(frames[1]);
             return self.check_backlog(state);
         }
         state.writing = true;
@@ -118,12 +123,12 @@ impl Outbox {
     }
 
     /// The writer's part: `frames`, then what the others have left meanwhile, until nothing is left.
-    fn write_out(self: &Arc<Self>, frames: &[u8], writer: Writer) -> Result<(), Error> {
+    fn write_out(self: &Arc<Self>, frames: Pieces, writer: Writer) -> Result<(), Error> {
         let mut portion: Vec<u8>;
         let mut rest = frames;
         loop {
             rest = self.write_all(rest, writer).map_err(|error| self.give_up(error))?;
-            if !rest.is_empty() {
+            if rest != EMPTY {
                 return self.hand_over(rest);
             }
             let mut state = lock(&self.state);
@@ -134,23 +139,24 @@ impl Outbox {
             }
             let length = state.queue.len().min(PORTION);
             portion = state.queue.drain(..length).collect();
-            rest = &portion;
+            rest = [&portion, &[]];
         }
     }
 
     /// Writes `bytes`; what it returns is what a guest could not write in its short time.
-    fn write_all<'a>(&self, mut bytes: &'a [u8], writer: Writer) -> io::Result<&'a [u8]> {
+    fn write_all<'a>(&self, mut bytes: Pieces<'a>, writer: Writer) -> io::Result<Pieces<'a>> {
         let mut patient = false;
-        while !bytes.is_empty() {
-            let written = match (&*self.stream).write(bytes) {
+        while bytes != EMPTY {
+            let written = match write_once(&self.stream, bytes) {
+                Ok(0) => return Err(ErrorKind::WriteZero.into()),
                 Ok(count) => count,
                 Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => 0,
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 Err(error) => return Err(error),
             };
-            bytes = &bytes[written..];
+            bytes = advance(bytes, written);
             let Writer::Own(deadline) = writer else { return Ok(bytes) };
-            if bytes.is_empty() {
+            if bytes == EMPTY {
                 break;
             }
             if written > 0 {
@@ -172,14 +178,14 @@ impl Outbox {
     }
 
     /// What a guest does with the rest: a thread of its own takes over the writing and lives as long as the backlog.
-    fn hand_over(self: &Arc<Self>, rest: &[u8]) -> Result<(), Error> {
+    fn hand_over(self: &Arc<Self>, rest: Pieces) -> Result<(), Error> {
         let mut state = lock(&self.state);
-        let left_meanwhile = std::mem::replace(&mut state.queue, VecDeque::from(rest.to_vec()));
+        let left_meanwhile = std::mem::replace(&mut state.queue, VecDeque::from(rest.concat()));
         state.queue.extend(left_meanwhile);
         self.check_backlog(state)?;
         let outbox = Arc::clone(self);
         let thread = thread::Builder::new().name(format!("backlog-{}", self.peer)).stack_size(super::STACK_SIZE);
-        match thread.spawn(move || outbox.write_out(&[], Writer::Own(None))) {
+        match thread.spawn(move || outbox.write_out(EMPTY, Writer::Own(None))) {
             Ok(_) => Ok(()),
             Err(error) => Err(self.give_up(error)),
         }
@@ -225,5 +231,22 @@ impl Outbox {
             state.waiting -= 1;
         }
         state
+    }
+}
+
+const EMPTY: Pieces = [&[], &[]];
+
+fn write_once(mut stream: &TcpStream, [first, second]: Pieces) -> io::Result<usize> {
+    if second.is_empty() {
+        return stream.write(first);
+    }
+    stream.write_vectored(&[IoSlice::new(first), IoSlice::new(second)])
+}
+
+/// What is left when `written` bytes have gone.
+fn advance([first, second]: Pieces, written: usize) -> Pieces {
+    match written.checked_sub(first.len()) {
+        None => [&first[written..], second],
+        Some(more) => [&second[more..], &[]],
     }
 }

@@ -50,6 +50,10 @@ impl Registry {
         config: &Config,
     ) -> Result<Seat, HandshakeError> {
         let mut seats = lock(&self.seats);
+        // Either `stop` sees the seat, or this sees the stop.
+        if self.is_stopping() {
+            return Err(HandshakeError::GoingDown);
+        }
         let from_this_ip = seats.per_ip.get(&peer.ip()).copied().unwrap_or(0);
         if config.max_clients_per_ip.is_some_and(|limit| from_this_ip >= limit) {
             return Err(HandshakeError::TooManyFromThisAddress);
@@ -91,18 +95,23 @@ impl Registry {
         hang_up(&in_handshake);
     }
 
-    /// Waits until every seat is free; whoever still has one at the deadline is cut off.
-    pub(super) fn wait_until_empty(&self, deadline: Instant) {
+    /// Ends every connection that is left, so that its thread wakes and ends.
+    pub(super) fn cut_off(&self) {
+        let streams: Vec<_> = lock(&self.seats).taken.values().cloned().collect();
+        hang_up(&streams);
+    }
+
+    /// Waits until every seat is free, which is the last that a client's thread does. `false`: not by the deadline.
+    pub(super) fn wait_until_empty(&self, deadline: Instant) -> bool {
         let mut seats = lock(&self.seats);
         while !seats.taken.is_empty() {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                let streams: Vec<_> = seats.taken.values().cloned().collect();
-                drop(seats);
-                return hang_up(&streams);
+                return false;
             }
             seats = self.empty.wait_timeout(seats, left).unwrap_or_else(|poisoned| poisoned.into_inner()).0;
         }
+        true
     }
 }
 

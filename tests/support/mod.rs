@@ -2,6 +2,8 @@
 //! Written without the crate's own encoder, so that a fault there cannot hide here.
 #![allow(dead_code)] // each test file uses its part
 
+pub mod program;
+
 use plainsocket::{CloseCode, Config, Connection, Error, Handle, Message, Server};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -149,6 +151,10 @@ impl Client {
     /// A TCP connection on which nothing has been said yet.
     pub fn tcp(address: SocketAddr) -> Client {
         let stream = TcpStream::connect_timeout(&address, DEADLINE).expect("connect");
+        Client::from_stream(stream)
+    }
+
+    pub fn from_stream(stream: TcpStream) -> Client {
         stream.set_nodelay(true).expect("set_nodelay");
         stream.set_read_timeout(Some(DEADLINE)).expect("set_read_timeout");
         stream.set_write_timeout(Some(DEADLINE)).expect("set_write_timeout");
@@ -201,9 +207,11 @@ impl Client {
         }
     }
 
-    /// Everything up to the server's FIN. A reset fails the test.
+    /// Everything up to the server's FIN, which follows its last byte without delay. A reset fails the test.
     pub fn read_to_end(&mut self) -> Vec<u8> {
+        let started = Instant::now();
         while self.read_more() > 0 {}
+        assert!(started.elapsed() < Duration::from_secs(3), "the FIN took {:?}", started.elapsed());
         std::mem::take(&mut self.unread)
     }
 

@@ -58,7 +58,7 @@ fn shut_down_on_signal(handle: Handle) {
     let registered = ctrlc::set_handler(move || match handle.take() {
         // In a thread of its own, so that this one is free for the second signal.
         Some(handle) => drop(thread::spawn(move || handle.shutdown())),
-        None => process::exit(1),
+        None => process::exit(130),
     });
     if let Err(error) = registered {
         log::warn!("signals end the server at once: {error}");

@@ -1,0 +1,239 @@
+//! What the server promises under load, measured from outside, one claim after the other:
+//! `cargo test --release --test load -- --ignored --nocapture`. Takes a minute and a half; prints its figures.
+//!
+//! Needs 10,500 file descriptors (`ulimit -n`), and Linux for what /proc tells.
+#![cfg(target_os = "linux")]
+
+mod support;
+
+use std::net::TcpStream;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+use support::program::Program;
+use support::{BINARY, CLOSE, Client, TEXT, close_frame, frame, request, wait_for};
+
+/// One measurement at a time, whatever the number of test threads.
+fn alone() -> MutexGuard<'static, ()> {
+    static ONE: Mutex<()> = Mutex::new(());
+    ONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Main, signals, heartbeat.
+const OWN_THREADS: usize = 3;
+
+fn echo_once(client: &mut Client) {
+    client.send(frame(TEXT, b"Hello"));
+    assert_eq!(client.read_frame(), (TEXT, b"Hello".to_vec()));
+}
+
+#[test]
+#[ignore = "load"]
+fn ten_thousand_idle_clients_cost_a_thread_and_at_most_16_kib_each_and_are_all_answered() {
+    const CLIENTS: usize = 10_000;
+    let _alone = alone();
+    let server = Program::start_with_descriptors("10500", &["--ping-interval", "600"]);
+    let resident = server.status("VmRSS");
+    let mut clients: Vec<Client> = (0..CLIENTS).map(|_| Client::connect(server.address, "/echo")).collect();
+    clients.iter_mut().for_each(echo_once);
+    let each = (server.status("VmRSS") - resident) as f64 / CLIENTS as f64;
+    println!("{CLIENTS} idle clients: {each:.1} KiB each");
+    assert_eq!(server.status("Threads"), OWN_THREADS + CLIENTS);
+    assert!(each <= 16.0, "{each:.1} KiB each");
+    clients.iter_mut().for_each(|client| client.send(frame(TEXT, b"again")));
+    for client in &mut clients {
+        assert_eq!(client.read_frame(), (TEXT, b"again".to_vec()));
+    }
+}
+
+#[test]
+#[ignore = "load"]
+fn members_that_never_read_are_evicted_and_delay_nobody() {
+    const PERIOD: Duration = Duration::from_millis(10);
+    const MESSAGES: usize = 2000;
+    const HEALTHY: usize = 50;
+    const STALLED: usize = 5;
+    let _alone = alone();
+    let server = Program::start(&[]);
+    let mut healthy: Vec<Client> = (0..HEALTHY).map(|_| Client::connect(server.address, "/chat")).collect();
+    let mut publisher = Client::connect(server.address, "/chat");
+    let before = server.status("VmRSS");
+    let stalled: Vec<Client> = (0..STALLED).map(|_| Client::connect(server.address, "/chat")).collect();
+    let start = Instant::now();
+    let (mut delays, peak) = thread::scope(|scope| {
+        let readers: Vec<_> =
+            healthy.iter_mut().map(|client| scope.spawn(move || read_delays(client, start, MESSAGES))).collect();
+        // The publisher is a member too, and has to read.
+        let mut own = Client::from_stream(publisher.stream.try_clone().unwrap());
+        scope.spawn(move || read_delays(&mut own, start, MESSAGES));
+        let mut peak = 0;
+        for i in 0..MESSAGES {
+            thread::sleep((start + PERIOD * i as u32).saturating_duration_since(Instant::now()));
+            let mut payload = vec![b'x'; 16 * 1024];
+            payload[..8].copy_from_slice(&(start.elapsed().as_nanos() as u64).to_be_bytes());
+            publisher.send(frame(BINARY, &payload));
+            peak = peak.max(server.status("VmRSS"));
+        }
+        (readers.into_iter().flat_map(|reader| reader.join().unwrap()).collect::<Vec<_>>(), peak)
+    });
+    assert_eq!(delays.len(), HEALTHY * MESSAGES, "nothing was lost");
+    delays.sort();
+    let p99 = delays[delays.len() * 99 / 100];
+    println!("{} deliveries: median {:.1?}, 99th percentile {p99:.1?}", delays.len(), delays[delays.len() / 2]);
+    assert!(p99 < Duration::from_millis(50), "99th percentile {p99:?}");
+    // A thread for each healthy client is left: the stalled ones and their backlogs are gone.
+    wait_for("the eviction of the stalled", || server.status("Threads") == OWN_THREADS + HEALTHY + 1);
+    let after = server.status("VmRSS");
+    println!("memory: {before} KiB before, {peak} KiB at most, {after} KiB after");
+    assert!(after < before + 4096, "{before} KiB before, {after} KiB after");
+    drop(stalled);
+}
+
+fn read_delays(client: &mut Client, start: Instant, count: usize) -> Vec<Duration> {
+    let next = |_| {
+        let (_, payload) = client.read_frame();
+        let sent = u64::from_be_bytes(*payload.first_chunk().unwrap());
+        start.elapsed() - Duration::from_nanos(sent)
+    };
+    (0..count).map(next).collect()
+}
+
+#[test]
+#[ignore = "load"]
+fn two_thousand_connects_and_disconnects_leave_nothing_behind() {
+    let _alone = alone();
+    let server = Program::start(&["--max-clients", "100"]);
+    drop(Client::connect(server.address, "/echo"));
+    wait_for("the warm-up client to leave", || server.status("Threads") == OWN_THREADS);
+    let descriptors = server.descriptors();
+    for _ in 0..500 {
+        let mut orderly = Client::connect(server.address, "/chat");
+        orderly.send(close_frame(1000, ""));
+        orderly.expect_close(Some(1000));
+        let mut abrupt = Client::connect(server.address, "/echo");
+        // Closed with bytes unread: a reset.
+        abrupt.send(frame(TEXT, b"never read"));
+        abrupt.stream.peek(&mut [0]).unwrap();
+        drop(abrupt);
+        let mut in_handshake = Client::tcp(server.address);
+        in_handshake.send("GET /echo HTTP/1.1\r\nHo");
+        drop(in_handshake);
+        let mut in_frame = Client::connect(server.address, "/chat");
+        in_frame.send(&frame(BINARY, &[0; 1000])[..500]);
+        drop(in_frame);
+    }
+    wait_for("every thread to end", || server.status("Threads") == OWN_THREADS);
+    wait_for("every descriptor to be closed", || server.descriptors() == descriptors);
+    // Not a single seat is lost: all can be taken at once.
+    let mut all: Vec<Client> = (0..100).map(|_| Client::connect(server.address, "/echo")).collect();
+    all.iter_mut().for_each(echo_once);
+}
+
+#[test]
+#[ignore = "load"]
+fn two_hundred_slow_handshakes_delay_nobody_and_are_gone_after_the_timeout() {
+    const TIMEOUT: Duration = Duration::from_secs(10);
+    let _alone = alone();
+    let server = Program::start(&[]);
+    let slow: Vec<TcpStream> = (0..200).map(|_| TcpStream::connect(server.address).unwrap()).collect();
+    let start = Instant::now();
+    let done = AtomicBool::new(false);
+    let (mut worst, mut gone_after) = (Duration::ZERO, Duration::ZERO);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            // They go on as long as the server lets them, and do not care about its 408.
+            for byte in "GET /echo HTTP/1.1\r\nX: and so on and on".bytes().cycle() {
+                if done.load(Ordering::Relaxed) {
+                    break;
+                }
+                for mut stream in &slow {
+                    let _ = std::io::Write::write(&mut stream, &[byte]);
+                }
+                thread::sleep(Duration::from_secs(1));
+            }
+        });
+        // Also if a check below fails: the scope waits for the thread.
+        let _done = SetOnDrop(&done);
+        while start.elapsed() < TIMEOUT - Duration::from_millis(200) {
+            let began = Instant::now();
+            let mut good = Client::connect(server.address, "/echo");
+            worst = worst.max(began.elapsed());
+            echo_once(&mut good);
+            thread::sleep(Duration::from_millis(20));
+        }
+        assert!(server.status("Threads") >= OWN_THREADS + 200, "they are there all the while");
+        wait_for("the slow ones to be gone", || server.status("Threads") == OWN_THREADS);
+        gone_after = start.elapsed();
+    });
+    println!("200 slow handshakes: a good one took {worst:.1?} at worst; all gone after {gone_after:.1?}");
+    assert!(worst < Duration::from_millis(100), "{worst:?}");
+    // A second is for reading the 408.
+    assert!(gone_after < TIMEOUT + Duration::from_millis(1500), "{gone_after:?}");
+}
+
+struct SetOnDrop<'a>(&'a AtomicBool);
+
+impl Drop for SetOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+#[test]
+#[ignore = "load"]
+fn without_descriptors_the_server_rests_and_serves_again_when_some_are_free() {
+    let _alone = alone();
+    let server = Program::start_with_descriptors("64", &[]);
+    let mut clients: Vec<TcpStream> = Vec::new();
+    for _ in 0..200 {
+        let Ok(mut stream) = TcpStream::connect_timeout(&server.address, Duration::from_millis(50)) else { continue };
+        let _ = std::io::Write::write(&mut stream, request("/echo").as_bytes());
+        clients.push(stream);
+    }
+    wait_for("the descriptors to run out", || server.descriptors() >= 64);
+    let (cpu, start) = (server.cpu_seconds(), Instant::now());
+    thread::sleep(Duration::from_secs(3));
+    let share = (server.cpu_seconds() - cpu) / start.elapsed().as_secs_f64();
+    println!("out of descriptors: {:.1} % of a core", share * 100.0);
+    assert!(share < 0.05, "{share}");
+    clients.truncate(20);
+    let start = Instant::now();
+    echo_once(&mut Client::connect(server.address, "/echo"));
+    println!("served again after {:.1?}", start.elapsed());
+    assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
+}
+
+#[test]
+#[ignore = "load"]
+fn a_client_whose_network_goes_silent_is_dropped_in_time_with_its_thread() {
+    let _alone = alone();
+    let server = Program::start(&["--ping-interval", "1", "--pong-timeout", "1"]);
+    let mut silent = Client::connect(server.address, "/chat");
+    echo_once(&mut silent);
+    let start = Instant::now();
+    wait_for("the silent client to be dropped", || server.status("Threads") == OWN_THREADS);
+    println!("silent client gone after {:.2?}", start.elapsed());
+    let sweep = Duration::from_millis(100);
+    assert!(start.elapsed() < Duration::from_secs(2) + 2 * sweep, "{:?}", start.elapsed());
+}
+
+#[test]
+#[ignore = "load"]
+fn sigterm_tells_a_thousand_clients_and_ends_in_time() {
+    let _alone = alone();
+    let mut server = Program::start_with_descriptors("10500", &[]);
+    let mut clients: Vec<Client> = (0..1000).map(|_| Client::connect(server.address, "/chat")).collect();
+    wait_for("a thread for each", || server.status("Threads") == OWN_THREADS + clients.len());
+    let start = Instant::now();
+    server.signal("TERM");
+    for client in &mut clients {
+        let (first, payload) = client.read_frame();
+        assert_eq!((first, &payload[..2]), (CLOSE, &1001u16.to_be_bytes()[..]));
+        client.send(close_frame(1001, ""));
+    }
+    drop(clients);
+    assert_eq!(server.wait(), Some(0));
+    println!("1,000 clients told and gone in {:.2?}", start.elapsed());
+    assert!(start.elapsed() < Duration::from_secs(3), "{:?}", start.elapsed());
+}

@@ -1,0 +1,47 @@
+//! "No memory for what has only been announced": the bytes that a decoder asks the allocator for, counted.
+
+mod support;
+
+use plainsocket::protocol::message::MessageDecoder;
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use support::{BINARY, TEXT};
+
+struct Counting;
+
+static ASKED_FOR: AtomicUsize = AtomicUsize::new(0);
+
+// SAFETY: the system's allocator does all the work.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ASKED_FOR.fetch_add(layout.size(), Ordering::Relaxed);
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+// The only test of this file: any other would be counted too.
+#[test]
+fn memory_grows_with_what_arrives_and_not_with_what_is_announced() {
+    const LIMIT: usize = 1 << 30;
+    for first in [TEXT, BINARY] {
+        let mut decoder = MessageDecoder::new(LIMIT);
+        let mut wire = [&[first, 0xFF][..], &(LIMIT as u64).to_be_bytes(), &[0; 4], b"some"].concat();
+        let before = ASKED_FOR.load(Ordering::Relaxed);
+        assert_eq!(decoder.decode(&mut wire), Ok((wire.len(), None)));
+        let announced = ASKED_FOR.load(Ordering::Relaxed) - before;
+        assert!(announced < 1024, "{announced} bytes for four that have come");
+
+        let mut portion = vec![b'x'; 1 << 20];
+        let before = ASKED_FOR.load(Ordering::Relaxed);
+        assert_eq!(decoder.decode(&mut portion), Ok((1 << 20, None)));
+        let arrived = ASKED_FOR.load(Ordering::Relaxed) - before;
+        assert!((1 << 20..=4 << 20).contains(&arrived), "{arrived} bytes for a MiB that has come");
+    }
+}

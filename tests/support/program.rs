@@ -1,0 +1,87 @@
+//! The program as a process of its own, and what the system tells about it.
+
+use super::wait_for;
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::process::{Child, Command, Stdio};
+
+/// The program with these arguments, not started yet.
+pub fn plainsocket(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_plainsocket"));
+    command.args(arguments).env_remove("RUST_LOG").stdin(Stdio::null());
+    command
+}
+
+/// The running program; it is ended with the test.
+pub struct Program {
+    pub child: Child,
+    pub address: SocketAddr,
+    pub first_lines: Vec<String>,
+}
+
+impl Program {
+    pub fn start(arguments: &[&str]) -> Program {
+        let mut command = plainsocket(&["--listen", "127.0.0.1:0"]);
+        command.args(arguments);
+        Program::spawn(command)
+    }
+
+    /// With another limit of file descriptors than our own.
+    #[cfg(unix)]
+    pub fn start_with_descriptors(limit: &str, arguments: &[&str]) -> Program {
+        let mut command = Command::new("sh");
+        let script = format!("ulimit -n {limit}; exec \"$0\" --listen 127.0.0.1:0 \"$@\"");
+        command.args(["-c", &script, env!("CARGO_BIN_EXE_plainsocket")]).args(arguments).env_remove("RUST_LOG");
+        Program::spawn(command)
+    }
+
+    fn spawn(mut command: Command) -> Program {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let first_lines: Vec<String> = lines.take(3).map(Result::unwrap).collect();
+        let address = first_lines[0].rsplit(' ').next().unwrap().parse().unwrap();
+        Program { child, address, first_lines }
+    }
+
+    pub fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-s", name, &pid]).status().unwrap().success());
+    }
+
+    /// The exit code, once it has ended.
+    pub fn wait(&mut self) -> Option<i32> {
+        let mut status = None;
+        wait_for("the end of the program", || {
+            status = self.child.try_wait().unwrap();
+            status.is_some()
+        });
+        status.unwrap().code()
+    }
+
+    /// A line of `/proc/PID/status`: "VmRSS" and "VmHWM" (the most that VmRSS ever was) in KiB, "Threads".
+    pub fn status(&self, name: &str) -> usize {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).unwrap();
+        line.trim().trim_end_matches(" kB").parse().unwrap()
+    }
+
+    /// How many file descriptors are open.
+    pub fn descriptors(&self) -> usize {
+        std::fs::read_dir(format!("/proc/{}/fd", self.child.id())).unwrap().count()
+    }
+
+    /// The processor time that was used so far, in seconds.
+    pub fn cpu_seconds(&self) -> f64 {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
+        let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+        // utime and stime, in hundredths of a second.
+        (fields[11].parse::<f64>().unwrap() + fields[12].parse::<f64>().unwrap()) / 100.0
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
