@@ -92,7 +92,7 @@ impl Connection {
                 // Behind our Close there is no answering; what still arrives is dropped (§5.5.1).
                 Event::Message(_) | Event::Ping(_) if self.state != State::Open => {}
                 Event::Message(message) => return Ok(Some(message)),
-                // §5.5.2: "A Pong frame sent in response to a Ping frame must have identical Application data".
+                // §5.5.3: "A Pong frame sent in response to a Ping frame must have identical `Application data`".
                 Event::Ping(payload) => frame::encode(Opcode::Pong, &payload, &mut self.out),
                 Event::Pong(payload) => {
                     if let Some(time) = self.client.life.round_trip(&payload) {

@@ -62,7 +62,7 @@ struct State {
 enum End {
     #[default]
     Open,
-    /// A Close frame is the last in the queue or on the wire: "nothing is sent after it" (§5.5.1).
+    /// A Close frame is the last in the queue or on the wire: nothing may follow it (§5.5.1).
     CloseSent,
     /// The socket has failed, or the client was given up.
     Dead,
@@ -135,6 +135,8 @@ impl Outbox {
             self.signal(&state);
             if state.queue.is_empty() {
                 state.writing = false;
+                // A backlog that is over is no reason to hold on to its memory.
+                state.queue.shrink_to(PORTION);
                 return Ok(());
             }
             let length = state.queue.len().min(PORTION);
