@@ -243,6 +243,14 @@ fn any_bytes_are_a_sign_of_life() {
 
 // Limits
 
+fn wait_for_a_seat(address: std::net::SocketAddr) {
+    wait_for("a free seat", || {
+        let mut again = Client::tcp(address);
+        again.send(request("/echo"));
+        status(&again.read_head()) == 101
+    });
+}
+
 #[test]
 fn one_client_too_many_gets_503_and_a_seat_is_free_again_when_somebody_has_left() {
     let server = Running::start(Config { max_clients: 2, ..Config::default() });
@@ -256,11 +264,7 @@ fn one_client_too_many_gets_503_and_a_seat_is_free_again_when_somebody_has_left(
     assert_eq!(status(&third.read_head()), 503);
     assert_eq!(third.read_to_end(), b"the server is full\n");
     drop(first);
-    wait_for("a free seat", || {
-        let mut again = Client::tcp(server.address);
-        again.send(request("/echo"));
-        status(&again.read_head()) == 101
-    });
+    wait_for_a_seat(server.address);
 }
 
 #[test]
@@ -274,11 +278,7 @@ fn one_client_too_many_from_an_address_gets_429_and_may_come_again_later() {
         assert_eq!(again.read_to_end(), b"too many connections from this IP address\n");
     }
     drop(first);
-    wait_for("a free seat", || {
-        let mut again = Client::tcp(server.address);
-        again.send(request("/echo"));
-        status(&again.read_head()) == 101
-    });
+    wait_for_a_seat(server.address);
 }
 
 #[test]

@@ -1,39 +1,11 @@
 //! The heartbeat: who is silent gets a Ping (§5.5.2), who stays silent is dropped. TCP alone does not tell that a
 //! client's machine or network is gone; a server that only waits keeps its thread forever.
 
-use super::lock;
 use super::outbox::Writer;
 use super::registry::Registry;
 use crate::config::Config;
 use crate::protocol::frame::{self, Opcode};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
-
-/// When a client last showed life.
-pub(super) struct Life {
-    born: Instant,
-    /// In nanoseconds since `born`: an atomic, since the client's thread sets it with every read.
-    shown: AtomicU64,
-    /// When the last Ping went out. Its payload is how many there were before it.
-    ping: Mutex<Option<(Instant, u64)>>,
-}
-
-impl Life {
-    pub(super) fn new() -> Life {
-        Life { born: Instant::now(), shown: AtomicU64::new(0), ping: Mutex::new(None) }
-    }
-
-    /// Any bytes from the client are a sign of life.
-    pub(super) fn show(&self) {
-        self.shown.store(self.born.elapsed().as_nanos() as u64, Ordering::Relaxed);
-    }
-
-    /// How long the round trip took, if `payload` answers the last Ping.
-    pub(super) fn round_trip(&self, payload: &[u8]) -> Option<Duration> {
-        lock(&self.ping).filter(|(_, number)| payload == number.to_be_bytes()).map(|(sent, _)| sent.elapsed())
-    }
-}
+use std::time::Duration;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Verdict {
@@ -62,19 +34,12 @@ pub(super) fn period(config: &Config) -> Duration {
 /// Looks at every client once. None of them can hold up the sweep: a guest does not wait for a full socket.
 pub(super) fn sweep(registry: &Registry, config: &Config) {
     for (peer, client) in registry.clients() {
-        let life = &client.life;
-        let shown = life.born + Duration::from_nanos(life.shown.load(Ordering::Relaxed));
-        let mut ping = lock(&life.ping);
-        let silent = shown.elapsed();
-        let pinged = ping.map(|(sent, _)| sent.elapsed()).filter(|since| *since < silent);
-        match verdict(silent, pinged, config) {
+        let silent = client.life.silent();
+        match verdict(silent, client.life.pinged().filter(|since| *since < silent), config) {
             Verdict::Fine => {}
             Verdict::Ping => {
-                let number = ping.map_or(0, |(_, number)| number + 1);
-                *ping = Some((Instant::now(), number));
-                drop(ping);
                 let mut out = Vec::new();
-                frame::encode(Opcode::Ping, &number.to_be_bytes(), &mut out);
+                frame::encode(Opcode::Ping, &client.life.new_ping(), &mut out);
                 // A client that is closing or dead needs no Ping.
                 let _ = client.outbox.write([&out, &[]], Writer::Guest);
             }

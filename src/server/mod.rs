@@ -3,6 +3,7 @@
 mod connection;
 mod heartbeat;
 mod inbox;
+mod life;
 mod outbox;
 mod refusal;
 mod registry;
@@ -12,8 +13,8 @@ use crate::error::{Error, HandshakeError};
 use crate::protocol::close::CloseCode;
 use crate::protocol::handshake::{Method, Request, Response};
 pub use connection::Connection;
-use heartbeat::Life;
 use inbox::Inbox;
+use life::Life;
 use outbox::Outbox;
 use refusal::Refusals;
 use registry::{Client, Registry, Seat};

@@ -8,7 +8,7 @@
 //! heartbeat) that runs into it leaves the rest to a thread that is started for it then and ends with it; a backlog
 //! over the limit evicts the client. Its own thread waits as long as the client lives: that is TCP's backpressure.
 
-use super::heartbeat::Life;
+use super::life::Life;
 use super::lock;
 use crate::error::Error;
 use std::collections::VecDeque;

@@ -2,7 +2,7 @@
 //!
 //! The locks are never held over I/O: copy the list, then act.
 
-use super::heartbeat::Life;
+use super::life::Life;
 use super::lock;
 use super::outbox::{Outbox, Writer};
 use crate::config::Config;
