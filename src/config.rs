@@ -17,7 +17,8 @@ pub struct Config {
     pub max_clients_per_ip: Option<usize>,
     /// The largest message in bytes, summed over its fragments; a larger one is closed with 1009. 16 MiB.
     pub max_message_size: usize,
-    /// The most bytes that may wait for a client that does not read; one largest message always may. 1 MiB.
+    /// A client for which more bytes than this wait, since it does not read, is evicted when there is another message for
+    /// it; [`max_message_size`](Config::max_message_size) counts if it is larger. 1 MiB.
     pub max_backlog: usize,
     /// The time for the whole handshake, from accept to the blank line. 10 s.
     pub handshake_timeout: Duration,

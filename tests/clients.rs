@@ -140,6 +140,23 @@ fn a_member_that_never_reads_is_evicted_when_its_backlog_passes_the_limit() {
 }
 
 #[test]
+fn members_that_read_are_not_evicted_by_the_largest_messages_one_after_the_other() {
+    let server = Running::start(Config { max_message_size: 4_000_000, ..Config::default() });
+    let mut member = Client::connect(server.address, "/chat");
+    let mut sender = Client::connect(server.address, "/chat");
+    server.wait_for_clients(2);
+    let mut stream = sender.stream.try_clone().unwrap();
+    thread::scope(|scope| {
+        scope.spawn(move || (0..8).for_each(|i| stream.write_all(&frame(BINARY, &vec![i; 4_000_000])).unwrap()));
+        for client in [&mut member, &mut sender] {
+            scope.spawn(move || {
+                (0..8).for_each(|i| assert!(client.read_frame() == (BINARY, vec![i; 4_000_000]), "message {i}"))
+            });
+        }
+    });
+}
+
+#[test]
 fn a_client_that_does_not_read_its_replies_is_waited_for_and_loses_nothing() {
     const MESSAGES: usize = 300;
     let server = running();
@@ -223,6 +240,16 @@ fn a_client_that_reads_slowly_is_not_dropped_while_it_takes_bytes() {
     }
     writer.join().unwrap();
     assert_eq!(server.handle.clients(), 1);
+}
+
+#[test]
+fn a_client_whose_handler_does_not_listen_is_not_blamed_for_silence() {
+    let server = Running::start(impatient());
+    let mut client = Client::connect(server.address, "/push");
+    for i in 0..15 {
+        assert_eq!(client.read_frame(), (TEXT, i.to_string().into_bytes()));
+    }
+    assert_eq!(client.read_frame().0, CLOSE);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! What a handler holds: one client after its handshake, read and written in straight lines.
 
 use super::inbox::Inbox;
-use super::outbox::Writer;
+use super::outbox::{Round, Writer};
 use super::registry::{Client, Registry};
 use crate::config::Config;
 use crate::error::{Error, ProtocolError};
@@ -107,7 +107,8 @@ impl Connection {
 
     /// Sends a message: with the next [`recv`](Connection::recv) that has to wait, with [`flush`](Connection::flush), or
     /// at once if it is large. A client that reads slowly is waited for: that is TCP's backpressure. The error is
-    /// [`Error::Closed`] after the Close frame, [`Error::Io`] if the socket fails.
+    /// [`Error::Closed`] after the Close frame, [`Error::Io`] if the socket fails. What has been gathered when the
+    /// server goes down is lost.
     pub fn send(&mut self, message: impl Into<Message>) -> Result<(), Error> {
         let message = self.checked(message)?;
         if message.as_bytes().len() < GATHER {
@@ -169,9 +170,10 @@ impl Connection {
         if self.out_to_others.is_empty() {
             return;
         }
+        let round = Round::default();
         for outbox in self.registry.others(&self.client.path, self.peer) {
             // One that is closing or dead gets nothing, and that is its own affair.
-            let _ = outbox.write([&self.out_to_others, payload], Writer::Guest);
+            let _ = outbox.write([&self.out_to_others, payload], Writer::Guest(&round));
         }
         self.out_to_others.clear();
     }
@@ -210,9 +212,10 @@ impl Connection {
             }
             // Flush before you block: whatever the client waits for must be on its way.
             self.flush()?;
+            self.client.life.listen();
             let filled = self.inbox.fill(self.deadline).map_err(Error::Io);
+            self.client.life.look_away();
             self.check(filled)?;
-            self.client.life.show();
         }
     }
 

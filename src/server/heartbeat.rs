@@ -1,7 +1,7 @@
 //! The heartbeat: who is silent gets a Ping (§5.5.2), who stays silent is dropped. TCP alone does not tell that a
 //! client's machine or network is gone; a server that only waits keeps its thread forever.
 
-use super::outbox::Writer;
+use super::outbox::{Round, Writer};
 use super::registry::Registry;
 use crate::config::Config;
 use crate::protocol::frame::{self, Opcode};
@@ -31,8 +31,9 @@ pub(super) fn period(config: &Config) -> Duration {
     (limit / 10).clamp(Duration::from_millis(10), Duration::from_secs(1))
 }
 
-/// Looks at every client once. None of them can hold up the sweep: a guest does not wait for a full socket.
+/// Looks at every client once. None of them can hold up the sweep: see [`Round`].
 pub(super) fn sweep(registry: &Registry, config: &Config) {
+    let round = Round::default();
     for (peer, client) in registry.clients() {
         let silent = client.life.silent();
         match verdict(silent, client.life.pinged().filter(|since| *since < silent), config) {
@@ -41,7 +42,7 @@ pub(super) fn sweep(registry: &Registry, config: &Config) {
                 let mut out = Vec::new();
                 frame::encode(Opcode::Ping, &client.life.new_ping(), &mut out);
                 // A client that is closing or dead needs no Ping.
-                let _ = client.outbox.write([&out, &[]], Writer::Guest);
+                let _ = client.outbox.write([&out, &[]], Writer::Guest(&round));
             }
             Verdict::Drop => {
                 log::info!("{peer}: dropped after {silent:.1?} of silence");

@@ -1,31 +1,43 @@
-//! A client's signs of life: when it was last heard, and whether it has been asked since.
+//! A client's signs of life: how long its thread has waited for it in vain, and whether it was asked meanwhile.
 
 use super::lock;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 pub(super) struct Life {
     born: Instant,
-    /// When the client last showed life, in nanoseconds since `born`: an atomic, since its thread sets it with each read.
-    shown: AtomicU64,
+    /// When the last wait began, in nanoseconds since `born`: an atomic, since each read of its thread begins one.
+    since: AtomicU64,
+    /// Whether the thread waits at all. While its handler is busy it hears nothing, and silence proves nothing.
+    listening: AtomicBool,
     /// When the last Ping went out, and its payload: how many there were before it.
     ping: Mutex<Option<(Instant, u64)>>,
 }
 
 impl Life {
     pub(super) fn new() -> Life {
-        Life { born: Instant::now(), shown: AtomicU64::new(0), ping: Mutex::new(None) }
+        let (since, listening) = (AtomicU64::new(0), AtomicBool::new(false));
+        Life { born: Instant::now(), since, listening, ping: Mutex::new(None) }
     }
 
-    /// Any bytes from the client are a sign of life.
-    pub(super) fn show(&self) {
-        self.shown.store(self.born.elapsed().as_nanos() as u64, Ordering::Relaxed);
+    /// The client's thread begins to wait for it, or has got something and waits for more.
+    pub(super) fn listen(&self) {
+        self.since.store(self.born.elapsed().as_nanos() as u64, Ordering::Relaxed);
+        self.listening.store(true, Ordering::Release);
     }
 
-    /// How long the client has been silent.
+    /// The client's thread has something else to do.
+    pub(super) fn look_away(&self) {
+        self.listening.store(false, Ordering::Release);
+    }
+
+    /// How long the client has been silent while its thread listened; none at all while it does not.
     pub(super) fn silent(&self) -> Duration {
-        self.born.elapsed().saturating_sub(Duration::from_nanos(self.shown.load(Ordering::Relaxed)))
+        if !self.listening.load(Ordering::Acquire) {
+            return Duration::ZERO;
+        }
+        self.born.elapsed().saturating_sub(Duration::from_nanos(self.since.load(Ordering::Relaxed)))
     }
 
     /// How long ago the last Ping went out.

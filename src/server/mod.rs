@@ -72,8 +72,7 @@ impl Handle {
     /// when all have answered or the close timeout is over. A second call does no harm.
     pub fn shutdown(&self) {
         self.registry.stop();
-        // Nothing interrupts `accept` as `ServerSocket.close()` does in Java: a connection wakes it. That may fail while
-        // the process is out of descriptors, which the closing clients give back.
+        // Nothing interrupts `accept` as `ServerSocket.close()` does in Java: a connection wakes it.
         for _ in 0..50 {
             match TcpStream::connect_timeout(&self.address, Duration::from_secs(1)) {
                 Ok(_) => break,
@@ -89,7 +88,9 @@ impl Server {
     /// Listens on `address`. With port 0 the system picks one: see [`local_addr`](Server::local_addr). An error is
     /// what the system says, for example that the address is in use.
     pub fn bind(address: impl ToSocketAddrs) -> io::Result<Server> {
-        Ok(Server { listener: TcpListener::bind(address)?, service: Service::default() })
+        let (listener, service) = (TcpListener::bind(address)?, Service::default());
+        service.registry.keep_spare(listener.try_clone()?);
+        Ok(Server { listener, service })
     }
 
     /// Replaces the limits and timeouts. A time below a millisecond or over a year is taken for that.
@@ -149,7 +150,8 @@ impl Server {
         let its_service = Arc::clone(&service);
         let heartbeat = thread::Builder::new().name("heartbeat".to_owned()).spawn(move || {
             let period = heartbeat::period(&its_service.config);
-            while stopped.recv_timeout(period) == Err(RecvTimeoutError::Timeout) {
+            let pause = || if its_service.refusals.is_empty() { period } else { period.min(refusal::PAUSE) };
+            while stopped.recv_timeout(pause()) == Err(RecvTimeoutError::Timeout) {
                 heartbeat::sweep(&its_service.registry, &its_service.config);
                 its_service.refusals.sweep();
             }
@@ -231,7 +233,7 @@ impl Service {
             Err(error) => return log::debug!("{peer}: gone during the handshake: {error}"),
         };
         log::debug!("{peer}: connected to {:?}", request.resource_name);
-        let client = match self.entry(peer, stream, &request) {
+        let client = match self.entry(peer, stream, &request, seat.number()) {
             Ok(client) => client,
             Err(error) => return log::debug!("{peer}: {error}"),
         };
@@ -256,12 +258,11 @@ impl Service {
         }
     }
 
-    fn entry(&self, peer: SocketAddr, stream: Arc<TcpStream>, request: &Request) -> io::Result<Client> {
-        // One largest message always fits, with its header.
-        let backlog = self.config.max_backlog.max(self.config.max_message_size.saturating_add(16));
+    fn entry(&self, peer: SocketAddr, stream: Arc<TcpStream>, request: &Request, seat: u64) -> io::Result<Client> {
+        let backlog = self.config.max_backlog.max(self.config.max_message_size);
         let life = Arc::new(Life::new());
         let outbox = Arc::new(Outbox::new(peer, stream, Arc::clone(&life), backlog)?);
-        Ok(Client { path: request.path().into(), outbox, life })
+        Ok(Client { seat, path: request.path().into(), outbox, life })
     }
 
     /// Reads the request and answers it. `None`: the answer was no upgrade, and the connection is over.

@@ -5,12 +5,13 @@
 //! frames never interleave, and while nobody is writing the queue is empty.
 //!
 //! **Only a client's own thread waits for it.** The socket's write timeout is short. A guest (a broadcaster, the
-//! heartbeat) that runs into it leaves the rest to a thread that is started for it then and ends with it; a backlog
-//! over the limit evicts the client. Its own thread waits as long as the client lives: that is TCP's backpressure.
+//! heartbeat) that runs into it leaves the rest to a thread that is started for it then and ends with it; a client for
+//! which too much waits is evicted. Its own thread waits as long as the client lives: that is TCP's backpressure.
 
 use super::life::Life;
 use super::lock;
 use crate::error::Error;
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, IoSlice, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -19,7 +20,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// The longest that a guest waits for a client whose socket is full.
-pub(super) const SHORT_WAIT: Duration = Duration::from_millis(5);
+const SHORT_WAIT: Duration = Duration::from_millis(5);
+
+/// How many full sockets a guest waits for on one round through many clients.
+const PATIENCE: u32 = 4;
 
 /// How often the client's own thread, while it waits, looks how far the client has come.
 const LONG_WAIT: Duration = Duration::from_millis(100);
@@ -32,18 +36,25 @@ pub(super) type Pieces<'a> = [&'a [u8]; 2];
 
 /// Who writes.
 #[derive(Clone, Copy)]
-pub(super) enum Writer {
+pub(super) enum Writer<'a> {
     /// The client's own thread (or its stand-in that works off a backlog); it waits, to the deadline if there is one.
     Own(Option<Instant>),
     /// Any other thread.
-    Guest,
+    Guest(&'a Round),
+}
+
+/// A guest's round through many clients. Short waits add up: three hundred members that stall at the same message would
+/// hold up its sender for seconds. So after a few of them the round goes on without trying the sockets itself.
+#[derive(Default)]
+pub(super) struct Round {
+    full_sockets: Cell<u32>,
 }
 
 pub(super) struct Outbox {
     peer: SocketAddr,
     stream: Arc<TcpStream>,
     life: Arc<Life>,
-    /// The most bytes that may wait in the queue.
+    /// A client for which more bytes than this wait already gets no more.
     limit: usize,
     state: Mutex<State>,
     /// Signalled when the queue has become shorter or the writer has gone, if somebody waits for that.
@@ -75,12 +86,12 @@ impl Outbox {
     }
 
     /// Writes whole frames, or leaves them for whoever is writing.
-    pub(super) fn write(self: &Arc<Self>, frames: Pieces, writer: Writer) -> Result<(), Error> {
+    pub(super) fn write(self: &Arc<Self>, frames: Pieces, writer: Writer<'_>) -> Result<(), Error> {
         self.put(frames, writer, End::Open)
     }
 
     /// Writes frames of which the last is a Close; [`Error::Closed`] if there was one before.
-    pub(super) fn write_close(self: &Arc<Self>, frames: &[u8], writer: Writer) -> Result<(), Error> {
+    pub(super) fn write_close(self: &Arc<Self>, frames: &[u8], writer: Writer<'_>) -> Result<(), Error> {
         self.put([frames, &[]], writer, End::CloseSent)
     }
 
@@ -100,7 +111,7 @@ impl Outbox {
         let _ = self.stream.shutdown(Shutdown::Both);
     }
 
-    fn put(self: &Arc<Self>, frames: Pieces, writer: Writer, end: End) -> Result<(), Error> {
+    fn put(self: &Arc<Self>, frames: Pieces, writer: Writer<'_>, end: End) -> Result<(), Error> {
         let length = frames[0].len() + frames[1].len();
         let mut state = lock(&self.state);
         if let Writer::Own(deadline) = writer {
@@ -113,17 +124,18 @@ impl Outbox {
             End::Dead => return Err(Error::Io(ErrorKind::BrokenPipe.into())),
         }
         if state.writing {
-            state.queue.extend(frames[0]);
-            state.queue.extend(frames[1]);
-            return self.check_backlog(state);
+            return self.leave(state, frames);
         }
         state.writing = true;
         drop(state);
-        self.write_out(frames, writer)
+        match writer {
+            Writer::Guest(round) if round.full_sockets.get() >= PATIENCE => self.hand_over(frames),
+            _ => self.write_out(frames, writer),
+        }
     }
 
     /// The writer's part: `frames`, then what the others have left meanwhile, until nothing is left.
-    fn write_out(self: &Arc<Self>, frames: Pieces, writer: Writer) -> Result<(), Error> {
+    fn write_out(self: &Arc<Self>, frames: Pieces, writer: Writer<'_>) -> Result<(), Error> {
         let mut portion: Vec<u8>;
         let mut rest = frames;
         loop {
@@ -146,7 +158,7 @@ impl Outbox {
     }
 
     /// Writes `bytes`; what it returns is what a guest could not write in its short time.
-    fn write_all<'a>(&self, mut bytes: Pieces<'a>, writer: Writer) -> io::Result<Pieces<'a>> {
+    fn write_all<'a>(&self, mut bytes: Pieces<'a>, writer: Writer<'_>) -> io::Result<Pieces<'a>> {
         let mut patient = false;
         while bytes != EMPTY {
             let written = match write_once(&self.stream, bytes) {
@@ -157,13 +169,19 @@ impl Outbox {
                 Err(error) => return Err(error),
             };
             bytes = advance(bytes, written);
-            let Writer::Own(deadline) = writer else { return Ok(bytes) };
             if bytes == EMPTY {
                 break;
             }
-            if written > 0 {
-                // A client that takes bytes is alive, even if its thread is too busy writing to hear from it.
-                self.life.show();
+            let deadline = match writer {
+                Writer::Own(deadline) => deadline,
+                Writer::Guest(round) => {
+                    round.full_sockets.update(|count| count + 1);
+                    return Ok(bytes);
+                }
+            };
+            // A client that takes bytes is alive; one that takes none is as silent as one that sends none.
+            if written > 0 || !patient {
+                self.life.listen();
             }
             let left = deadline.map_or(LONG_WAIT, |deadline| deadline.saturating_duration_since(Instant::now()));
             if left.is_zero() {
@@ -174,6 +192,7 @@ impl Outbox {
             self.stream.set_write_timeout(Some(left.min(LONG_WAIT)))?;
         }
         if patient {
+            self.life.look_away();
             self.stream.set_write_timeout(Some(SHORT_WAIT))?;
         }
         Ok(bytes)
@@ -184,7 +203,7 @@ impl Outbox {
         let mut state = lock(&self.state);
         let left_meanwhile = std::mem::replace(&mut state.queue, VecDeque::from(rest.concat()));
         state.queue.extend(left_meanwhile);
-        self.check_backlog(state)?;
+        drop(state);
         let outbox = Arc::clone(self);
         let thread = thread::Builder::new().name(format!("backlog-{}", self.peer)).stack_size(super::STACK_SIZE);
         match thread.spawn(move || outbox.write_out(EMPTY, Writer::Own(None))) {
@@ -193,13 +212,16 @@ impl Outbox {
         }
     }
 
-    /// A client that lets more than the limit pile up is evicted, for the sake of the others' memory.
-    fn check_backlog(&self, state: MutexGuard<State>) -> Result<(), Error> {
+    /// Leaves frames for whoever is writing. A client that lets more than the limit pile up is evicted, for the sake of
+    /// the others' memory; one message on top of little always may wait, however large it is.
+    fn leave(&self, mut state: MutexGuard<State>, frames: Pieces) -> Result<(), Error> {
         let backlog = state.queue.len();
-        drop(state);
         if backlog <= self.limit {
+            state.queue.extend(frames[0]);
+            state.queue.extend(frames[1]);
             return Ok(());
         }
+        drop(state);
         log::info!("{}: evicted, since it does not read: {backlog} bytes wait for it", self.peer);
         Err(self.give_up(ErrorKind::TimedOut.into()))
     }

@@ -14,6 +14,9 @@ use std::time::{Duration, Instant};
 /// How long a refused client may take to read its reply and go.
 const MOMENT: Duration = Duration::from_secs(2);
 
+/// How long to sleep between two sweeps while somebody is leaving.
+pub(super) const PAUSE: Duration = Duration::from_millis(50);
+
 /// The most refused clients that are kept; one more, and the oldest is closed at once.
 const MOST: usize = 64;
 
@@ -39,6 +42,10 @@ impl Refusals {
                 leaving.pop_front();
             }
         }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        lock(&self.leaving).is_empty()
     }
 
     /// Throws away what the refused have sent, and lets go of those that have left or had their moment.

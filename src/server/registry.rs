@@ -4,13 +4,13 @@
 
 use super::life::Life;
 use super::lock;
-use super::outbox::{Outbox, Writer};
+use super::outbox::{Outbox, Round, Writer};
 use crate::config::Config;
 use crate::error::HandshakeError;
 use crate::protocol::close::{CloseCode, CloseFrame};
 use crate::protocol::frame::{self, Opcode};
 use std::collections::HashMap;
-use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};
+use std::net::{IpAddr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Instant;
@@ -18,6 +18,8 @@ use std::time::Instant;
 /// What the other threads need to reach a client. A copy is another hand on the same client.
 #[derive(Clone)]
 pub(super) struct Client {
+    /// The number of its seat.
+    pub(super) seat: u64,
     /// The resource name without its query: what [`broadcast`](super::Connection::broadcast) goes by.
     pub(super) path: Arc<str>,
     pub(super) outbox: Arc<Outbox>,
@@ -32,12 +34,16 @@ pub(super) struct Registry {
     /// Signalled when the last seat has become free.
     empty: Condvar,
     stopping: AtomicBool,
+    /// A descriptor that is given back when the server ends; see [`Registry::stop`].
+    spare: Mutex<Option<TcpListener>>,
 }
 
-/// Every connection takes a seat, those that are still in their handshake too.
+/// Every connection takes a seat, those that are still in their handshake too. Seats have numbers, since an address
+/// may come back before the thread of its last connection has ended.
 #[derive(Default)]
 struct Seats {
-    taken: HashMap<SocketAddr, Arc<TcpStream>>,
+    next: u64,
+    taken: HashMap<u64, Arc<TcpStream>>,
     per_ip: HashMap<IpAddr, usize>,
 }
 
@@ -62,8 +68,10 @@ impl Registry {
             return Err(HandshakeError::TooManyClients);
         }
         seats.per_ip.insert(peer.ip(), from_this_ip + 1);
-        seats.taken.insert(peer, Arc::clone(stream));
-        Ok(Seat { registry: Arc::clone(self), peer })
+        let number = seats.next;
+        seats.next += 1;
+        seats.taken.insert(number, Arc::clone(stream));
+        Ok(Seat { registry: Arc::clone(self), peer, number })
     }
 
     /// A copy of the list.
@@ -82,23 +90,29 @@ impl Registry {
         self.stopping.load(Ordering::SeqCst)
     }
 
-    /// Begins the end: every client gets Close 1001, and one that is still in its handshake is cut off.
+    pub(super) fn keep_spare(&self, descriptor: TcpListener) {
+        *lock(&self.spare) = Some(descriptor);
+    }
+
+    /// Begins the end: every client gets Close 1001, and a connection that has not become one yet is cut off. A spare
+    /// descriptor is given back, so that the accept loop can be woken even if there is no other left.
     pub(super) fn stop(&self) {
         self.stopping.store(true, Ordering::SeqCst);
+        drop(lock(&self.spare).take());
+        // In this order, whoever enters meanwhile is among the clients.
+        let mut seats = lock(&self.seats).taken.clone();
+        let round = Round::default();
         for (_, client) in self.clients() {
-            client.go_away();
+            client.go_away(&round);
+            seats.remove(&client.seat);
         }
-        let in_handshake: Vec<_> = {
-            let (clients, seats) = (lock(&self.clients), lock(&self.seats));
-            seats.taken.iter().filter(|(peer, _)| !clients.contains_key(peer)).map(|(_, s)| Arc::clone(s)).collect()
-        };
-        hang_up(&in_handshake);
+        hang_up(seats.into_values());
     }
 
     /// Ends every connection that is left, so that its thread wakes and ends.
     pub(super) fn cut_off(&self) {
-        let streams: Vec<_> = lock(&self.seats).taken.values().cloned().collect();
-        hang_up(&streams);
+        let seats = lock(&self.seats).taken.clone();
+        hang_up(seats.into_values());
     }
 
     /// Waits until every seat is free, which is the last that a client's thread does. `false`: not by the deadline.
@@ -115,19 +129,19 @@ impl Registry {
     }
 }
 
-fn hang_up(streams: &[Arc<TcpStream>]) {
+fn hang_up(streams: impl Iterator<Item = Arc<TcpStream>>) {
     for stream in streams {
         let _ = stream.shutdown(Shutdown::Both);
     }
 }
 
 impl Client {
-    fn go_away(&self) {
+    fn go_away(&self, round: &Round) {
         let close = CloseFrame::new(CloseCode::GOING_AWAY, "the server goes down");
         let mut out = Vec::new();
         frame::encode(Opcode::Close, &close.encode(), &mut out);
         // One that is closing already needs no second Close.
-        let _ = self.outbox.write_close(&out, Writer::Guest);
+        let _ = self.outbox.write_close(&out, Writer::Guest(round));
     }
 }
 
@@ -135,24 +149,33 @@ impl Client {
 pub(super) struct Seat {
     registry: Arc<Registry>,
     peer: SocketAddr,
+    number: u64,
 }
 
 impl Seat {
+    pub(super) fn number(&self) -> u64 {
+        self.number
+    }
+
     /// Enters the client after its handshake: from now on the others can reach it.
     pub(super) fn enter(&self, client: Client) {
         lock(&self.registry.clients).insert(self.peer, client.clone());
         // Either `stop` saw the entry, or the entry sees the stop.
         if self.registry.is_stopping() {
-            client.go_away();
+            client.go_away(&Round::default());
         }
     }
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        lock(&self.registry.clients).remove(&self.peer);
+        let mut clients = lock(&self.registry.clients);
+        if clients.get(&self.peer).is_some_and(|client| client.seat == self.number) {
+            clients.remove(&self.peer);
+        }
+        drop(clients);
         let mut seats = lock(&self.registry.seats);
-        seats.taken.remove(&self.peer);
+        seats.taken.remove(&self.number);
         if let Some(count) = seats.per_ip.get_mut(&self.peer.ip()) {
             *count -= 1;
             if *count == 0 {

@@ -95,6 +95,14 @@ fn server(config: Config) -> Server {
             }
             Ok(())
         })
+        .route("/push", |connection| {
+            for i in 0..15 {
+                connection.send(format!("{i}"))?;
+                connection.flush()?;
+                thread::sleep(Duration::from_millis(100));
+            }
+            Ok(())
+        })
         .route("/whoami", |connection| {
             let text = format!("{} {:?}", connection.request().resource_name, connection.request().header("cookie"));
             connection.send(Message::Text(text))

@@ -67,7 +67,14 @@ impl Program {
 
     /// How many file descriptors are open.
     pub fn descriptors(&self) -> usize {
-        std::fs::read_dir(format!("/proc/{}/fd", self.child.id())).unwrap().count()
+        self.descriptors_below(usize::MAX)
+    }
+
+    /// How many of those that a limit allows; inherited ones may lie above it.
+    pub fn descriptors_below(&self, limit: usize) -> usize {
+        let numbers = std::fs::read_dir(format!("/proc/{}/fd", self.child.id())).unwrap();
+        let number = |entry: std::io::Result<std::fs::DirEntry>| entry.unwrap().file_name().to_str()?.parse().ok();
+        numbers.filter_map(number).filter(|number: &usize| *number < limit).count()
     }
 
     /// The processor time that was used so far, in seconds.
