@@ -65,7 +65,7 @@ pub struct Handle {
 impl Handle {
     /// How many clients are connected, those in their handshake not counted.
     pub fn clients(&self) -> usize {
-        self.registry.clients().len()
+        self.registry.count()
     }
 
     /// Begins the end and returns: every client is sent Close 1001, no new one is let in, and [`Server::run`] returns

@@ -50,7 +50,12 @@ impl Refusals {
 
     /// Throws away what the refused have sent, and lets go of those that have left or had their moment.
     pub(super) fn sweep(&self) {
-        lock(&self.leaving).retain(|(stream, since)| since.elapsed() < MOMENT && !has_left(stream));
+        // Out of the lock, since the accept loop must not wait for these reads.
+        let mut leaving = std::mem::take(&mut *lock(&self.leaving));
+        leaving.retain(|(stream, since)| since.elapsed() < MOMENT && !has_left(stream));
+        let mut newcomers = lock(&self.leaving);
+        leaving.append(&mut newcomers);
+        *newcomers = leaving;
     }
 }
 

@@ -79,6 +79,10 @@ impl Registry {
         lock(&self.clients).iter().map(|(peer, client)| (*peer, client.clone())).collect()
     }
 
+    pub(super) fn count(&self) -> usize {
+        lock(&self.clients).len()
+    }
+
     /// The outboxes of all clients on `path` but `except`.
     pub(super) fn others(&self, path: &str, except: SocketAddr) -> Vec<Arc<Outbox>> {
         let clients = lock(&self.clients);
@@ -175,7 +179,8 @@ impl Drop for Seat {
         }
         drop(clients);
         let mut seats = lock(&self.registry.seats);
-        seats.taken.remove(&self.number);
+        // Perhaps the last hand on the socket: it is closed at the end of this function, after the lock.
+        let _stream = seats.taken.remove(&self.number);
         if let Some(count) = seats.per_ip.get_mut(&self.peer.ip()) {
             *count -= 1;
             if *count == 0 {
@@ -185,5 +190,6 @@ impl Drop for Seat {
         if seats.taken.is_empty() {
             self.registry.empty.notify_all();
         }
+        drop(seats);
     }
 }
