@@ -1,7 +1,7 @@
 //! What the server promises under load, measured from outside, one claim after the other:
 //! `cargo test --release --test load -- --ignored --nocapture`. Takes a minute and a half; prints its figures.
 //!
-//! Needs 10,500 file descriptors (`ulimit -n`), and Linux for what /proc tells.
+//! Needs 10,500 file descriptors (`ulimit -n`), Linux for what /proc tells, and for one of them root.
 #![cfg(target_os = "linux")]
 
 mod support;
@@ -12,7 +12,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 use support::program::Program;
-use support::{BINARY, CLOSE, Client, TEXT, close_frame, frame, request, wait_for};
+use support::{BINARY, CLOSE, Client, TEXT, close_frame, frame, request, status, wait_for};
 
 /// One measurement at a time, whatever the number of test threads.
 fn alone() -> MutexGuard<'static, ()> {
@@ -241,6 +241,35 @@ fn without_descriptors_the_server_can_still_be_ended() {
     assert_eq!(server.wait(), Some(0));
     println!("ended without descriptors after {:.1?}", start.elapsed());
     assert!(start.elapsed() < Duration::from_secs(3), "{:?}", start.elapsed());
+}
+
+#[test]
+#[ignore = "load, and needs root"]
+fn without_threads_clients_get_503_and_are_served_again_when_some_are_free() {
+    let _alone = alone();
+    let server = Program::start_with_threads(10);
+    let mut served = Vec::new();
+    let mut refused = 0;
+    for _ in 0..20 {
+        let mut client = Client::tcp(server.address);
+        client.send(request("/echo"));
+        match status(&client.read_head()) {
+            101 => served.push(client),
+            503 => {
+                assert_eq!(client.read_to_end(), b"the server is full\n");
+                refused += 1;
+            }
+            other => panic!("{other}"),
+        }
+    }
+    assert!(!served.is_empty() && refused >= 10, "{} served, {refused} refused", served.len());
+    served.iter_mut().for_each(echo_once);
+    served.clear();
+    wait_for("a free thread", || {
+        let mut again = Client::tcp(server.address);
+        again.send(request("/echo"));
+        status(&again.read_head()) == 101
+    });
 }
 
 #[test]

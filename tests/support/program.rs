@@ -35,6 +35,19 @@ impl Program {
         Program::spawn(command)
     }
 
+    /// As a user that may have only so many threads; only root can do this, and root itself is exempt from the limit.
+    pub fn start_with_threads(limit: usize) -> Program {
+        // That user may not be allowed where the program lies.
+        let copy = std::env::temp_dir().join(format!("plainsocket-{}", std::process::id()));
+        std::fs::copy(env!("CARGO_BIN_EXE_plainsocket"), &copy).unwrap();
+        let mut command = Command::new("prlimit");
+        command.arg(format!("--nproc={limit}")).args(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]);
+        command.arg(&copy).args(["--listen", "127.0.0.1:0"]).env_remove("RUST_LOG");
+        let program = Program::spawn(command);
+        let _ = std::fs::remove_file(copy);
+        program
+    }
+
     fn spawn(mut command: Command) -> Program {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
