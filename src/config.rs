@@ -11,9 +11,9 @@ use std::time::Duration;
 /// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Config {
-    /// The most clients at a time; one more gets 503. 10,000.
+    /// The most connections at a time, those in their handshake too; one more gets 503. 10,000.
     pub max_clients: usize,
-    /// The most clients at a time from one IP address; one more gets 429. No limit.
+    /// The most connections at a time from one IP address; one more gets 429. No limit.
     pub max_clients_per_ip: Option<usize>,
     /// The largest message in bytes, summed over its fragments; a larger one is closed with 1009. 16 MiB.
     pub max_message_size: usize,
@@ -22,11 +22,11 @@ pub struct Config {
     pub max_backlog: usize,
     /// The time for the whole handshake, from accept to the blank line. 10 s.
     pub handshake_timeout: Duration,
-    /// A client that is silent for this long gets a Ping. 20 s.
+    /// A client that is silent for this long while its thread waits for it gets a Ping. 20 s.
     pub ping_interval: Duration,
     /// A client that stays silent for this long after the Ping is dropped. 20 s.
     pub pong_timeout: Duration,
-    /// The longest wait for the client's part of the closing handshake. 5 s.
+    /// The longest wait for the client's part of the closing handshake, and for a refused one to read why. 5 s.
     pub close_timeout: Duration,
     /// The Origins whose pages may connect (§10.2), compared as they stand; empty: every Origin. Empty.
     pub allowed_origins: Vec<String>,

@@ -15,7 +15,7 @@ pub enum Error {
     Protocol(ProtocolError),
     /// A message was sent after the Close frame: "the application MUST NOT send any more data frames" (§5.5.1).
     Closed,
-    /// The handler's own reason, made with [`Error::handler`]. The client is sent Close 1011.
+    /// The handler's own reason, made with [`Error::handler`]. The client is sent Close 1011 if it is still connected.
     Handler(Box<dyn error::Error + Send + Sync>),
 }
 
@@ -31,7 +31,7 @@ impl fmt::Display for Error {
         match self {
             Error::Io(error) => write!(f, "{error}"),
             Error::Protocol(error) => write!(f, "{error}"),
-            Error::Closed => write!(f, "the Close frame has been sent, nothing may follow it (§5.5.1)"),
+            Error::Closed => write!(f, "the Close frame has been sent, no message may follow it (§5.5.1)"),
             Error::Handler(error) => write!(f, "handler failed: {error}"),
         }
     }
@@ -77,7 +77,7 @@ pub enum HandshakeError {
     HostInvalid,
     /// A header that may stand only once came twice.
     HeaderRepeated(&'static str),
-    /// `Content-Length` or `Transfer-Encoding`: a handshake has no body.
+    /// `Content-Length` (other than 0) or `Transfer-Encoding`: a handshake has no body.
     BodyAnnounced,
     /// `Upgrade: websocket` without the token `Upgrade` in `Connection` (§4.2.1 rule 4).
     ConnectionTokenMissing,
@@ -145,7 +145,7 @@ impl fmt::Display for HandshakeError {
 
 impl error::Error for HandshakeError {}
 
-/// A rule of §5 to §8 that the client broke. The connection is failed with a Close code (§7.1.7).
+/// A rule of §5 to §8, or the limit of §10.4, that the client broke. The connection is failed with a Close code (§7.1.7).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ProtocolError {
     /// RSV1, RSV2 or RSV3 is set and no extension was negotiated (§5.2).

@@ -40,7 +40,7 @@
 //!                       Pings, from the heartbeat's thread       server/heartbeat.rs
 //! ```
 //!
-//! Imports point one way: `bin` -> `server` -> `protocol` -> `error`. Nothing in [`protocol`] knows a socket, a
+//! Imports point one way: `bin` -> `server` -> `protocol` -> `error` (`server` uses `config` too). Nothing in [`protocol`] knows a socket, a
 //! thread or a clock; read it first.
 //!
 //! # Glossary

@@ -253,6 +253,26 @@ fn a_client_whose_handler_does_not_listen_is_not_blamed_for_silence() {
 }
 
 #[test]
+fn a_client_whose_backlog_was_worked_off_is_pinged_again_when_it_is_silent() {
+    let config =
+        Config { ping_interval: Duration::from_secs(1), pong_timeout: Duration::from_secs(1), ..Config::default() };
+    let server = Running::start(config);
+    let mut late = Client::connect(server.address, "/chat");
+    let mut sender = Client::connect(server.address, "/chat");
+    server.wait_for_clients(2);
+    // More than the system's buffers take: the rest is worked off by another thread than the client's own.
+    for _ in 0..12 {
+        sender.send(frame(BINARY, &vec![7; 1_000_000]));
+        assert_eq!(sender.read_frame().1.len(), 1_000_000);
+    }
+    for _ in 0..12 {
+        assert_eq!(late.read_frame().1.len(), 1_000_000);
+    }
+    assert_eq!(late.read_frame().0, PING);
+    late.expect_gone();
+}
+
+#[test]
 fn any_bytes_are_a_sign_of_life() {
     let server = Running::start(impatient());
     let mut client = Client::connect(server.address, "/swallow");

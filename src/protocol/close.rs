@@ -60,7 +60,7 @@ impl fmt::Display for CloseCode {
 ///
 /// A Close frame without payload is `None` wherever a `CloseFrame` is expected.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive] // made by `new`, which keeps it short enough
+#[non_exhaustive] // `new` and `decode` see to it that it fits a control frame
 pub struct CloseFrame {
     /// Why the connection ends.
     pub code: CloseCode,

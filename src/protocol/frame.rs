@@ -68,8 +68,8 @@ pub struct Header {
 
 impl Header {
     /// Reads the header at the start of `bytes`, and tells how many bytes it took; `None`: more bytes are needed. An
-    /// error is any rule that one frame can break by itself; a bad bit or opcode is told at its byte, before the rest
-    /// has come.
+    /// error is any rule that a header can break in either direction; a bad bit or opcode is told at its byte, before
+    /// the rest has come.
     ///
     /// ```
     /// use plainsocket::protocol::frame::{Header, Opcode};

@@ -54,7 +54,7 @@ impl Request {
         Ok(Some((request, length)))
     }
 
-    /// What HTTP itself wants of the headers.
+    /// What may stand only once, and what HTTP wants of any request.
     fn check_http(&self) -> Result<(), HandshakeError> {
         for name in ["Host", "Origin", "Sec-WebSocket-Key", "Sec-WebSocket-Version"] {
             if self.headers(name).count() > 1 {
@@ -77,12 +77,12 @@ impl Request {
         self.resource_name.split('?').next().unwrap_or_default()
     }
 
-    /// The value of the first header of this name, in any case.
+    /// The value of the first header of this name, ignoring case.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers(name).next()
     }
 
-    /// The values of all headers of this name, in any case.
+    /// The values of all headers of this name, ignoring case.
     fn headers(&self, name: &str) -> impl Iterator<Item = &str> {
         self.headers.iter().filter(move |(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
@@ -105,7 +105,7 @@ impl Request {
     }
 
     /// Checks the rest of §4.2.1 and makes the reply of §4.2.2. With `allowed_origins` empty, every Origin may
-    /// connect; a client without an Origin is no browser and always may. The error is the first rule broken.
+    /// connect; a client without an Origin is no browser and always may. The error is a rule that the request breaks.
     ///
     /// No subprotocol and no extension is selected: their headers are left out, which means just that (§4.2.2).
     pub fn accept(&self, allowed_origins: &[String]) -> Result<Response, HandshakeError> {

@@ -56,9 +56,9 @@ pub enum Event {
     Message(Message),
     /// A Ping, to be answered with the same bytes (§5.5.2).
     Ping(Vec<u8>),
-    /// A Pong with the bytes of a Ping (§5.5.3).
+    /// A Pong: the bytes of a Ping, or any if nobody asked (§5.5.3).
     Pong(Vec<u8>),
-    /// A Close: the last frame of this side (§5.5.1).
+    /// A Close: the client's last frame (§5.5.1).
     Close(Option<CloseFrame>),
 }
 
@@ -110,9 +110,9 @@ impl MessageDecoder {
     }
 
     /// Takes bytes from the front of `input`, unmasking them in place, up to the end of one event. Returns how
-    /// many it took and the event, or `None` if more bytes are needed; what it did not take is the beginning of a
-    /// header or masking key and must be given again with the bytes that follow. An error is the first rule that is
-    /// broken, told when the header is there or, in text, at the first bad byte; the decoder is of no use afterwards.
+    /// many it took and the event. `None`: more bytes are needed, and what it did not take, a part of a header or masking
+    /// key, must be given again with the bytes that follow. An error is the first rule that is broken, told as soon as the
+    /// header shows it or, in text, at the first bad byte; the decoder is of no use afterwards.
     pub fn decode(&mut self, input: &mut [u8]) -> Result<(usize, Option<Event>), ProtocolError> {
         let mut used = 0;
         loop {
@@ -130,7 +130,8 @@ impl MessageDecoder {
         }
     }
 
-    /// The rules that need to know what came before; checked when the length is announced, not when it has come.
+    /// The rules that a header alone does not show: they depend on the direction and on what came before. Checked when the
+    /// length is announced, not when it has come.
     fn begin_frame(&mut self, header: Header) -> Result<(), ProtocolError> {
         // §5.1: "The server MUST close the connection upon receiving a frame that is not masked."
         if !header.masked {
@@ -218,9 +219,9 @@ impl Utf8Text {
 
     /// Appends `bytes`, or fails at the first that no UTF-8 text could have in its place.
     fn push(&mut self, mut bytes: &[u8]) -> Result<(), ProtocolError> {
-        while let ([next, rest @ ..], false) = (bytes, self.cut.is_empty()) {
-            self.cut.push(*next);
-            bytes = rest;
+        while !self.cut.is_empty() && !bytes.is_empty() {
+            self.cut.push(bytes[0]);
+            bytes = &bytes[1..];
             match str::from_utf8(&self.cut) {
                 Ok(character) => {
                     self.text.push_str(character);
@@ -236,6 +237,7 @@ impl Utf8Text {
             Err(error) if error.error_len().is_some() => return Err(ProtocolError::InvalidUtf8),
             Err(error) => {
                 let (whole, cut) = bytes.split_at(error.valid_up_to());
+                // It is valid, so this goes no deeper.
                 self.push(whole)?;
                 self.cut.extend_from_slice(cut);
             }

@@ -1,7 +1,7 @@
-//! RFC 6455 as pure functions: bytes in, values out. Nothing in here knows a socket, a thread or a clock.
+//! RFC 6455 without I/O: bytes in, values out. Nothing in here knows a socket, a thread or a clock.
 //!
-//! A decoder that reads from a stream gives one of three answers: nothing yet, more bytes are needed; a value and how
-//! many bytes it took; an error, since the bytes break a rule. More bytes never turn an error into a value.
+//! A decoder that reads from a stream gives one of three answers: more bytes are needed; a value, and how many bytes were
+//! taken; an error, since the bytes break a rule. More bytes never turn an error into a value.
 
 pub mod close;
 pub mod frame;

@@ -41,7 +41,7 @@ pub struct Connection {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     Open,
-    /// Our Close frame is out: nothing may follow it, and the client's Close is to come.
+    /// Our Close frame is out, and the client's is to come. No data may follow it (§5.5.1); we send no Pong either.
     CloseSent,
     /// Nothing is read or written any more, whether the end was clean or not.
     Over,
@@ -81,11 +81,12 @@ impl Connection {
         &self.request
     }
 
-    /// Waits for the client's next message; `None` once the connection is closed properly (§7.1.4).
+    /// Waits for the client's next message; `None` once the connection is closed properly (§7.1.4), or after an error.
     ///
     /// Before it waits it writes what [`send`](Connection::send) has gathered: messages that came together are
     /// answered together, with one read and one write for all of them. The error is [`Error::Protocol`] if the
-    /// client broke a rule (it has been sent the Close code already), [`Error::Io`] if TCP ended without a Close.
+    /// client broke a rule, and [`Error::Io`] if TCP ended without a Close, also because the client was dropped for its
+    /// silence, was evicted, or did not answer our Close in time.
     pub fn recv(&mut self) -> Result<Option<Message>, Error> {
         while self.state != State::Over {
             match self.next_event()? {
@@ -121,7 +122,8 @@ impl Connection {
 
     /// Sends a message to every client on the same path, this one included. It goes out as with
     /// [`send`](Connection::send), but only this client is waited for: what another does not take in a few milliseconds
-    /// is kept for it, and one that lets too much pile up is evicted.
+    /// is kept for it, and one that lets too much pile up is evicted. Errors are those of [`send`](Connection::send) to
+    /// this client; those of the others are their own affair.
     pub fn broadcast(&mut self, message: impl Into<Message>) -> Result<(), Error> {
         let message = self.checked(message)?;
         let start = self.out_to_others.len();
@@ -179,8 +181,8 @@ impl Connection {
     }
 
     /// Closes the connection: sends a Close frame and waits, at most for the close timeout, until the client has
-    /// answered it. Messages that arrive meanwhile are dropped; a reason over 123 bytes is cut. A second call does
-    /// nothing. The error is [`Error::Io`] if the client does not answer in time or the socket fails, and
+    /// answered it. Messages that arrive meanwhile are dropped; a reason over 123 bytes is cut. If a Close is out
+    /// already, for example since the server goes down, it only waits. The error is [`Error::Io`] if the client does not answer in time or the socket fails, and
     /// [`Error::Protocol`] if it breaks a rule instead.
     pub fn close(&mut self, code: CloseCode, reason: &str) -> Result<(), Error> {
         self.begin_close(Some(CloseFrame::new(code, reason)))?;
@@ -188,7 +190,8 @@ impl Connection {
         Ok(())
     }
 
-    /// What follows the handler: the closing handshake if it has not been done, then the end of the TCP connection.
+    /// What follows the handler: the closing handshake if it has not been done, then the end of the TCP connection. What
+    /// has been done already does no harm a second time.
     pub(super) fn finish(&mut self, code: CloseCode) -> Result<(), Error> {
         let closed = self.close(code, "");
         self.hang_up();
@@ -212,9 +215,9 @@ impl Connection {
             }
             // Flush before you block: whatever the client waits for must be on its way.
             self.flush()?;
-            self.client.life.listen();
+            self.client.life.begin_wait();
             let filled = self.inbox.fill(self.deadline).map_err(Error::Io);
-            self.client.life.look_away();
+            self.client.life.end_wait();
             self.check(filled)?;
         }
     }
@@ -223,7 +226,7 @@ impl Connection {
     /// down, is no failure: the client's answer is to come.
     fn check(&mut self, result: Result<(), Error>) -> Result<(), Error> {
         match result {
-            Err(Error::Closed) => self.close_is_sent(),
+            Err(Error::Closed) => self.mark_closing(),
             Err(error) => {
                 self.state = State::Over;
                 self.client.outbox.kill();
@@ -234,7 +237,7 @@ impl Connection {
         Ok(())
     }
 
-    fn close_is_sent(&mut self) {
+    fn mark_closing(&mut self) {
         self.state = State::CloseSent;
         self.deadline.get_or_insert_with(|| Instant::now() + self.close_timeout);
     }
@@ -243,11 +246,12 @@ impl Connection {
         if self.state != State::Open {
             return Ok(());
         }
-        self.close_is_sent();
+        self.mark_closing();
         self.flush_to_others_with(&[]);
         let payload = close.map_or_else(Vec::new, |close| close.encode());
         frame::encode(Opcode::Close, &payload, &mut self.out);
         let written = self.client.outbox.write_close(&self.out, Writer::Own(self.deadline));
+        self.out.clear();
         self.check(written)
     }
 

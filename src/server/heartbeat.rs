@@ -25,7 +25,8 @@ fn verdict(silent: Duration, pinged: Option<Duration>, config: &Config) -> Verdi
     }
 }
 
-/// How long to sleep between two sweeps: a tenth of the shorter limit, so that both are kept with a tenth to spare.
+/// How long to sleep between two sweeps: a tenth of the shorter limit, so that neither is passed by more than a tenth
+/// (or by 10 ms, if that is more).
 pub(super) fn period(config: &Config) -> Duration {
     let limit = config.ping_interval.min(config.pong_timeout);
     (limit / 10).clamp(Duration::from_millis(10), Duration::from_secs(1))
@@ -35,8 +36,8 @@ pub(super) fn period(config: &Config) -> Duration {
 pub(super) fn sweep(registry: &Registry, config: &Config) {
     let round = Round::default();
     for (peer, client) in registry.clients() {
-        let silent = client.life.silent();
-        match verdict(silent, client.life.pinged().filter(|since| *since < silent), config) {
+        let silent = client.life.silence();
+        match verdict(silent, client.life.since_ping().filter(|since| *since < silent), config) {
             Verdict::Fine => {}
             Verdict::Ping => {
                 let mut out = Vec::new();

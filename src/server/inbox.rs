@@ -40,14 +40,12 @@ impl Inbox {
         self.buffer.copy_within(self.start..self.end, 0);
         self.end -= self.start;
         self.start = 0;
-        if self.end == self.buffer.len() {
-            self.grow();
-        }
         let count = read_before(&self.stream, &mut self.buffer[self.end..], deadline)?;
         if count == 0 {
             return Err(ErrorKind::UnexpectedEof.into());
         }
         self.end += count;
+        // A read that filled the buffer: there may be more, and the next read needs room.
         if self.end == self.buffer.len() {
             self.grow();
         }
@@ -61,7 +59,7 @@ impl Inbox {
 
     /// Throws away what the client still sends until it ends its side or `deadline` passes. A socket that is
     /// closed with bytes unread sends a reset, and a reset takes our last frame away from a client that has not
-    /// read it yet (§7.1.1).
+    /// read it yet (§1.4; the remedy is in §7.1.1).
     pub(super) fn drain(&mut self, deadline: Instant) {
         while read_before(&self.stream, &mut self.buffer, Some(deadline)).is_ok_and(|count| count > 0) {}
     }

@@ -1,47 +1,54 @@
-//! A client's signs of life: how long its thread has waited for it in vain, and whether it was asked meanwhile.
+//! A client's signs of life: how long it has been waited for in vain, and whether it was asked meanwhile.
 
 use super::lock;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 pub(super) struct Life {
     born: Instant,
-    /// When the last wait began, in nanoseconds since `born`: an atomic, since each read of its thread begins one.
+    /// When the client last gave a sign, or a wait for one began, in nanoseconds since `born`: an atomic, since each read
+    /// sets it.
     since: AtomicU64,
-    /// Whether the thread waits at all. While its handler is busy it hears nothing, and silence proves nothing.
-    listening: AtomicBool,
+    /// How many threads wait for the client: its own in a read or write, and the stand-in that works off a backlog. While
+    /// there is none, since the handler is busy, nobody hears anything and silence proves nothing.
+    waiting: AtomicU32,
     /// When the last Ping went out, and its payload: how many there were before it.
     ping: Mutex<Option<(Instant, u64)>>,
 }
 
 impl Life {
     pub(super) fn new() -> Life {
-        let (since, listening) = (AtomicU64::new(0), AtomicBool::new(false));
-        Life { born: Instant::now(), since, listening, ping: Mutex::new(None) }
+        let (since, waiting) = (AtomicU64::new(0), AtomicU32::new(0));
+        Life { born: Instant::now(), since, waiting, ping: Mutex::new(None) }
     }
 
-    /// The client's thread begins to wait for it, or has got something and waits for more.
-    pub(super) fn listen(&self) {
+    /// A thread begins to wait for the client.
+    pub(super) fn begin_wait(&self) {
+        self.show();
+        self.waiting.fetch_add(1, Ordering::Release);
+    }
+
+    /// The wait is over.
+    pub(super) fn end_wait(&self) {
+        self.waiting.fetch_sub(1, Ordering::Release);
+    }
+
+    /// A sign of life during a wait.
+    pub(super) fn show(&self) {
         self.since.store(self.born.elapsed().as_nanos() as u64, Ordering::Relaxed);
-        self.listening.store(true, Ordering::Release);
     }
 
-    /// The client's thread has something else to do.
-    pub(super) fn look_away(&self) {
-        self.listening.store(false, Ordering::Release);
-    }
-
-    /// How long the client has been silent while its thread listened; none at all while it does not.
-    pub(super) fn silent(&self) -> Duration {
-        if !self.listening.load(Ordering::Acquire) {
+    /// How long the client has been silent while somebody waited for it; not at all while nobody does.
+    pub(super) fn silence(&self) -> Duration {
+        if self.waiting.load(Ordering::Acquire) == 0 {
             return Duration::ZERO;
         }
         self.born.elapsed().saturating_sub(Duration::from_nanos(self.since.load(Ordering::Relaxed)))
     }
 
     /// How long ago the last Ping went out.
-    pub(super) fn pinged(&self) -> Option<Duration> {
+    pub(super) fn since_ping(&self) -> Option<Duration> {
         lock(&self.ping).map(|(sent, _)| sent.elapsed())
     }
 

@@ -68,8 +68,9 @@ impl Handle {
         self.registry.count()
     }
 
-    /// Begins the end and returns: every client is sent Close 1001, no new one is let in, and [`Server::run`] returns
-    /// when all have answered or the close timeout is over. A second call does no harm.
+    /// Begins the end: every client is sent Close 1001, one that is still in its handshake is cut off, no new one is let
+    /// in, and [`Server::run`] returns when all have answered or the close timeout is over. It waits for none of them, but
+    /// while the machine is out of sockets it may take a while. A second call does no harm.
     pub fn shutdown(&self) {
         self.registry.stop();
         // Nothing interrupts `accept` as `ServerSocket.close()` does in Java: a connection wakes it.
@@ -99,9 +100,12 @@ impl Server {
         self
     }
 
-    /// Lets `handler` serve the WebSocket clients of `path`, each in a thread of its own. If it returns an error or
-    /// panics, its client gets Close 1011, and nobody else notices. Its stack has 256 KiB: keep large buffers on the
-    /// heap, since an overflow of the stack is no panic, it ends the process.
+    /// Lets `handler` serve the WebSocket clients of `path`, each in a thread of its own. The path is compared as it
+    /// stands, without the query; a second handler for it replaces the first.
+    ///
+    /// When the handler returns, its client gets Close 1000; if it fails by itself or panics, 1011, and nobody else
+    /// notices. (If it passes an error of the connection up, the connection is over already.) Its stack has 256 KiB: keep
+    /// large buffers on the heap, since an overflow of the stack is no panic, it ends the process.
     pub fn route<H>(mut self, path: &str, handler: H) -> Server
     where
         H: Fn(&mut Connection) -> Result<(), Error> + Send + Sync + 'static,
@@ -110,7 +114,7 @@ impl Server {
         self
     }
 
-    /// Answers a plain GET of `path` with an HTML page. The same path may have a [`route`](Server::route) too.
+    /// Answers a plain GET of `path` with an HTML page, and HEAD with its head. The same path may have a [`route`](Server::route) too.
     pub fn page(mut self, path: &str, html: &str) -> Server {
         self.service.pages.insert(path.to_owned(), html.to_owned());
         self
@@ -121,7 +125,7 @@ impl Server {
         self.listener.local_addr()
     }
 
-    /// A handle to look at the server and to end it with.
+    /// A handle to look at the server and to end it with. The error is the system's, if it cannot tell our address.
     ///
     /// ```
     /// # fn main() -> std::io::Result<()> {
@@ -143,7 +147,8 @@ impl Server {
     }
 
     /// Accepts clients, a thread each, until [`Handle::shutdown`]. A failing `accept` or a missing thread is logged, and
-    /// the server goes on. The error is that there is no thread for the heartbeat.
+    /// the server goes on. The error is that there is no thread for the heartbeat. A handler that is busy with something
+    /// else when the server ends is left behind with its thread.
     pub fn run(self) -> io::Result<()> {
         let service = Arc::new(self.service);
         let (stop_heartbeat, stopped) = mpsc::channel::<()>();
@@ -176,6 +181,7 @@ fn accept(listener: &TcpListener, service: &Arc<Service>) {
         match listener.accept() {
             Ok((stream, peer)) => {
                 failing = false;
+                // What woke us may be `shutdown`'s own connection.
                 if !service.registry.is_stopping() {
                     service.welcome(Arc::new(stream), peer);
                 }
@@ -251,18 +257,24 @@ impl Service {
             Ok(()) | Err(Error::Closed) => log::debug!("{peer}: closed"),
             // What a client has sent may be part of the text.
             Err(error) if by_itself || matches!(error, Error::Handler(_)) => {
-                log::error!("{peer}: closed with {code}: {}", error.to_string().escape_debug())
+                log::error!("{peer}: {}", error.to_string().escape_debug())
             }
             Err(error @ Error::Protocol(_)) => log::info!("{peer}: failed: {error}"),
             Err(error) => log::debug!("{peer}: ended without a clean close: {error}"),
         }
     }
 
-    fn entry(&self, peer: SocketAddr, stream: Arc<TcpStream>, request: &Request, seat: u64) -> io::Result<Client> {
+    fn entry(
+        &self,
+        peer: SocketAddr,
+        stream: Arc<TcpStream>,
+        request: &Request,
+        seat_number: u64,
+    ) -> io::Result<Client> {
         let backlog = self.config.max_backlog.max(self.config.max_message_size);
         let life = Arc::new(Life::new());
         let outbox = Arc::new(Outbox::new(peer, stream, Arc::clone(&life), backlog)?);
-        Ok(Client { seat, path: request.path().into(), outbox, life })
+        Ok(Client { seat_number, path: request.path().into(), outbox, life })
     }
 
     /// Reads the request and answers it. `None`: the answer was no upgrade, and the connection is over.
@@ -273,7 +285,7 @@ impl Service {
         peer: SocketAddr,
     ) -> io::Result<Option<(Request, &Handler)>> {
         stream.set_nodelay(true)?;
-        // A reply is short; a client that does not even take that is not waited for.
+        // A reply is short; a client that does not even take that is waited for no longer than for its Close.
         stream.set_write_timeout(Some(self.config.close_timeout))?;
         // One deadline for the whole head: a timeout per read would let a byte a second go on forever.
         let deadline = Instant::now() + self.config.handshake_timeout;
@@ -297,11 +309,15 @@ impl Service {
             Err(_) if inbox.unread().starts_with(b"HEAD ") => Method::Head,
             Err(_) => Method::Get,
         };
-        let answer = request.and_then(|request| Ok((self.answer(&request)?, request)));
+        let outcome = request.and_then(|request| {
+            let answer = self.answer(&request)?;
+            Ok((answer, request))
+        });
         let mut linger = self.config.close_timeout;
-        let response = match answer {
+        let response = match outcome {
             Ok((Answer::Upgrade(response, handler), request)) => {
                 stream.write_all(&response.encode(method))?;
+                // The handshake's timeout is still set, and from now on the heartbeat decides.
                 stream.set_read_timeout(None)?;
                 return Ok(Some((request, handler)));
             }

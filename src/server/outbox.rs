@@ -73,7 +73,7 @@ struct State {
 enum End {
     #[default]
     Open,
-    /// A Close frame is the last in the queue or on the wire: nothing may follow it (§5.5.1).
+    /// A Close frame is the last in the queue or on the wire: no data may follow it (§5.5.1), and nothing else does.
     CloseSent,
     /// The socket has failed, or the client was given up.
     Dead,
@@ -139,8 +139,10 @@ impl Outbox {
         let mut portion: Vec<u8>;
         let mut rest = frames;
         loop {
+            // If it fails, `writing` stays set: a dead outbox has no writer after this one, and every wait ends.
             rest = self.write_all(rest, writer).map_err(|error| self.give_up(error))?;
             if rest != EMPTY {
+                // It stays set for the thread that takes over, too.
                 return self.hand_over(rest);
             }
             let mut state = lock(&self.state);
@@ -159,6 +161,8 @@ impl Outbox {
 
     /// Writes `bytes`; what it returns is what a guest could not write in its short time.
     fn write_all<'a>(&self, mut bytes: Pieces<'a>, writer: Writer<'_>) -> io::Result<Pieces<'a>> {
+        // Set once a short wait was in vain. Then the timeout is a longer one, to be put back at the end, and the heartbeat
+        // watches this wait as it watches that for a read.
         let mut patient = false;
         while bytes != EMPTY {
             let written = match write_once(&self.stream, bytes) {
@@ -180,8 +184,10 @@ impl Outbox {
                 }
             };
             // A client that takes bytes is alive; one that takes none is as silent as one that sends none.
-            if written > 0 || !patient {
-                self.life.listen();
+            if !patient {
+                self.life.begin_wait();
+            } else if written > 0 {
+                self.life.show();
             }
             let left = deadline.map_or(LONG_WAIT, |deadline| deadline.saturating_duration_since(Instant::now()));
             if left.is_zero() {
@@ -192,7 +198,7 @@ impl Outbox {
             self.stream.set_write_timeout(Some(left.min(LONG_WAIT)))?;
         }
         if patient {
-            self.life.look_away();
+            self.life.end_wait();
             self.stream.set_write_timeout(Some(SHORT_WAIT))?;
         }
         Ok(bytes)

@@ -1,6 +1,6 @@
-//! Clients that get a reply and no thread: the server is full. A reply is whole only once the client has read it, and a
-//! socket closed with bytes unread sends a reset that takes the reply away (§7.1.1 says the same of Close). So the
-//! socket is kept for a moment, and emptied by the sweep of the heartbeat's thread.
+//! Clients that get a reply and no thread: the server or the client's address has no seat left, the system no thread, or
+//! the server goes down. A reply is whole only once the client has read it, and a socket closed with bytes unread sends a
+//! reset that takes the reply away (§1.4). So the socket is kept for a moment, and emptied by the heartbeat's thread.
 
 use super::lock;
 use crate::error::HandshakeError;
@@ -38,7 +38,7 @@ impl Refusals {
         if replied.is_ok() {
             let mut leaving = lock(&self.leaving);
             leaving.push_back((stream, Instant::now()));
-            if leaving.len() > MOST {
+            while leaving.len() > MOST {
                 leaving.pop_front();
             }
         }
@@ -55,6 +55,9 @@ impl Refusals {
         leaving.retain(|(stream, since)| since.elapsed() < MOMENT && !has_left(stream));
         let mut newcomers = lock(&self.leaving);
         leaving.append(&mut newcomers);
+        while leaving.len() > MOST {
+            leaving.pop_front();
+        }
         *newcomers = leaving;
     }
 }

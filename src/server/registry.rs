@@ -18,8 +18,7 @@ use std::time::Instant;
 /// What the other threads need to reach a client. A copy is another hand on the same client.
 #[derive(Clone)]
 pub(super) struct Client {
-    /// The number of its seat.
-    pub(super) seat: u64,
+    pub(super) seat_number: u64,
     /// The resource name without its query: what [`broadcast`](super::Connection::broadcast) goes by.
     pub(super) path: Arc<str>,
     pub(super) outbox: Arc<Outbox>,
@@ -103,12 +102,13 @@ impl Registry {
     pub(super) fn stop(&self) {
         self.stopping.store(true, Ordering::SeqCst);
         drop(lock(&self.spare).take());
-        // In this order, whoever enters meanwhile is among the clients.
+        // The seats first: whoever enters between the two copies is among the clients and spared below. Whoever enters
+        // later sends its own Close, in `enter`, but may be cut off here all the same.
         let mut seats = lock(&self.seats).taken.clone();
         let round = Round::default();
         for (_, client) in self.clients() {
             client.go_away(&round);
-            seats.remove(&client.seat);
+            seats.remove(&client.seat_number);
         }
         hang_up(seats.into_values());
     }
@@ -174,7 +174,7 @@ impl Seat {
 impl Drop for Seat {
     fn drop(&mut self) {
         let mut clients = lock(&self.registry.clients);
-        if clients.get(&self.peer).is_some_and(|client| client.seat == self.number) {
+        if clients.get(&self.peer).is_some_and(|client| client.seat_number == self.number) {
             clients.remove(&self.peer);
         }
         drop(clients);

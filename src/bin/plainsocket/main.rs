@@ -52,7 +52,7 @@ fn serve(options: &Options) -> io::Result<()> {
     server.run()
 }
 
-/// SIGINT and SIGTERM end the server calmly, a second one ends it at once.
+/// SIGINT and SIGTERM (and SIGHUP) end the server calmly, a second one ends it at once.
 fn shut_down_on_signal(handle: Handle) {
     let mut handle = Some(handle);
     let registered = ctrlc::set_handler(move || match handle.take() {
