@@ -287,22 +287,7 @@ impl Service {
         stream.set_nodelay(true)?;
         // A reply is short; a client that does not even take that is waited for no longer than for its Close.
         stream.set_write_timeout(Some(self.config.close_timeout))?;
-        // One deadline for the whole head: a timeout per read would let a byte a second go on forever.
-        let deadline = Instant::now() + self.config.handshake_timeout;
-        let request = loop {
-            match Request::parse(inbox.unread()) {
-                Ok(Some((request, used))) => {
-                    inbox.consume(used);
-                    break Ok(request);
-                }
-                Ok(None) => {}
-                Err(fault) => break Err(fault),
-            }
-            match inbox.fill(Some(deadline)) {
-                Err(error) if error.kind() == ErrorKind::TimedOut => break Err(HandshakeError::Timeout),
-                filled => filled?,
-            }
-        };
+        let request = self.read_request(inbox)?;
         // A reply to HEAD has no body, even if the rest of the request could not be read.
         let method = match &request {
             Ok(request) => request.method,
@@ -336,6 +321,26 @@ impl Service {
         stream.shutdown(Shutdown::Write)?;
         inbox.drain(Instant::now() + linger);
         Ok(None)
+    }
+
+    /// Reads the head of the request. What comes behind it stays in the inbox: frames.
+    fn read_request(&self, inbox: &mut Inbox) -> io::Result<Result<Request, HandshakeError>> {
+        // One deadline for the whole head: a timeout per read would let a byte a second go on forever.
+        let deadline = Instant::now() + self.config.handshake_timeout;
+        loop {
+            match Request::parse(inbox.unread()) {
+                Ok(Some((request, used))) => {
+                    inbox.consume(used);
+                    return Ok(Ok(request));
+                }
+                Ok(None) => {}
+                Err(fault) => return Ok(Err(fault)),
+            }
+            match inbox.fill(Some(deadline)) {
+                Err(error) if error.kind() == ErrorKind::TimedOut => return Ok(Err(HandshakeError::Timeout)),
+                filled => filled?,
+            }
+        }
     }
 
     fn answer(&self, request: &Request) -> Result<Answer<'_>, HandshakeError> {
