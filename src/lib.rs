@@ -40,8 +40,8 @@
 //!                       Pings, from the heartbeat's thread       server/heartbeat.rs
 //! ```
 //!
-//! Imports point one way: `bin` -> `server` -> `protocol` -> `error` (`server` uses `config` too). Nothing in [`protocol`] knows a socket, a
-//! thread or a clock; read it first.
+//! Imports point one way: `bin` -> `server` -> `protocol` -> `error` (`server` uses `config` too). Nothing in
+//! [`protocol`] knows a socket, a thread or a clock; read it first.
 //!
 //! # Glossary
 //!

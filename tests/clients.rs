@@ -8,7 +8,9 @@ use std::io::Write;
 use std::net::TcpStream;
 use std::thread;
 use std::time::{Duration, Instant};
-use support::{BINARY, CLOSE, Client, DEADLINE, PING, Running, TEXT, close_frame, frame, request, status, wait_for};
+use support::{
+    BINARY, CLOSE, Client, DEADLINE, PING, Running, TEXT, close_frame, frame, request, status, wait_for_a_seat,
+};
 
 fn running() -> Running {
     Running::start(Config::default())
@@ -289,14 +291,6 @@ fn any_bytes_are_a_sign_of_life() {
 }
 
 // Limits
-
-fn wait_for_a_seat(address: std::net::SocketAddr) {
-    wait_for("a free seat", || {
-        let mut again = Client::tcp(address);
-        again.send(request("/echo"));
-        status(&again.read_head()) == 101
-    });
-}
 
 #[test]
 fn one_client_too_many_gets_503_and_a_seat_is_free_again_when_somebody_has_left() {

@@ -12,7 +12,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 use support::program::Program;
-use support::{BINARY, CLOSE, Client, TEXT, close_frame, frame, request, status, wait_for};
+use support::{BINARY, CLOSE, Client, TEXT, close_frame, frame, request, status, wait_for, wait_for_a_seat};
 
 /// One measurement at a time, whatever the number of test threads.
 fn alone() -> MutexGuard<'static, ()> {
@@ -265,11 +265,7 @@ fn without_threads_clients_get_503_and_are_served_again_when_some_are_free() {
     assert!(!served.is_empty() && refused >= 10, "{} served, {refused} refused", served.len());
     served.iter_mut().for_each(echo_once);
     served.clear();
-    wait_for("a free thread", || {
-        let mut again = Client::tcp(server.address);
-        again.send(request("/echo"));
-        status(&again.read_head()) == 101
-    });
+    wait_for_a_seat(server.address);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::net::TcpListener;
 use std::process::Output;
 use std::time::{Duration, Instant};
 use support::program::{Program, plainsocket};
-use support::{BINARY, CLOSE, Client, PING, TEXT, close_frame, frame, header, status, wait_for};
+use support::{BINARY, CLOSE, Client, PING, TEXT, close_frame, frame, header, status, wait_for_a_seat};
 
 fn output(arguments: &[&str]) -> (Option<i32>, String, String) {
     let Output { status, stdout, stderr } = plainsocket(arguments).output().unwrap();
@@ -117,11 +117,7 @@ fn the_flags_reach_the_server() {
     client.send(close_frame(1000, ""));
     client.expect_close(Some(1000));
     // The client keeps its side open; its seat is free all the same once the close timeout is over.
-    wait_for("a free seat", || {
-        let mut again = Client::tcp(program.address);
-        again.send(support::request("/echo"));
-        status(&again.read_head()) == 101
-    });
+    wait_for_a_seat(program.address);
 }
 
 #[cfg(target_os = "linux")]

@@ -182,8 +182,8 @@ impl Connection {
 
     /// Closes the connection: sends a Close frame and waits, at most for the close timeout, until the client has
     /// answered it. Messages that arrive meanwhile are dropped; a reason over 123 bytes is cut. If a Close is out
-    /// already, for example since the server goes down, it only waits. The error is [`Error::Io`] if the client does not answer in time or the socket fails, and
-    /// [`Error::Protocol`] if it breaks a rule instead.
+    /// already, for example since the server goes down, it only waits. The error is [`Error::Io`] if the client does
+    /// not answer in time or the socket fails, and [`Error::Protocol`] if it breaks a rule instead.
     pub fn close(&mut self, code: CloseCode, reason: &str) -> Result<(), Error> {
         self.begin_close(Some(CloseFrame::new(code, reason)))?;
         while self.recv()?.is_some() {}

@@ -114,7 +114,8 @@ impl Server {
         self
     }
 
-    /// Answers a plain GET of `path` with an HTML page, and HEAD with its head. The same path may have a [`route`](Server::route) too.
+    /// Answers a plain GET of `path` with an HTML page, and HEAD with its head. The same path may have a
+    /// [`route`](Server::route) too.
     pub fn page(mut self, path: &str, html: &str) -> Server {
         self.service.pages.insert(path.to_owned(), html.to_owned());
         self

@@ -189,13 +189,13 @@ impl Outbox {
             } else if written > 0 {
                 self.life.show();
             }
-            let left = deadline.map_or(LONG_WAIT, |deadline| deadline.saturating_duration_since(Instant::now()));
-            if left.is_zero() {
+            let wait = next_wait(deadline);
+            if wait.is_zero() {
                 return Err(ErrorKind::TimedOut.into());
             }
             // Nobody else writes while `writing` is set, so nobody else is held up by a longer timeout.
             patient = true;
-            self.stream.set_write_timeout(Some(left.min(LONG_WAIT)))?;
+            self.stream.set_write_timeout(Some(wait))?;
         }
         if patient {
             self.life.end_wait();
@@ -252,16 +252,21 @@ impl Outbox {
         condition: impl Fn(&State) -> bool,
     ) -> MutexGuard<'a, State> {
         while state.end != End::Dead && condition(&state) {
-            let left = deadline.map_or(LONG_WAIT, |deadline| deadline.saturating_duration_since(Instant::now()));
-            if left.is_zero() {
+            let wait = next_wait(deadline);
+            if wait.is_zero() {
                 break;
             }
             state.waiting += 1;
-            state = self.progress.wait_timeout(state, left).unwrap_or_else(|poisoned| poisoned.into_inner()).0;
+            state = self.progress.wait_timeout(state, wait).unwrap_or_else(|poisoned| poisoned.into_inner()).0;
             state.waiting -= 1;
         }
         state
     }
+}
+
+/// How long the client's own thread waits before it looks again; zero once the deadline has passed.
+fn next_wait(deadline: Option<Instant>) -> Duration {
+    deadline.map_or(LONG_WAIT, |deadline| deadline.saturating_duration_since(Instant::now()).min(LONG_WAIT))
 }
 
 const EMPTY: Pieces = [&[], &[]];

@@ -150,6 +150,15 @@ pub fn start_default() -> SocketAddr {
     start(Config::default())
 }
 
+/// Tries until the server lets a client in, which leaves again.
+pub fn wait_for_a_seat(address: SocketAddr) {
+    wait_for("a free seat", || {
+        let mut again = Client::tcp(address);
+        again.send(request("/echo"));
+        status(&again.read_head()) == 101
+    });
+}
+
 pub struct Client {
     pub stream: TcpStream,
     unread: Vec<u8>,
