@@ -21,8 +21,8 @@
 //! ```text
 //!   TcpListener::accept                                 server/mod.rs: the accept loop, a thread per client
 //!          |                                            server/registry.rs: a seat for each, or 429, 503
-//!     TcpStream --read--> Inbox                         server/inbox.rs
-//!                           |  bytes
+//!      Socket --read--> Inbox                           server/socket.rs, server/inbox.rs
+//!                           |  bytes                     (in memory of a server/desk.rs)
 //!            Request::parse |  once, then Response      protocol/handshake.rs
 //!                           v
 //!            MessageDecoder::decode                     protocol/message.rs
@@ -33,7 +33,7 @@
 //!          |                +--> Close: the closing handshake
 //!          | Message        +--> a broken rule: Close 1002, 1007, 1009   protocol/close.rs
 //!          v
-//!       handler --send-------> Outbox --write--> TcpStream       server/outbox.rs: who writes, who waits
+//!       handler --send-------> Outbox --write--> Socket          server/outbox.rs: who writes, who waits
 //!          |                     ^
 //!          +----broadcast--> the outboxes of all on the path     server/registry.rs
 //!                                ^

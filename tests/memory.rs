@@ -32,15 +32,15 @@ fn memory_grows_with_what_arrives_and_not_with_what_is_announced() {
     const LIMIT: usize = 1 << 30;
     for first in [TEXT, BINARY] {
         let mut decoder = MessageDecoder::new(LIMIT);
-        let mut wire = [&[first, 0xFF][..], &(LIMIT as u64).to_be_bytes(), &[0; 4], b"some"].concat();
+        let wire = [&[first, 0xFF][..], &(LIMIT as u64).to_be_bytes(), &[0; 4], b"some"].concat();
         let before = ASKED_FOR.load(Ordering::Relaxed);
-        assert_eq!(decoder.decode(&mut wire), Ok((wire.len(), None)));
+        assert_eq!(decoder.decode(&wire), Ok((wire.len(), None)));
         let announced = ASKED_FOR.load(Ordering::Relaxed) - before;
         assert!(announced < 1024, "{announced} bytes for four that have come");
 
-        let mut portion = vec![b'x'; 1 << 20];
+        let portion = vec![b'x'; 1 << 20];
         let before = ASKED_FOR.load(Ordering::Relaxed);
-        assert_eq!(decoder.decode(&mut portion), Ok((1 << 20, None)));
+        assert_eq!(decoder.decode(&portion), Ok((1 << 20, None)));
         let arrived = ASKED_FOR.load(Ordering::Relaxed) - before;
         assert!((1 << 20..=4 << 20).contains(&arrived), "{arrived} bytes for a MiB that has come");
     }

@@ -16,7 +16,7 @@ fn decode_in_pieces(bytes: &[u8], size: usize) -> (Vec<Event>, Option<E>) {
     for piece in bytes.chunks(size) {
         unread.extend_from_slice(piece);
         loop {
-            match decoder.decode(&mut unread) {
+            match decoder.decode(&unread) {
                 Err(error) => return (events, Some(error)),
                 Ok((used, event)) => {
                     unread.drain(..used);
@@ -189,9 +189,8 @@ fn invalid_utf8_is_refused_at_its_first_bad_byte_in_an_unfinished_frame() {
         let mut decoder = MessageDecoder::new(LIMIT);
         let header = 6;
         let good = header + 5 + can_still_become_text;
-        let mut pieces = wire.clone();
-        assert_eq!(decoder.decode(&mut pieces[..good]), Ok((good, None)), "{bad:02x?}");
-        assert_eq!(decoder.decode(&mut pieces[good..=good]), Err(E::InvalidUtf8), "{bad:02x?}");
+        assert_eq!(decoder.decode(&wire[..good]), Ok((good, None)), "{bad:02x?}");
+        assert_eq!(decoder.decode(&wire[good..=good]), Err(E::InvalidUtf8), "{bad:02x?}");
         assert_error(&[wire], E::InvalidUtf8);
     }
 }
@@ -235,12 +234,12 @@ fn control_frames_do_not_count_towards_the_limit() {
 #[test]
 fn the_limit_is_checked_when_a_length_is_announced() {
     for length in [LIMIT as u64 + 1, 1 << 32, 1 << 62, i64::MAX as u64] {
-        let mut wire = match length {
+        let wire = match length {
             0..65536 => [&[BINARY, 0xFE], &(length as u16).to_be_bytes()[..]].concat(),
             _ => [&[BINARY, 0xFF], &length.to_be_bytes()[..]].concat(),
         };
         // The masking key has not even come.
-        assert_eq!(MessageDecoder::new(LIMIT).decode(&mut wire), Err(E::MessageTooBig(LIMIT)), "{length}");
+        assert_eq!(MessageDecoder::new(LIMIT).decode(&wire), Err(E::MessageTooBig(LIMIT)), "{length}");
     }
     // A length near 2^63 on top of what is there must not overflow into a small one.
     let second = [&[0x80, 0xFF], &i64::MAX.to_be_bytes()[..]].concat();
@@ -256,10 +255,79 @@ fn a_hundred_thousand_fragments_of_one_byte_are_one_message_in_under_a_second() 
         let length = wire.len();
         wire[length - 7] = last;
         let started = Instant::now();
-        let (used, event) = MessageDecoder::new(COUNT).decode(&mut wire).unwrap();
+        let (used, event) = MessageDecoder::new(COUNT).decode(&wire).unwrap();
         assert!(started.elapsed() < Duration::from_secs(1), "took {:?}", started.elapsed());
         assert_eq!(used, length);
         let Some(Event::Message(message)) = event else { panic!("no message") };
         assert_eq!(message.as_bytes(), [b'x'; COUNT]);
     }
+}
+
+// Large payloads, read straight to where they belong
+
+/// As the server does: into the room wherever there is some, in reads of at most `size` bytes.
+fn decode_with_room(decoder: &mut MessageDecoder, mut bytes: &[u8], size: usize) -> Result<Vec<Event>, E> {
+    let mut events = Vec::new();
+    while !bytes.is_empty() {
+        let (used, event) = match decoder.room() {
+            Some(room) => {
+                let count = room.len().min(bytes.len()).min(size);
+                room[..count].copy_from_slice(&bytes[..count]);
+                (count, decoder.filled(count)?)
+            }
+            None => decoder.decode(&bytes[..bytes.len().min(size)])?,
+        };
+        bytes = &bytes[used..];
+        events.extend(event);
+    }
+    Ok(events)
+}
+
+#[test]
+fn a_large_payload_is_the_same_whether_it_is_copied_or_read_into_its_room() {
+    let payload: Vec<u8> = "large, größer, 最大 ".bytes().cycle().take(22 * 20_000).collect();
+    let fragments =
+        [frame(TEXT & 0x7F, &payload[..200_001]), frame(PING, b"?"), frame(0x80, &payload[200_001..])].concat();
+    for size in [1 << 20, 65536, 20_011] {
+        let mut decoder = MessageDecoder::new(1 << 20);
+        // The second time there is memory of another message.
+        for _ in 0..2 {
+            let events = decode_with_room(&mut decoder, &fragments, size).unwrap();
+            let expected = Message::Text(String::from_utf8(payload.clone()).unwrap());
+            assert_eq!(events, [Event::Ping(b"?".to_vec()), Event::Message(expected)]);
+            let events = decode_with_room(&mut decoder, &frame(BINARY, &payload), size).unwrap();
+            assert_eq!(events, [binary(&payload)]);
+            decoder.take_memory(Some(vec![0xAA; 300_000]));
+        }
+    }
+}
+
+#[test]
+fn invalid_utf8_is_refused_in_the_room_too() {
+    let mut payload = vec![b'x'; 100_000];
+    payload[90_000] = 0xFF;
+    let mut decoder = MessageDecoder::new(1 << 20);
+    // It is not the end of the message that shows it.
+    let wire = frame(TEXT, &payload);
+    assert_eq!(decode_with_room(&mut decoder, &wire[..95_000], 1 << 20), Err(E::InvalidUtf8));
+}
+
+#[test]
+fn there_is_no_more_room_than_has_come_and_none_for_what_is_small() {
+    let wire = frame(BINARY, &[7; 300_000]);
+    let mut decoder = MessageDecoder::new(1 << 20);
+    assert_eq!(decoder.room(), None);
+    let come = 20_000;
+    decoder.decode(&wire[..14 + come]).unwrap();
+    assert_eq!(decoder.room().map(|room| room.len()), Some(come));
+    decoder.filled(come).unwrap();
+    assert_eq!(decoder.room().map(|room| room.len()), Some(2 * come));
+    decoder.decode(&wire[14 + 2 * come..wire.len() - 10_000]).unwrap();
+    assert_eq!(decoder.room(), None, "10,000 bytes are read with what follows them");
+}
+
+#[test]
+#[should_panic(expected = "there was no room")]
+fn bytes_without_room_are_a_mistake_of_the_caller() {
+    let _ = MessageDecoder::new(LIMIT).filled(1);
 }

@@ -6,6 +6,8 @@ mod support;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::process::{Command, Stdio};
+use std::thread;
+use std::time::Duration;
 use support::{Client, PING, PONG, TEXT, close_frame, frame};
 
 const MESSAGES: usize = 10_000;
@@ -15,11 +17,26 @@ const OVERHEAD: usize = 20;
 
 /// Successful calls of the server that move bytes on a socket, (reads, writes), while `talk` goes on.
 fn count(path: &str, talk: impl FnOnce(&mut Client, SocketAddr)) -> (usize, usize) {
-    let counts = std::env::temp_dir().join(format!(
-        "plainsocket-syscalls-{}-{:?}",
-        std::process::id(),
-        std::thread::current().id()
-    ));
+    let table = trace(path, talk);
+    (table.successful(&["recvfrom", "recvmsg", "readv"]), table.successful(&["sendto", "sendmsg", "writev"]))
+}
+
+/// What `strace -c` prints.
+struct Table(String);
+
+impl Table {
+    fn successful(&self, names: &[&str]) -> usize {
+        let rows = self.0.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+        rows.filter(|row| row.last().is_some_and(|name| names.contains(name)))
+            .map(|row| row[0].parse::<usize>().unwrap() - if row.len() == 3 { row[1].parse().unwrap() } else { 0 })
+            .sum()
+    }
+}
+
+/// Counts the system calls of a server while `talk` goes on.
+fn trace(path: &str, talk: impl FnOnce(&mut Client, SocketAddr)) -> Table {
+    let counts =
+        std::env::temp_dir().join(format!("plainsocket-syscalls-{}-{:?}", std::process::id(), thread::current().id()));
     let mut strace = Command::new("strace")
         .args(["-c", "-f", "-U", "calls,errors,name", "-o"])
         .arg(&counts)
@@ -43,13 +60,7 @@ fn count(path: &str, talk: impl FnOnce(&mut Client, SocketAddr)) -> (usize, usiz
     strace.wait().unwrap();
     let table = std::fs::read_to_string(&counts).unwrap();
     let _ = std::fs::remove_file(&counts);
-    let calls = |names: &[&str]| {
-        let rows = table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
-        rows.filter(|row| row.last().is_some_and(|name| names.contains(name)))
-            .map(|row| row[0].parse::<usize>().unwrap() - if row.len() == 3 { row[1].parse().unwrap() } else { 0 })
-            .sum()
-    };
-    (calls(&["recvfrom", "recvmsg", "readv"]), calls(&["sendto", "sendmsg", "writev"]))
+    Table(table)
 }
 
 fn assert_about(count: usize, expected: usize, what: &str) {
@@ -109,4 +120,26 @@ fn sixteen_broadcasts_that_arrive_together_cost_one_write_to_each_member() {
     });
     assert_about(reads, MESSAGES / 16, "reads");
     assert_about(writes, MEMBERS * (MESSAGES / 16), "writes");
+}
+
+#[test]
+#[ignore = "needs strace"]
+fn a_thread_looks_again_for_a_busy_client_and_not_for_a_quiet_one() {
+    let quiet = trace("/echo", |client, _| {
+        for _ in 0..10 {
+            // The pause is what is tested: it makes the client a quiet one.
+            thread::sleep(Duration::from_millis(100));
+            client.send(frame(TEXT, b"Hello"));
+            client.read_frame();
+        }
+    });
+    // The Close comes at once, and so it may be looked for.
+    assert!(quiet.successful(&["sched_yield"]) <= 4, "{}", quiet.0);
+    let busy = trace("/echo", |client, _| {
+        for _ in 0..100 {
+            client.send(frame(TEXT, b"Hello"));
+            client.read_frame();
+        }
+    });
+    assert!(busy.successful(&["sched_yield"]) >= 90, "{}", busy.0);
 }

@@ -1,16 +1,21 @@
 //! What a handler holds: one client after its handshake, read and written in straight lines.
 
+use super::desk::{Desk, Desks};
 use super::inbox::Inbox;
 use super::outbox::{Round, Writer};
 use super::registry::{Client, Registry};
+use super::socket::{LOOKS, Until};
 use crate::config::Config;
 use crate::error::{Error, ProtocolError};
 use crate::protocol::close::{CloseCode, CloseFrame};
 use crate::protocol::frame::{self, Opcode};
 use crate::protocol::handshake::Request;
 use crate::protocol::message::{Event, Message, MessageDecoder};
+use std::io::{self, ErrorKind};
+use std::mem;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::thread;
 use std::time::{Duration, Instant};
 
 /// Replies are gathered until the next wait; beyond this many bytes they go out at once.
@@ -27,6 +32,7 @@ pub struct Connection {
     decoder: MessageDecoder,
     client: Client,
     registry: Arc<Registry>,
+    desks: Arc<Desks>,
     /// Frames for this client that are encoded, but not written yet.
     out: Vec<u8>,
     /// Frames for all others on the same path.
@@ -54,6 +60,7 @@ impl Connection {
         inbox: Inbox,
         client: Client,
         registry: Arc<Registry>,
+        desks: Arc<Desks>,
         config: &Config,
     ) -> Connection {
         Connection {
@@ -63,6 +70,7 @@ impl Connection {
             decoder: MessageDecoder::new(config.max_message_size),
             client,
             registry,
+            desks,
             out: Vec::new(),
             out_to_others: Vec::new(),
             state: State::Open,
@@ -114,10 +122,13 @@ impl Connection {
         let message = self.checked(message)?;
         if message.as_bytes().len() < GATHER {
             frame::encode(message.opcode(), message.as_bytes(), &mut self.out);
-            return self.flush_if_much();
+            self.flush_if_much()?;
+        } else {
+            frame::encode_header(message.opcode(), message.as_bytes().len(), &mut self.out);
+            self.flush_with(message.as_bytes())?;
         }
-        frame::encode_header(message.opcode(), message.as_bytes().len(), &mut self.out);
-        self.flush_with(message.as_bytes())
+        self.decoder.take_memory(Some(message.into_bytes()));
+        Ok(())
     }
 
     /// Sends a message to every client on the same path, this one included. It goes out as with
@@ -130,12 +141,15 @@ impl Connection {
         if message.as_bytes().len() < GATHER {
             frame::encode(message.opcode(), message.as_bytes(), &mut self.out_to_others);
             self.out.extend_from_slice(&self.out_to_others[start..]);
-            return self.flush_if_much();
+            self.flush_if_much()?;
+        } else {
+            frame::encode_header(message.opcode(), message.as_bytes().len(), &mut self.out_to_others);
+            self.out.extend_from_slice(&self.out_to_others[start..]);
+            self.flush_to_others_with(message.as_bytes());
+            self.flush_with(message.as_bytes())?;
         }
-        frame::encode_header(message.opcode(), message.as_bytes().len(), &mut self.out_to_others);
-        self.out.extend_from_slice(&self.out_to_others[start..]);
-        self.flush_to_others_with(message.as_bytes());
-        self.flush_with(message.as_bytes())
+        self.decoder.take_memory(Some(message.into_bytes()));
+        Ok(())
     }
 
     fn checked(&self, message: impl Into<Message>) -> Result<Message, Error> {
@@ -173,9 +187,10 @@ impl Connection {
             return;
         }
         let round = Round::default();
-        for outbox in self.registry.others(&self.client.path, self.peer) {
+        let members = self.registry.members(&self.client.path);
+        for other in members.iter().filter(|outbox| !Arc::ptr_eq(outbox, &self.client.outbox)) {
             // One that is closing or dead gets nothing, and that is its own affair.
-            let _ = outbox.write([&self.out_to_others, payload], Writer::Guest(&round));
+            let _ = other.write([&self.out_to_others, payload], Writer::Guest(&round));
         }
         self.out_to_others.clear();
     }
@@ -195,6 +210,10 @@ impl Connection {
     pub(super) fn finish(&mut self, code: CloseCode) -> Result<(), Error> {
         let closed = self.close(code, "");
         self.hang_up();
+        self.out.clear();
+        self.out_to_others.clear();
+        self.inbox.discard();
+        self.leave_desk();
         if let Some(deadline) = self.deadline {
             self.inbox.drain(deadline);
         }
@@ -204,21 +223,75 @@ impl Connection {
     /// The next event, from what has been read already or from the socket.
     fn next_event(&mut self) -> Result<Event, Error> {
         loop {
-            match self.decoder.decode(self.inbox.unread()) {
-                Err(error) => return Err(self.fail(error)),
-                Ok((used, event)) => {
-                    self.inbox.consume(used);
-                    if let Some(event) = event {
-                        return Ok(event);
-                    }
-                }
+            let (used, event) = self.decoder.decode(self.inbox.unread()).map_err(|error| self.fail(error))?;
+            self.inbox.consume(used);
+            if let Some(event) = event {
+                return Ok(event);
             }
             // Flush before you block: whatever the client waits for must be on its way.
             self.flush()?;
-            self.client.life.begin_wait();
-            let filled = self.inbox.fill(self.deadline).map_err(Error::Io);
-            self.client.life.end_wait();
-            self.check(filled)?;
+            match self.read() {
+                Ok(None) => {}
+                Ok(Some(count)) => {
+                    if let Some(event) = self.decoder.filled(count).map_err(|error| self.fail(error))? {
+                        return Ok(event);
+                    }
+                }
+                Err(error) => self.check(Err(Error::Io(error)))?,
+            }
+        }
+    }
+
+    /// Reads what has come: into the inbox, or as many bytes of a large payload as it tells. The thread leaves its desk
+    /// while it waits.
+    fn read(&mut self) -> io::Result<Option<usize>> {
+        // The more comes together of a large payload the better: no looks for it. A client in its closing handshake has
+        // nothing to say that would be worth a look.
+        let looks = self.inbox.is_busy() && self.deadline.is_none() && self.decoder.room().is_none();
+        for _ in 0..if looks { LOOKS } else { 0 } {
+            self.leave_desk();
+            thread::yield_now();
+            self.take_desk();
+            match self.read_until(Until::Now) {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                result => return result,
+            }
+        }
+        self.leave_desk();
+        self.client.life.begin_wait();
+        let result = self.read_until(self.deadline.map_or(Until::Forever, Until::Deadline));
+        self.client.life.end_wait();
+        let is_full = self.inbox.is_full();
+        self.take_desk();
+        // The small buffer is full: what did not fit belongs to the same batch, and is answered with the same write.
+        match result {
+            Ok(None) if is_full => match self.read_until(Until::Now) {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(None),
+                result => result,
+            },
+            result => result,
+        }
+    }
+
+    fn read_until(&mut self, until: Until) -> io::Result<Option<usize>> {
+        match self.decoder.room() {
+            Some(room) if self.inbox.unread().is_empty() => self.inbox.read_into(room, until).map(Some),
+            _ => self.inbox.fill(until).map(|()| None),
+        }
+    }
+
+    fn take_desk(&mut self) {
+        let desk = self.desks.take(self.decoder.is_idle());
+        self.inbox.take_large(desk.input);
+        (self.out, self.out_to_others) = (desk.out, desk.out_to_others);
+        self.decoder.take_memory(desk.message);
+    }
+
+    /// Everything has been flushed or given up, so nothing that belongs to this client is on the desk.
+    fn leave_desk(&mut self) {
+        if let Some(input) = self.inbox.give_large() {
+            let (out, out_to_others) = (mem::take(&mut self.out), mem::take(&mut self.out_to_others));
+            self.desks.put_back(Desk { input, out, out_to_others, message: self.decoder.give_memory() });
         }
     }
 

@@ -1,31 +1,34 @@
 //! The receiving side of a client: a buffer between the socket, which gives bytes in any portion it likes, and the
 //! decoders, which take whole heads and frames. What one read brought too much of stays here for the next turn.
 
-use std::io::{self, ErrorKind, Read as _};
-use std::net::TcpStream;
-use std::sync::Arc;
+use super::socket::{Reader, Until};
+use std::io;
+use std::mem;
 use std::time::Instant;
 
-/// The buffer of a client that sends little. It grows while reads fill it, up to [`LARGEST`].
-const SMALLEST: usize = 2 * 1024;
-const LARGEST: usize = 64 * 1024;
+/// The buffer that a client keeps while it waits; at a desk there is a large one. A request's head that is longer makes
+/// it grow.
+const SMALL: usize = 1024;
 
 pub(super) struct Inbox {
-    stream: Arc<TcpStream>,
+    reader: Reader,
+    /// What is in use: the small one, or that of a desk.
     buffer: Vec<u8>,
+    /// The small one, while that of a desk is in use.
+    aside: Option<Vec<u8>>,
     /// `buffer[start..end]` has been read from the socket, but not consumed.
     start: usize,
     end: usize,
 }
 
 impl Inbox {
-    pub(super) fn new(stream: Arc<TcpStream>) -> Inbox {
-        Inbox { stream, buffer: vec![0; SMALLEST], start: 0, end: 0 }
+    pub(super) fn new(reader: Reader) -> Inbox {
+        Inbox { reader, buffer: vec![0; SMALL], aside: None, start: 0, end: 0 }
     }
 
-    /// What has come and has not been consumed. To be changed in place: unmasking does.
-    pub(super) fn unread(&mut self) -> &mut [u8] {
-        &mut self.buffer[self.start..self.end]
+    /// What has come and has not been consumed.
+    pub(super) fn unread(&self) -> &[u8] {
+        &self.buffer[self.start..self.end]
     }
 
     /// Takes `used` bytes off the front of [`unread`](Inbox::unread).
@@ -33,53 +36,63 @@ impl Inbox {
         self.start += used;
     }
 
-    /// Waits for bytes and appends them to [`unread`](Inbox::unread), with one successful read. The error is
-    /// `UnexpectedEof` where the client has ended its side, `TimedOut` where `deadline` has passed, or the socket's.
-    pub(super) fn fill(&mut self, deadline: Option<Instant>) -> io::Result<()> {
+    /// [`Reader::is_busy`].
+    pub(super) fn is_busy(&self) -> bool {
+        self.reader.is_busy()
+    }
+
+    /// Appends to [`unread`](Inbox::unread) what [`Reader::read`] brings.
+    pub(super) fn fill(&mut self, until: Until) -> io::Result<()> {
         // The decoders leave less than a header behind (in the handshake less than a head), so there is little to move.
         self.buffer.copy_within(self.start..self.end, 0);
         self.end -= self.start;
         self.start = 0;
-        let count = read_before(&self.stream, &mut self.buffer[self.end..], deadline)?;
-        if count == 0 {
-            return Err(ErrorKind::UnexpectedEof.into());
+        if self.is_full() {
+            self.buffer.resize(self.end * 2, 0);
         }
-        self.end += count;
-        // A read that filled the buffer: there may be more, and the next read needs room.
-        if self.end == self.buffer.len() {
-            self.grow();
-        }
+        self.end += self.reader.read(&mut self.buffer[self.end..], until)?;
         Ok(())
     }
 
-    fn grow(&mut self) {
-        let length = (self.buffer.len() * 4).min(LARGEST);
-        self.buffer.resize(length, 0);
+    /// The buffer has no room left: there may be more to read.
+    pub(super) fn is_full(&self) -> bool {
+        self.end == self.buffer.len()
+    }
+
+    /// Reads past the buffer; nothing may be unread.
+    pub(super) fn read_into(&mut self, room: &mut [u8], until: Until) -> io::Result<usize> {
+        debug_assert!(self.unread().is_empty());
+        self.reader.read(room, until)
+    }
+
+    /// Works with the buffer of a desk from now on.
+    pub(super) fn take_large(&mut self, large: Vec<u8>) {
+        self.aside = Some(self.change_buffer(large));
+    }
+
+    /// Gives the buffer of the desk back, if there is one.
+    pub(super) fn give_large(&mut self) -> Option<Vec<u8>> {
+        let small = self.aside.take()?;
+        Some(self.change_buffer(small))
+    }
+
+    /// Takes along what is unread: less than a header.
+    fn change_buffer(&mut self, mut buffer: Vec<u8>) -> Vec<u8> {
+        let unread = self.unread();
+        buffer[..unread.len()].copy_from_slice(unread);
+        (self.start, self.end) = (0, unread.len());
+        mem::replace(&mut self.buffer, buffer)
+    }
+
+    /// Throws away what is unread.
+    pub(super) fn discard(&mut self) {
+        self.start = self.end;
     }
 
     /// Throws away what the client still sends until it ends its side or `deadline` passes. A socket that is
     /// closed with bytes unread sends a reset, and a reset takes our last frame away from a client that has not
     /// read it yet (§1.4; the remedy is in §7.1.1).
     pub(super) fn drain(&mut self, deadline: Instant) {
-        while read_before(&self.stream, &mut self.buffer, Some(deadline)).is_ok_and(|count| count > 0) {}
-    }
-}
-
-/// One successful read, or `TimedOut`; a deadline costs a system call to set the timeout, `None` costs nothing.
-fn read_before(mut stream: &TcpStream, buffer: &mut [u8], deadline: Option<Instant>) -> io::Result<usize> {
-    loop {
-        if let Some(deadline) = deadline {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return Err(ErrorKind::TimedOut.into());
-            }
-            stream.set_read_timeout(Some(left))?;
-        }
-        match stream.read(buffer) {
-            // A timeout is `WouldBlock` on Unix and `TimedOut` on Windows; the loop asks the clock.
-            Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) && deadline.is_some() => {}
-            Err(e) if e.kind() == ErrorKind::Interrupted => {}
-            result => return result,
-        }
+        while self.reader.read(&mut self.buffer, Until::Deadline(deadline)).is_ok() {}
     }
 }

@@ -1,23 +1,27 @@
 //! The server: sockets and threads. The accept loop, and one client's life from top to bottom.
 
 mod connection;
+mod desk;
 mod heartbeat;
 mod inbox;
 mod life;
 mod outbox;
 mod refusal;
 mod registry;
+mod socket;
 
 use crate::config::Config;
 use crate::error::{Error, HandshakeError};
 use crate::protocol::close::CloseCode;
 use crate::protocol::handshake::{Method, Request, Response};
 pub use connection::Connection;
+use desk::Desks;
 use inbox::Inbox;
 use life::Life;
 use outbox::Outbox;
 use refusal::Refusals;
 use registry::{Client, Registry, Seat};
+use socket::{Reader, Socket, Until};
 use std::collections::HashMap;
 use std::io::{self, ErrorKind, Write as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
@@ -50,6 +54,7 @@ struct Service {
     routes: HashMap<String, Box<Handler>>,
     pages: HashMap<String, String>,
     registry: Arc<Registry>,
+    desks: Arc<Desks>,
     refusals: Refusals,
     /// The last client could not be given a thread; so that an outage is logged once.
     no_thread: AtomicBool,
@@ -184,7 +189,7 @@ fn accept(listener: &TcpListener, service: &Arc<Service>) {
                 failing = false;
                 // What woke us may be `shutdown`'s own connection.
                 if !service.registry.is_stopping() {
-                    service.welcome(Arc::new(stream), peer);
+                    service.welcome(Arc::new(Socket::new(stream)), peer);
                 }
             }
             // The client left before its turn came, or a signal was handled.
@@ -214,39 +219,40 @@ enum Answer<'a> {
 
 impl Service {
     /// Gives a new connection a seat and a thread, or tells the client that there is none.
-    fn welcome(self: &Arc<Self>, stream: Arc<TcpStream>, peer: SocketAddr) {
-        let seat = match self.registry.take_seat(peer, &stream, &self.config) {
+    fn welcome(self: &Arc<Self>, socket: Arc<Socket>, peer: SocketAddr) {
+        let seat = match self.registry.take_seat(peer, &socket, &self.config) {
             Ok(seat) => seat,
-            Err(fault) => return self.refusals.refuse(peer, stream, &fault),
+            Err(fault) => return self.refusals.refuse(peer, socket, &fault),
         };
-        let (service, its_stream) = (Arc::clone(self), Arc::clone(&stream));
+        let (service, its_socket) = (Arc::clone(self), Arc::clone(&socket));
         let thread = thread::Builder::new().name(format!("client-{peer}")).stack_size(STACK_SIZE);
-        let spawned = thread.spawn(move || service.client(its_stream, peer, &seat));
+        let spawned = thread.spawn(move || service.client(its_socket, peer, &seat));
         let failed_before = self.no_thread.swap(spawned.is_err(), Ordering::Relaxed);
         if let Err(error) = spawned {
             if !failed_before {
                 log::error!("no thread for {peer}, and perhaps for others after it: {error}");
             }
-            self.refusals.refuse(peer, stream, &HandshakeError::TooManyClients);
+            self.refusals.refuse(peer, socket, &HandshakeError::TooManyClients);
         }
     }
 
     /// One client's life.
-    fn client(&self, stream: Arc<TcpStream>, peer: SocketAddr, seat: &Seat) {
-        let mut inbox = Inbox::new(Arc::clone(&stream));
-        let (request, handler) = match self.handshake(&stream, &mut inbox, peer) {
+    fn client(&self, socket: Arc<Socket>, peer: SocketAddr, seat: &Seat) {
+        let mut inbox = Inbox::new(Reader::new(Arc::clone(&socket)));
+        let (request, handler) = match self.handshake(&socket, &mut inbox, peer) {
             Ok(Some(accepted)) => accepted,
             Ok(None) => return,
             Err(error) => return log::debug!("{peer}: gone during the handshake: {error}"),
         };
         log::debug!("{peer}: connected to {:?}", request.resource_name);
-        let client = match self.entry(peer, stream, &request, seat.number()) {
+        let client = match self.entry(peer, socket, &request, seat.number()) {
             Ok(client) => client,
             Err(error) => return log::debug!("{peer}: {error}"),
         };
         seat.enter(client.clone());
         let registry = Arc::clone(&self.registry);
-        let mut connection = Connection::new(peer, request, inbox, client, registry, &self.config);
+        let mut connection =
+            Connection::new(peer, request, inbox, client, registry, Arc::clone(&self.desks), &self.config);
 
         let result = catch_unwind(AssertUnwindSafe(|| handler(&mut connection)));
         let result = result.unwrap_or_else(|_| Err(Error::handler("panicked")));
@@ -265,29 +271,23 @@ impl Service {
         }
     }
 
-    fn entry(
-        &self,
-        peer: SocketAddr,
-        stream: Arc<TcpStream>,
-        request: &Request,
-        seat_number: u64,
-    ) -> io::Result<Client> {
+    fn entry(&self, peer: SocketAddr, socket: Arc<Socket>, request: &Request, seat_number: u64) -> io::Result<Client> {
         let backlog = self.config.max_backlog.max(self.config.max_message_size);
         let life = Arc::new(Life::new());
-        let outbox = Arc::new(Outbox::new(peer, stream, Arc::clone(&life), backlog)?);
+        let outbox = Arc::new(Outbox::new(peer, socket, Arc::clone(&life), backlog)?);
         Ok(Client { seat_number, path: request.path().into(), outbox, life })
     }
 
     /// Reads the request and answers it. `None`: the answer was no upgrade, and the connection is over.
     fn handshake(
         &self,
-        mut stream: &TcpStream,
+        mut socket: &Socket,
         inbox: &mut Inbox,
         peer: SocketAddr,
     ) -> io::Result<Option<(Request, &Handler)>> {
-        stream.set_nodelay(true)?;
+        socket.set_nodelay()?;
         // A reply is short; a client that does not even take that is waited for no longer than for its Close.
-        stream.set_write_timeout(Some(self.config.close_timeout))?;
+        socket.set_write_timeout(self.config.close_timeout)?;
         let request = self.read_request(inbox)?;
         // A reply to HEAD has no body, even if the rest of the request could not be read.
         let method = match &request {
@@ -302,9 +302,7 @@ impl Service {
         let mut linger = self.config.close_timeout;
         let response = match outcome {
             Ok((Answer::Upgrade(response, handler), request)) => {
-                stream.write_all(&response.encode(method))?;
-                // The handshake's timeout is still set, and from now on the heartbeat decides.
-                stream.set_read_timeout(None)?;
+                socket.write_all(&response.encode(method))?;
                 return Ok(Some((request, handler)));
             }
             Ok((Answer::Page(response), _)) => response,
@@ -318,8 +316,8 @@ impl Service {
                 response
             }
         };
-        stream.write_all(&response.encode(method))?;
-        stream.shutdown(Shutdown::Write)?;
+        socket.write_all(&response.encode(method))?;
+        socket.shutdown(Shutdown::Write)?;
         inbox.drain(Instant::now() + linger);
         Ok(None)
     }
@@ -337,7 +335,7 @@ impl Service {
                 Ok(None) => {}
                 Err(fault) => return Ok(Err(fault)),
             }
-            match inbox.fill(Some(deadline)) {
+            match inbox.fill(Until::Deadline(deadline)) {
                 Err(error) if error.kind() == ErrorKind::TimedOut => return Ok(Err(HandshakeError::Timeout)),
                 filled => filled?,
             }

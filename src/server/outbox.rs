@@ -10,11 +10,12 @@
 
 use super::life::Life;
 use super::lock;
+use super::socket::Socket;
 use crate::error::Error;
 use std::cell::Cell;
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, IoSlice, Write as _};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{Shutdown, SocketAddr};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -28,6 +29,9 @@ const PATIENCE: u32 = 4;
 /// How often the client's own thread, while it waits, looks how far the client has come.
 const LONG_WAIT: Duration = Duration::from_millis(100);
 
+/// How long a backlog waits while the client's own thread looks for more from a client that does not read.
+const LOOK_WAIT: Duration = Duration::from_millis(1);
+
 /// What is taken out of the queue at a time, and what a client's own thread may leave in it for another writer.
 const PORTION: usize = 64 * 1024;
 
@@ -37,8 +41,10 @@ pub(super) type Pieces<'a> = [&'a [u8]; 2];
 /// Who writes.
 #[derive(Clone, Copy)]
 pub(super) enum Writer<'a> {
-    /// The client's own thread (or its stand-in that works off a backlog); it waits, to the deadline if there is one.
+    /// The client's own thread; it waits, to the deadline if there is one.
     Own(Option<Instant>),
+    /// The thread that works off a backlog; it waits as long as the client lives.
+    StandIn,
     /// Any other thread.
     Guest(&'a Round),
 }
@@ -52,7 +58,7 @@ pub(super) struct Round {
 
 pub(super) struct Outbox {
     peer: SocketAddr,
-    stream: Arc<TcpStream>,
+    socket: Arc<Socket>,
     life: Arc<Life>,
     /// A client for which more bytes than this wait already gets no more.
     limit: usize,
@@ -80,9 +86,9 @@ enum End {
 }
 
 impl Outbox {
-    pub(super) fn new(peer: SocketAddr, stream: Arc<TcpStream>, life: Arc<Life>, limit: usize) -> io::Result<Outbox> {
-        stream.set_write_timeout(Some(SHORT_WAIT))?;
-        Ok(Outbox { peer, stream, life, limit, state: Mutex::default(), progress: Condvar::new() })
+    pub(super) fn new(peer: SocketAddr, socket: Arc<Socket>, life: Arc<Life>, limit: usize) -> io::Result<Outbox> {
+        socket.set_write_timeout(SHORT_WAIT)?;
+        Ok(Outbox { peer, socket, life, limit, state: Mutex::default(), progress: Condvar::new() })
     }
 
     /// Writes whole frames, or leaves them for whoever is writing.
@@ -98,7 +104,7 @@ impl Outbox {
     /// Ends our side of TCP behind the last byte that was left here; only for the client's own thread, since it waits.
     pub(super) fn hang_up(&self, deadline: Option<Instant>) {
         drop(self.wait_while(lock(&self.state), deadline, |state| state.writing));
-        let _ = self.stream.shutdown(Shutdown::Write);
+        let _ = self.socket.shutdown(Shutdown::Write);
     }
 
     /// Gives the client up: its own thread wakes from whatever it waits for.
@@ -108,7 +114,7 @@ impl Outbox {
         state.queue = VecDeque::new();
         self.signal(&state);
         drop(state);
-        let _ = self.stream.shutdown(Shutdown::Both);
+        let _ = self.socket.shutdown(Shutdown::Both);
     }
 
     fn put(self: &Arc<Self>, frames: Pieces, writer: Writer<'_>, end: End) -> Result<(), Error> {
@@ -165,7 +171,7 @@ impl Outbox {
         // watches this wait as it watches that for a read.
         let mut patient = false;
         while bytes != EMPTY {
-            let written = match write_once(&self.stream, bytes) {
+            let written = match write_once(&self.socket, bytes) {
                 Ok(0) => return Err(ErrorKind::WriteZero.into()),
                 Ok(count) => count,
                 Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => 0,
@@ -177,7 +183,16 @@ impl Outbox {
                 break;
             }
             let deadline = match writer {
+                // The last look has left the socket non-blocking: nobody has waited yet.
+                Writer::Own(_) if self.socket.set_nonblocking(false)? => continue,
                 Writer::Own(deadline) => deadline,
+                Writer::StandIn => {
+                    // The client's own thread looks, and whoever made the socket blocking would put it to sleep.
+                    if self.socket.is_nonblocking() {
+                        thread::sleep(LOOK_WAIT);
+                    }
+                    None
+                }
                 Writer::Guest(round) => {
                     round.full_sockets.update(|count| count + 1);
                     return Ok(bytes);
@@ -195,11 +210,11 @@ impl Outbox {
             }
             // Nobody else writes while `writing` is set, so nobody else is held up by a longer timeout.
             patient = true;
-            self.stream.set_write_timeout(Some(wait))?;
+            self.socket.set_write_timeout(wait)?;
         }
         if patient {
             self.life.end_wait();
-            self.stream.set_write_timeout(Some(SHORT_WAIT))?;
+            self.socket.set_write_timeout(SHORT_WAIT)?;
         }
         Ok(bytes)
     }
@@ -212,7 +227,7 @@ impl Outbox {
         drop(state);
         let outbox = Arc::clone(self);
         let thread = thread::Builder::new().name(format!("backlog-{}", self.peer)).stack_size(super::STACK_SIZE);
-        match thread.spawn(move || outbox.write_out(EMPTY, Writer::Own(None))) {
+        match thread.spawn(move || outbox.write_out(EMPTY, Writer::StandIn)) {
             Ok(_) => Ok(()),
             Err(error) => Err(self.give_up(error)),
         }
@@ -271,11 +286,11 @@ fn next_wait(deadline: Option<Instant>) -> Duration {
 
 const EMPTY: Pieces = [&[], &[]];
 
-fn write_once(mut stream: &TcpStream, [first, second]: Pieces) -> io::Result<usize> {
+fn write_once(mut socket: &Socket, [first, second]: Pieces) -> io::Result<usize> {
     if second.is_empty() {
-        return stream.write(first);
+        return socket.write(first);
     }
-    stream.write_vectored(&[IoSlice::new(first), IoSlice::new(second)])
+    socket.write_vectored(&[IoSlice::new(first), IoSlice::new(second)])
 }
 
 /// What is left when `written` bytes have gone.

