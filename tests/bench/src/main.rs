@@ -1,0 +1,70 @@
+//! How fast is plainsocket beside a raw TCP echo, which does nothing but read and write, and beside a server on another
+//! library? README.md says what is measured and how to read it.
+#![forbid(unsafe_code)]
+
+mod build;
+mod compare;
+mod cores;
+mod deadline;
+mod idle;
+mod load;
+mod options;
+mod peers;
+mod process;
+mod report;
+mod scenario;
+mod server;
+mod system;
+
+use anyhow::Result;
+use options::{Command, Options};
+use scenario::Kind;
+use server::{Program, Server};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let outcome = match options::parse(lexopt::Parser::from_env()) {
+        Ok(Command::Compare(options)) => compare(&options),
+        Ok(Command::ServeRaw) => peers::raw::serve(),
+        Ok(Command::ServeTungstenite) => peers::tungstenite::serve(),
+        Ok(Command::Help) => {
+            print!("{}", options::help());
+            Ok(())
+        }
+        Err(error) => {
+            eprintln!("plainsocket-bench: {error}; try --help");
+            return ExitCode::from(2);
+        }
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("plainsocket-bench: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn compare(options: &Options) -> Result<()> {
+    deadline::end_on_signals()?;
+    let plainsocket = build::release_server()?;
+    // Only now, since the build may use every core.
+    let cores = cores::split();
+    report::preface(options, cores);
+    let programs = [Program::Raw, Program::Plainsocket(plainsocket), Program::Tungstenite];
+    let servers = programs.iter().map(|program| Server::start(program, cores)).collect::<Result<Vec<_>>>()?;
+    for scenario in &options.scenarios {
+        eprintln!("measuring {}: {}", scenario.name, scenario.title);
+        match &scenario.kind {
+            Kind::Load(load) => {
+                let rows = compare::run(load, &servers, options, cores)?;
+                report::load(scenario, &rows);
+            }
+            Kind::Idle => {
+                let rows = idle::run(&programs, cores)?;
+                report::idle(scenario, &rows);
+            }
+        }
+    }
+    Ok(())
+}
