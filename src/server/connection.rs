@@ -21,6 +21,9 @@ use std::time::{Duration, Instant};
 /// Replies are gathered until the next wait; beyond this many bytes they go out at once.
 const GATHER: usize = 64 * 1024;
 
+/// For how many members at a time a broadcast fetches what it needs.
+const FETCHED: usize = 8;
+
 /// One client after its handshake. A handler has it to itself.
 ///
 /// [`recv`](Connection::recv) answers Pings, takes Pongs, does the closing handshake, and fails the connection with
@@ -188,9 +191,12 @@ impl Connection {
         }
         let round = Round::default();
         let members = self.registry.members(&self.client.path);
-        for other in members.iter().filter(|outbox| !Arc::ptr_eq(outbox, &self.client.outbox)) {
-            // One that is closing or dead gets nothing, and that is its own affair.
-            let _ = other.write([&self.out_to_others, payload], Writer::Guest(&round));
+        for group in members.chunks(FETCHED) {
+            group.iter().for_each(|member| member.fetch());
+            for other in group.iter().filter(|member| !Arc::ptr_eq(member, &self.client.outbox)) {
+                // One that is closing or dead gets nothing, and that is its own affair.
+                let _ = other.write([&self.out_to_others, payload], Writer::Guest(&round));
+            }
         }
         self.out_to_others.clear();
     }
