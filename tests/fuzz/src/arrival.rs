@@ -1,0 +1,98 @@
+//! How bytes arrive: in which pieces, and where the server puts them.
+
+use crate::naive::{self, Told};
+use arbitrary::Arbitrary;
+use plainsocket::ProtocolError;
+use plainsocket::protocol::message::{Event, MessageDecoder};
+
+/// One way for bytes to arrive.
+#[derive(Debug, Default, Arbitrary)]
+pub struct Arrival {
+    /// The sizes of the reads; what is left after them comes at once.
+    pub pieces: Vec<u16>,
+    /// Large payloads are read to where the decoder has room for them.
+    pub uses_room: bool,
+    /// The size of the memory that the decoder is given for each message.
+    pub memory: u16,
+}
+
+impl Arrival {
+    pub fn in_pieces_of(size: u16, wire: &[u8]) -> Arrival {
+        Arrival { pieces: vec![size; wire.len() / usize::from(size)], ..Arrival::default() }
+    }
+}
+
+/// Panics unless the decoder tells of `wire` just what the naive one does, however it arrives, and each thing with the
+/// piece that brings its last byte: not later, not sooner.
+pub fn check(wire: &[u8], limit: usize, arrivals: &[Arrival]) {
+    let expected = naive::decode(wire, limit);
+    for arrival in arrivals {
+        check_one(wire, limit, arrival, &expected);
+    }
+}
+
+fn check_one(wire: &[u8], limit: usize, arrival: &Arrival, expected: &[Told]) {
+    let mut expected = expected.iter().peekable();
+    let mut decoder = MessageDecoder::new(limit);
+    let mut unread = Vec::new();
+    let mut pieces = arrival.pieces.iter();
+    let mut at = 0;
+    while at < wire.len() {
+        let left = &wire[at..];
+        let size = pieces.next().map_or(left.len(), |&size| left.len().min(size.into()));
+        at += size;
+        if arrival.memory > 0 && decoder.is_idle() {
+            // Of an earlier message, so not zeros.
+            decoder.take_memory(Some(vec![0xA5; arrival.memory.into()]));
+        }
+        for what in read(&mut decoder, &left[..size], &mut unread, arrival.uses_room) {
+            let is_error = what.is_err();
+            let Told { at: needed, what: right } = expected.next().unwrap_or_else(|| panic!("too much: {what:?}"));
+            assert_eq!(what, *right);
+            assert!(*needed <= at, "told at {at}, before its last byte at {needed}: {right:?}");
+            if is_error {
+                return;
+            }
+        }
+        if let Some(told) = expected.peek() {
+            assert!(told.at > at, "not told at {at}: {told:?}");
+        }
+    }
+}
+
+/// Does what the server does with what one read has brought (or several, where the room is smaller than the piece).
+fn read(
+    decoder: &mut MessageDecoder,
+    mut piece: &[u8],
+    unread: &mut Vec<u8>,
+    uses_room: bool,
+) -> Vec<Result<Event, ProtocolError>> {
+    let mut told = Vec::new();
+    while uses_room
+        && unread.is_empty()
+        && !piece.is_empty()
+        && let Some(room) = decoder.room()
+    {
+        let (now, later) = piece.split_at(piece.len().min(room.len()));
+        room[..now.len()].copy_from_slice(now);
+        piece = later;
+        told.extend(decoder.filled(now.len()).transpose());
+        if matches!(told.last(), Some(Err(_))) {
+            return told;
+        }
+    }
+    unread.extend_from_slice(piece);
+    loop {
+        match decoder.decode(unread) {
+            Ok((used, event)) => {
+                unread.drain(..used);
+                let Some(event) = event else { return told };
+                told.push(Ok(event));
+            }
+            Err(error) => {
+                told.push(Err(error));
+                return told;
+            }
+        }
+    }
+}
