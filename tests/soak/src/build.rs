@@ -1,0 +1,25 @@
+//! The release build of the server.
+
+use crate::process::Process;
+use anyhow::{Result, bail};
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+const REPOSITORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+
+/// Builds it and tells where it is.
+pub fn release_server() -> Result<PathBuf> {
+    // Set where `cargo run` runs us: then it is the same cargo.
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let manifest = Path::new(REPOSITORY).join("Cargo.toml");
+    let mut build = Command::new(cargo);
+    build.args(["build", "--release", "--locked", "--quiet", "--bin", "plainsocket", "--manifest-path"]).arg(manifest);
+    let status = Process::start(&mut build)?.finish(Duration::from_secs(600), "the build of the server")?;
+    if !status.success() {
+        bail!("the build of the server failed");
+    }
+    let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| Path::new(REPOSITORY).join("target"), PathBuf::from);
+    Ok(target.join("release").join(format!("plainsocket{}", env::consts::EXE_SUFFIX)))
+}

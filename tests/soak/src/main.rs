@@ -1,0 +1,68 @@
+//! Does the server lose, leak or fall over when good and bad clients use it for a long time? README.md says what is
+//! counted and when it passes.
+#![forbid(unsafe_code)]
+
+mod build;
+mod clients;
+mod deadline;
+mod options;
+mod process;
+mod server;
+mod system;
+mod tally;
+mod verdict;
+mod wire;
+
+use anyhow::Result;
+use clients::Mix;
+use options::{Command, Options};
+use server::Server;
+use std::process::ExitCode;
+use std::time::Duration;
+use verdict::Verdict;
+
+/// Long enough for the allocator's arenas to have their size: memory without clients grows for half a minute, then stays.
+const WARM_UP: Duration = Duration::from_secs(40);
+
+fn main() -> ExitCode {
+    let outcome = match options::parse(lexopt::Parser::from_env()) {
+        Ok(Command::Soak(options)) => soak(&options),
+        Ok(Command::Help) => {
+            print!("{}", options::HELP);
+            Ok(true)
+        }
+        Err(error) => {
+            eprintln!("plainsocket-soak: {error}; try --help");
+            return ExitCode::from(2);
+        }
+    };
+    match outcome {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("plainsocket-soak: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Whether all went well.
+fn soak(options: &Options) -> Result<bool> {
+    deadline::end_on_signals()?;
+    let server = Server::start(&build::release_server()?)?;
+    println!("server at {}, seed {}", server.address, options.seed);
+
+    println!("\nwarm-up, {WARM_UP:?}");
+    Mix::new(&server, options.seed, WARM_UP).run()?;
+    let before = server.wait_until_quiet()?;
+
+    println!("\nsoak, {:?}", options.length);
+    let tally = Mix::new(&server, options.seed.wrapping_add(1), options.length).run()?;
+    let after = server.wait_for_as_quiet_as(&before)?;
+
+    println!("\nthe server without clients:");
+    println!("  at the start   {before}\n  at the end     {after}\n");
+    let (exit_code, log) = server.end()?;
+    let verdict = Verdict { tally, before, after, exit_code, log };
+    Ok(verdict.tell())
+}
