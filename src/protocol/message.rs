@@ -249,13 +249,8 @@ impl MessageDecoder {
         let complete = frame.missing() == 0;
         self.step = if complete { Step::Header } else { Step::Payload(frame) };
         match &mut self.message {
-            _ if opcode.is_control() => {
-                if complete {
-                    self.end_control(opcode).map(Some)
-                } else {
-                    Ok(None)
-                }
-            }
+            _ if opcode.is_control() && complete => self.end_control(opcode).map(Some),
+            _ if opcode.is_control() => Ok(None),
             Some(message) if !(complete && frame.header.fin) => message.check().map(|()| None),
             _ => self.message.take().map(Open::end).transpose(),
         }

@@ -36,7 +36,7 @@ fn check_longer(bytes: &[u8], parsed: &Parsed) {
     let mut longer = bytes.to_vec();
     if *parsed == Ok(None) {
         // One of sixteen is enough: this is as long as a head can be.
-        if bytes.len() % 16 == 0 {
+        if bytes.len().is_multiple_of(16) {
             longer.resize(MAX_HEAD, b'x');
             assert_ne!(Request::parse(&longer), Ok(None));
         }
