@@ -2,14 +2,17 @@
 //! library? README.md says what is measured and how to read it.
 #![forbid(unsafe_code)]
 
+#[path = "../../child/build.rs"]
 mod build;
 mod compare;
 mod cores;
+#[path = "../../child/deadline.rs"]
 mod deadline;
 mod idle;
 mod load;
 mod options;
 mod peers;
+#[path = "../../child/process.rs"]
 mod process;
 mod report;
 mod scenario;

@@ -2,10 +2,13 @@
 //! counted and when it passes.
 #![forbid(unsafe_code)]
 
+#[path = "../../child/build.rs"]
 mod build;
 mod clients;
+#[path = "../../child/deadline.rs"]
 mod deadline;
 mod options;
+#[path = "../../child/process.rs"]
 mod process;
 mod server;
 mod system;

@@ -1,5 +1,5 @@
 //! No wait without an end: a server that hangs, or Ctrl-C, becomes an error. It goes up through `main`, so that the
-//! server that was started is ended on the way (see [`process`](crate::process)).
+//! servers that were started are ended on the way (see [`process`](crate::process)).
 
 use anyhow::{Result, bail};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
-/// Lets SIGINT and SIGTERM set a flag instead of ending this process with its child left running.
+/// Lets SIGINT and SIGTERM set a flag instead of ending this process with its children left running.
 pub fn end_on_signals() -> Result<()> {
     Ok(ctrlc::set_handler(|| INTERRUPTED.store(true, Ordering::Relaxed))?)
 }
