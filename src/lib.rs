@@ -72,3 +72,8 @@ pub use error::{Error, HandshakeError, ProtocolError};
 pub use protocol::close::{CloseCode, CloseFrame};
 pub use protocol::message::Message;
 pub use server::{Connection, Handle, Server};
+
+/// For the fuzz target `connection`.
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub use server::tests as inside;

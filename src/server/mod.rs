@@ -9,6 +9,8 @@ mod outbox;
 mod refusal;
 mod registry;
 mod socket;
+#[cfg(any(test, fuzzing))]
+pub mod tests;
 
 use crate::config::Config;
 use crate::error::{Error, HandshakeError};
@@ -354,22 +356,5 @@ impl Service {
         } else {
             Err(HandshakeError::NotFound)
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_lock_that_a_panic_has_poisoned_is_taken_all_the_same() {
-        let mutex = Arc::new(Mutex::new(7));
-        let its_mutex = Arc::clone(&mutex);
-        let panicked = thread::spawn(move || {
-            let _guard = its_mutex.lock();
-            panic!("on purpose");
-        });
-        assert!(panicked.join().is_err() && mutex.is_poisoned());
-        assert_eq!(*lock(&mutex), 7);
     }
 }

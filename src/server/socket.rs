@@ -6,7 +6,7 @@
 //! few calls in vain each time that a busy client falls silent.
 
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::net::Shutdown;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -17,17 +17,23 @@ pub(super) const LOOKS: usize = 4;
 /// A client that lets its thread sleep for longer than this is quiet, and not looked for.
 const LULL: Duration = Duration::from_millis(50);
 
+#[cfg(not(any(test, fuzzing)))]
+type Stream = std::net::TcpStream;
+/// TCP's stream too, or one in memory that fails when a test tells it to.
+#[cfg(any(test, fuzzing))]
+type Stream = super::tests::Stream;
+
 /// The socket, as all threads share it. [`Read`] and [`Write`] are those of the stream.
 pub(super) struct Socket {
-    stream: TcpStream,
+    stream: Stream,
     /// A read or write that would have to wait fails with `WouldBlock` instead. This belongs to the socket, and so holds
     /// for every thread that uses it; only the client's own thread changes it.
     nonblocking: AtomicBool,
 }
 
 impl Socket {
-    pub(super) fn new(stream: TcpStream) -> Socket {
-        Socket { stream, nonblocking: AtomicBool::new(false) }
+    pub(super) fn new(stream: impl Into<Stream>) -> Socket {
+        Socket { stream: stream.into(), nonblocking: AtomicBool::new(false) }
     }
 
     /// Whether it was the other way round before; only then it costs a system call.

@@ -1,0 +1,211 @@
+//! Faults on purpose: one conversation, again and again, each time with a fault at another call for a socket.
+
+use super::{ClientsEnd, Fault, request};
+use crate::config::Config;
+use crate::error::Error;
+use crate::protocol::message::Message;
+use crate::server::socket::Socket;
+use crate::server::{Connection, Service};
+use std::collections::{HashMap, HashSet};
+use std::iter;
+use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+/// More than any conversation here has: a fault that is never reached ends a loop long before.
+const MOST_CALLS: usize = 500;
+
+const KEY: [u8; 4] = [0x37, 0xFA, 0x21, 0x3D];
+
+/// The two clients of the conversation. The talker has a handshake, a fragmented message that is broadcast, a Ping, a
+/// large message that is sent back, and a close; the listener hears the broadcast, sends one of its own, and closes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Who {
+    Talker,
+    Listener,
+}
+
+/// What the clients were sent, and at which calls there was a fault.
+struct Outcome {
+    talker: Vec<u8>,
+    listener: Vec<u8>,
+    faulty: Vec<(&'static str, Fault)>,
+    written_before_fatal: Option<usize>,
+}
+
+fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
+    let mut bytes = vec![first];
+    match payload.len() {
+        length @ 0..126 => bytes.push(0x80 | length as u8),
+        length => bytes.extend([&[0xFF][..], &(length as u64).to_be_bytes()].concat()),
+    }
+    bytes.extend(KEY);
+    bytes.extend(payload.iter().enumerate().map(|(i, byte)| byte ^ KEY[i % 4]));
+    bytes
+}
+
+/// Text goes to all, binary comes back.
+fn handler(connection: &mut Connection) -> Result<(), Error> {
+    while let Some(message) = connection.recv()? {
+        match message {
+            Message::Text(_) => connection.broadcast(message)?,
+            Message::Binary(_) => connection.send(message)?,
+        }
+    }
+    Ok(())
+}
+
+/// A server without a listener, and whether a handler has panicked.
+fn service() -> (Arc<Service>, Arc<AtomicBool>) {
+    let config = Config { close_timeout: Duration::from_secs(10), ..Config::default() };
+    let panicked = Arc::new(AtomicBool::new(false));
+    let its_panicked = Arc::clone(&panicked);
+    let mut service = Service { config, ..Service::default() };
+    service.routes.insert(
+        "/talk".to_owned(),
+        Box::new(move |connection| {
+            catch_unwind(AssertUnwindSafe(|| handler(connection))).unwrap_or_else(|_| {
+                its_panicked.store(true, Ordering::Relaxed);
+                Ok(())
+            })
+        }),
+    );
+    (Arc::new(service), panicked)
+}
+
+/// What the accept loop does with a client, except that a panic of its thread can be seen.
+fn welcome(service: &Arc<Service>, client: &ClientsEnd, port: u16) -> JoinHandle<()> {
+    let (service, peer) = (Arc::clone(service), SocketAddr::from(([192, 0, 2, 1], port)));
+    let socket = Arc::new(Socket::new(client.servers_end()));
+    thread::spawn(move || {
+        let seat = service.registry.take_seat(peer, &socket, &service.config).unwrap();
+        service.client(socket, peer, &seat);
+    })
+}
+
+/// The whole conversation, with `fault` at the call with this number for one client's socket.
+fn converse(whose: Who, call: usize, fault: Fault) -> Outcome {
+    let plan = |who| iter::repeat_n(None, call).chain([Some(fault)]).take(if who == whose { call + 1 } else { 0 });
+    let (talker, listener) = (ClientsEnd::new(None, plan(Who::Talker)), ClientsEnd::new(None, plan(Who::Listener)));
+    let (service, panicked) = service();
+
+    listener.send(request("/talk"));
+    let listening = welcome(&service, &listener, 1);
+    let accepted = listener.wait_for(1);
+    // The 101 comes before the entry: only what is entered can be reached.
+    while !accepted.is_empty() && service.registry.count() == 0 && !listener.is_closed() {
+        thread::yield_now();
+    }
+
+    let head = request("/talk");
+    let (first, second) = head.split_at(30);
+    for piece in [
+        first.into(),
+        [second.as_bytes(), &frame(0x01, b"Hel")].concat(),
+        frame(0x89, b"are you there?"),
+        frame(0x80, b"lo"),
+        frame(0x82, &[7; 100_000])[..60_000].to_vec(),
+        frame(0x82, &[7; 100_000])[60_000..].to_vec(),
+        frame(0x88, &1000_u16.to_be_bytes()),
+    ] {
+        talker.send(piece);
+    }
+    talker.end();
+    welcome(&service, &talker, 2).join().expect("no panic in the talker's thread");
+    let heard_before = listener.wait_for(0).len();
+
+    listener.send(frame(0x81, b"still here"));
+    listener.wait_for(heard_before + 12);
+    listener.send(frame(0x88, &[]));
+    listener.end();
+    listening.join().expect("no panic in the listener's thread");
+
+    assert!(!panicked.load(Ordering::Relaxed), "a handler has panicked");
+    assert!(service.registry.wait_until_empty(Instant::now() + Duration::from_secs(10)), "a seat is left");
+    assert_eq!(service.registry.count(), 0, "an entry is left");
+    let faulty = if whose == Who::Talker { &talker } else { &listener };
+    Outcome {
+        faulty: faulty.faulty(),
+        written_before_fatal: faulty.written_before_fatal(),
+        talker: talker.wait_for_close(),
+        listener: listener.wait_for_close(),
+    }
+}
+
+/// What the clients are sent when nothing fails; for the listener: before the broadcast, and in all.
+fn good() -> (Vec<u8>, Vec<u8>, Vec<u8>) {
+    let head = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+                Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
+    let large = [&[0x82, 0x7F, 0, 0, 0, 0, 0, 1, 0x86, 0xA0][..], &[7; 100_000]].concat();
+    let talker = [head.as_bytes(), b"\x8A\x0Eare you there?", b"\x81\x05Hello", &large, b"\x88\x02\x03\xE8"].concat();
+    let alone = [head.as_bytes(), b"\x81\x0Astill here\x88\x00"].concat();
+    let both = [head.as_bytes(), b"\x81\x05Hello\x81\x0Astill here\x88\x00"].concat();
+    (talker, alone, both)
+}
+
+#[test]
+fn without_a_fault_both_clients_get_all() {
+    let outcome = converse(Who::Talker, MOST_CALLS, Fault::BrokenPipe);
+    let (talker, _, listener) = good();
+    assert!(outcome.faulty.is_empty(), "no call was reached");
+    assert!(outcome.talker == talker && outcome.listener == listener);
+}
+
+/// Every call of the conversation for one client's socket, with every fault; returns how often each call had a fault.
+fn every_call(whose: Who) -> HashMap<&'static str, usize> {
+    let (talker, alone, both) = good();
+    let mut reached = HashMap::new();
+    for fault in Fault::ALL {
+        let mut calls_in_vain = 0;
+        for call in 0..MOST_CALLS {
+            let outcome = converse(whose, call, fault);
+            let place = format!("{whose:?}: {fault:?} at call {call}, {:?}", outcome.faulty);
+            let Some((name, _)) = outcome.faulty.first() else {
+                // Only fatal faults concern a call that sets something, so one that concerns none is not yet the end.
+                calls_in_vain += 1;
+                if calls_in_vain > 20 { break } else { continue }
+            };
+            calls_in_vain = 0;
+            *reached.entry(*name).or_insert(0) += 1;
+            let (its, others) = match whose {
+                Who::Talker => ((&outcome.talker, &talker), (&outcome.listener, [&alone, &both])),
+                Who::Listener => ((&outcome.listener, &both), (&outcome.talker, [&talker, &talker])),
+            };
+            assert!(others.1.contains(&others.0), "{place}: the other client has noticed");
+            assert!(its.1.starts_with(its.0) || alone.starts_with(its.0), "{place}: something else was written");
+            // The 101 is waited for once: `WouldBlock` means that the client has not taken it within the close timeout.
+            let is_lost = fault.is_fatal() || (fault == Fault::WouldBlock && its.0.is_empty());
+            assert!(is_lost || its.0 == its.1, "{place}: not all was written, though it was worth another try");
+            if let Some(length) = outcome.written_before_fatal {
+                assert_eq!(its.0.len(), length, "{place}: a connection that is lost was used again");
+            }
+        }
+    }
+    reached
+}
+
+#[test]
+fn whichever_call_fails_its_thread_ends_and_the_others_go_on() {
+    let calls = every_call(Who::Talker);
+    let names: HashSet<_> = calls.keys().copied().collect();
+    let all = [
+        "read",
+        "write",
+        "write_vectored",
+        "set_nonblocking",
+        "set_nodelay",
+        "set_read_timeout",
+        "set_write_timeout",
+        "shutdown",
+    ];
+    assert_eq!(names, HashSet::from(all), "{calls:?}");
+}
+
+#[test]
+fn whichever_call_fails_for_one_who_is_broadcast_to_the_sender_does_not_notice() {
+    let calls = every_call(Who::Listener);
+    assert!(calls["write"] >= 3 * Fault::ALL.len(), "its 101, the broadcast, its own broadcast: {calls:?}");
+}

@@ -1,0 +1,230 @@
+//! Many threads at once, in orders that chance picks. A model checker (loom) would try all orders, but it knows neither
+//! waits with a limit nor threads with a small stack, and the outbox lives on both.
+
+use super::stream::DEADLINE;
+use super::{ClientsEnd, request};
+use crate::config::Config;
+use crate::error::Error;
+use crate::protocol::frame::{Header, Opcode, encode};
+use crate::server::life::Life;
+use crate::server::outbox::{Outbox, Round, Writer};
+use crate::server::socket::Socket;
+use crate::server::{Connection, Service, lock};
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+const FRAMES: u32 = 100;
+
+const CLOSE: &[u8] = &[0x88, 0x00];
+
+fn peer(port: u16) -> SocketAddr {
+    SocketAddr::from(([192, 0, 2, 1], port))
+}
+
+fn outbox(client: &ClientsEnd, limit: usize) -> (Arc<Outbox>, Arc<Socket>) {
+    let socket = Arc::new(Socket::new(client.servers_end()));
+    let outbox = Outbox::new(peer(1), Arc::clone(&socket), Arc::new(Life::new()), limit).unwrap();
+    (Arc::new(outbox), socket)
+}
+
+/// A binary frame that tells its sender and number, of any length.
+fn frame(sender: u8, number: u32, random: &mut fastrand::Rng) -> Vec<u8> {
+    let mut payload = vec![sender; random.usize(5..300)];
+    payload[1..5].copy_from_slice(&number.to_be_bytes());
+    let mut bytes = Vec::new();
+    encode(Opcode::Binary, &payload, &mut bytes);
+    bytes
+}
+
+/// The sender and number of each frame, and whether a Close is the last. Panics at anything that is no whole frame.
+fn parse(mut bytes: &[u8]) -> (Vec<(u8, u32)>, bool) {
+    let mut frames = Vec::new();
+    while let Some((header, length)) = Header::decode(bytes).expect("a frame, not the middle of one") {
+        let (frame, rest) = bytes.split_at(length + header.length as usize);
+        bytes = rest;
+        if header.opcode == Opcode::Close {
+            assert!(bytes.is_empty(), "behind the Close: {bytes:02x?}");
+            return (frames, true);
+        }
+        let payload = &frame[length..];
+        assert!(payload[5..].iter().all(|byte| *byte == payload[0]), "torn: {payload:02x?}");
+        frames.push((payload[0], u32::from_be_bytes(payload[1..5].try_into().unwrap())));
+    }
+    assert!(bytes.is_empty(), "half a frame: {bytes:02x?}");
+    (frames, false)
+}
+
+/// Sends frames as the client's own thread (sender 0) or a guest until the outbox takes no more. How many it took.
+fn send(outbox: &Arc<Outbox>, socket: &Socket, sender: u8, mut random: fastrand::Rng) -> u32 {
+    let round = Round::default();
+    for number in 0..FRAMES {
+        let bytes = frame(sender, number, &mut random);
+        let pieces = bytes.split_at(random.usize(..bytes.len()));
+        let writer = if sender == 0 { Writer::Own(None) } else { Writer::Guest(&round) };
+        if outbox.write([pieces.0, pieces.1], writer).is_err() {
+            return number;
+        }
+        // As after a look.
+        if sender == 0 && random.bool() {
+            socket.set_nonblocking(true).unwrap();
+        }
+        if random.u8(..4) == 0 {
+            thread::yield_now();
+        }
+    }
+    FRAMES
+}
+
+/// One client, four threads that send to it and two that close, with a client that reads now and then.
+fn send_and_close(seed: u64) {
+    let mut random = fastrand::Rng::with_seed(seed);
+    let client = ClientsEnd::new(Some(random.usize(1..2000)), []);
+    let (outbox, socket) = outbox(&client, usize::MAX);
+    let done = AtomicBool::new(false);
+    let closes = Mutex::new(0);
+    let close_after = random.usize(..2 * FRAMES as usize);
+    let accepted: Vec<u32> = thread::scope(|scope| {
+        let (outbox, socket, client, done, closes) = (&outbox, &*socket, &client, &done, &closes);
+        let mut its_random = random.fork();
+        scope.spawn(move || {
+            while !done.load(Ordering::Relaxed) {
+                client.take(its_random.usize(..1000));
+                thread::yield_now();
+            }
+        });
+        for _ in 0..2 {
+            scope.spawn(move || {
+                client.wait_for(close_after);
+                let closed = outbox.write_close(CLOSE, Writer::Guest(&Round::default()));
+                *lock(closes) += u32::from(closed.is_ok());
+            });
+        }
+        let senders: Vec<_> = (0..4)
+            .map(|sender| {
+                let random = random.fork();
+                scope.spawn(move || send(outbox, socket, sender, random))
+            })
+            .collect();
+        let accepted = senders.into_iter().map(|sender| sender.join().unwrap()).collect();
+        // What the client's thread does last: it waits for the writer, whoever that is.
+        outbox.hang_up(Some(Instant::now() + DEADLINE));
+        done.store(true, Ordering::Relaxed);
+        accepted
+    });
+    // `close_after` bytes may be more than were sent before the last sender was done: then the Close is behind all.
+    drop((outbox, socket));
+    let (frames, closed) = parse(&client.wait_for_close());
+    assert_eq!((*lock(&closes), closed), (1, true), "seed {seed}: one Close was taken, and written");
+    for (sender, count) in accepted.into_iter().enumerate() {
+        let numbers = frames.iter().filter(|frame| usize::from(frame.0) == sender).map(|frame| frame.1);
+        assert!(numbers.eq(0..count), "seed {seed}: sender {sender} loses no frame of {count}, and keeps their order");
+    }
+}
+
+#[test]
+fn frames_stay_whole_and_in_order_whoever_writes_and_one_close_is_the_last() {
+    for seed in 0..100 {
+        send_and_close(seed);
+    }
+}
+
+#[test]
+fn whoever_waits_for_a_client_that_is_given_up_goes_on() {
+    for seed in 0..100 {
+        let mut random = fastrand::Rng::with_seed(seed);
+        // Nobody takes anything: all run into the full socket, or into the limit.
+        let client = ClientsEnd::new(Some(random.usize(1..500)), []);
+        let (outbox, socket) = outbox(&client, 3000);
+        let begin = Instant::now();
+        thread::scope(|scope| {
+            for sender in 0..4 {
+                let (outbox, socket, random) = (&outbox, &*socket, random.fork());
+                scope
+                    .spawn(move || assert_ne!(send(outbox, socket, sender, random), FRAMES, "evicted before its last"));
+            }
+            if seed % 2 == 0 {
+                let killer = &outbox;
+                scope.spawn(move || killer.kill());
+            }
+        });
+        drop((outbox, socket));
+        client.wait_for_close();
+        assert!(begin.elapsed() < DEADLINE / 2, "seed {seed}: {:?}", begin.elapsed());
+    }
+}
+
+/// The ways in which a client's thread may end.
+fn live(connection: &mut Connection) -> Result<(), Error> {
+    while let Some(message) = connection.recv()? {
+        match message.as_bytes() {
+            b"panic" => panic!("on purpose"),
+            b"fail" => return Err(Error::handler("on purpose")),
+            b"return" => return Ok(()),
+            _ => connection.broadcast(message)?,
+        }
+    }
+    Ok(())
+}
+
+/// Frames whose masking key is zero.
+fn clients_frame(first: u8, payload: &[u8]) -> Vec<u8> {
+    [&[first, 0x80 | payload.len() as u8, 0, 0, 0, 0], payload].concat()
+}
+
+#[test]
+fn no_seat_and_no_entry_is_left_however_clients_end() {
+    let endings: [&[u8]; 7] = [
+        &clients_frame(0x81, b"panic"),
+        &clients_frame(0x81, b"fail"),
+        &clients_frame(0x81, b"return"),
+        &clients_frame(0x88, &[]),
+        &clients_frame(0xF1, b"a broken rule"),
+        // The end of TCP without a Close; and none, so that the end of the server has to do it.
+        b"",
+        &clients_frame(0x81, b"stays"),
+    ];
+    for seed in 0..30 {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let config = Config { max_backlog: 0, max_message_size: 1000, close_timeout: DEADLINE, ..Config::default() };
+        let mut service = Service { config, ..Service::default() };
+        service.routes.insert("/".to_owned(), Box::new(live));
+        let service = Arc::new(service);
+        let clients: Vec<_> = (0..40).map(|_| ClientsEnd::new([None, Some(300)][random.usize(..2)], [])).collect();
+        for (port, client) in clients.iter().enumerate() {
+            service.welcome(Arc::new(Socket::new(client.servers_end())), peer(port as u16));
+            client.send(request("/"));
+            client.send(clients_frame(0x82, &[7; 100]));
+            let ending = random.usize(..endings.len());
+            client.send(endings[ending]);
+            if !endings[ending].ends_with(b"stays") {
+                client.end();
+            }
+            if port == 35 {
+                service.registry.stop();
+            }
+        }
+        service.registry.wait_until_empty(Instant::now() + Duration::from_millis(50));
+        service.registry.cut_off();
+        assert!(service.registry.wait_until_empty(Instant::now() + DEADLINE), "seed {seed}: a seat is left");
+        assert_eq!(service.registry.count(), 0, "seed {seed}");
+        assert!(service.registry.members(&"/".into()).is_empty(), "seed {seed}");
+        // It has the sockets of the refused.
+        drop(service);
+        clients.iter().for_each(|client| drop(client.wait_for_close()));
+    }
+}
+
+#[test]
+fn a_lock_that_a_panic_has_poisoned_is_taken_all_the_same() {
+    let mutex = Arc::new(Mutex::new(7));
+    let its_mutex = Arc::clone(&mutex);
+    let panicked = thread::spawn(move || {
+        let _guard = its_mutex.lock();
+        panic!("on purpose");
+    });
+    assert!(panicked.join().is_err() && mutex.is_poisoned());
+    assert_eq!(*lock(&mutex), 7);
+}
