@@ -19,6 +19,11 @@ fn the_codes_that_may_be_sent_are_these_and_no_others() {
     }
 }
 
+#[test]
+fn a_code_is_shown_as_its_number() {
+    assert_eq!(CloseCode::GOING_AWAY.to_string(), "1001");
+}
+
 // §5.5.1 Close
 
 #[test]

@@ -327,6 +327,54 @@ fn there_is_no_more_room_than_has_come_and_none_for_what_is_small() {
 }
 
 #[test]
+fn memory_of_an_earlier_message_makes_room_before_as_much_has_come() {
+    let mut decoder = MessageDecoder::new(1_000_000);
+    decoder.take_memory(Some(vec![0xA5; 100_000]));
+    let wire = frame(BINARY, &[7; 200_000]);
+    decoder.decode(&wire[..14 + 20_000]).unwrap();
+    assert_eq!(decoder.room().map(|room| room.len()), Some(80_000), "what is left of the memory");
+    decoder.decode(&wire[14 + 20_000..14 + 90_000]).unwrap();
+    assert_eq!(decoder.room().map(|room| room.len()), Some(90_000), "as much as has come");
+}
+
+#[test]
+fn memory_goes_to_the_next_message_or_back() {
+    let mut decoder = MessageDecoder::new(1000);
+    assert_eq!(decoder.give_memory(), None);
+    decoder.take_memory(Some(vec![0xA5; 10]));
+    decoder.take_memory(None);
+    assert_eq!(decoder.give_memory(), Some(vec![0xA5; 10]), "no message has needed it");
+
+    let memory = Vec::with_capacity(500);
+    let place = memory.as_ptr();
+    decoder.take_memory(Some(memory));
+    let Ok((_, Some(Event::Message(message)))) = decoder.decode(&frame(TEXT, b"Hello")) else { panic!("a message") };
+    let bytes = message.into_bytes();
+    assert_eq!((bytes.as_slice(), bytes.as_ptr()), (&b"Hello"[..], place));
+    assert_eq!(decoder.give_memory(), None);
+}
+
+#[test]
+fn a_decoder_is_idle_between_messages_and_not_between_fragments() {
+    let mut decoder = MessageDecoder::new(1000);
+    assert!(decoder.is_idle());
+    decoder.decode(&frame(0x01, b"Hel")).unwrap();
+    assert!(!decoder.is_idle());
+    decoder.decode(&frame(PING, b"")).unwrap();
+    assert!(!decoder.is_idle(), "a control frame is no end");
+    decoder.decode(&frame(0x80, b"lo")).unwrap();
+    assert!(decoder.is_idle());
+}
+
+#[test]
+fn a_message_is_made_of_text_or_of_bytes() {
+    assert_eq!(Message::from(vec![0xFF]), Message::Binary(vec![0xFF]));
+    assert_eq!(Message::from("Hello"), Message::from("Hello".to_owned()));
+    assert_eq!(Message::from("Hello").into_bytes(), b"Hello");
+    assert_eq!(Message::Binary(vec![1, 2]).into_bytes(), [1, 2]);
+}
+
+#[test]
 #[should_panic(expected = "there was no room")]
 fn bytes_without_room_are_a_mistake_of_the_caller() {
     let _ = MessageDecoder::new(LIMIT).filled(1);
