@@ -45,8 +45,6 @@ fn check_made(choices: &mut Unstructured) -> arbitrary::Result<()> {
     for _ in 0..choices.int_in_range(0..=100)? {
         faults.push(*choices.choose(&harmless)?);
     }
-    // The write of the 101 is tried once: one that would block means there that the close timeout is over.
-    faults.splice(0..0, [None; 8]);
     let wire = [request("/").into_bytes(), frames(choices)?].concat();
 
     let mut pieces = Vec::new();
@@ -70,14 +68,19 @@ fn check(wire: &[u8], pieces: Vec<Vec<u8>>, faults: Vec<Option<Fault>>, limit: u
     let config = Config { max_message_size: limit, ..Config::default() };
     let most = OWN + 8 * wire.len();
     ALLOCATOR.set_limit(ALLOCATOR.allocated() + most).expect("more than is in use");
+    let may_block = faults.contains(&Some(Fault::WouldBlock));
     let answered = converse(config, pieces, faults);
     ALLOCATOR.set_limit(usize::MAX).expect("no limit");
-    assert!(
-        answered == expected,
-        "{:?}\n{:?}",
-        answered.escape_ascii().to_string(),
-        expected.escape_ascii().to_string()
-    );
+    // In the handshake a write that would block is not tried again: the client has not taken it within the close timeout.
+    let gave_up = may_block && expected.starts_with(&answered) && answered.len() < head_length(&expected);
+    assert!(gave_up || answered == expected, "{}\n{}", answered.escape_ascii(), expected.escape_ascii());
+}
+
+/// Up to the blank line; a refusal is all head.
+fn head_length(reply: &[u8]) -> usize {
+    let is_refusal = !reply.starts_with(b"HTTP/1.1 101 ");
+    let blank_line = reply.windows(4).position(|bytes| bytes == b"\r\n\r\n");
+    blank_line.filter(|_| !is_refusal).map_or(reply.len(), |at| at + 4)
 }
 
 /// What a server with an echo at the path `/` has to answer to all of `wire`.
