@@ -7,6 +7,7 @@ use std::{error, fmt, io};
 
 /// Why a [`Connection`](crate::Connection) could not go on. A handler passes it up with `?`.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum Error {
     /// The socket failed, or ended without a Close frame (then the kind is `UnexpectedEof`; a browser
     /// calls it 1006).
@@ -21,6 +22,15 @@ pub enum Error {
 
 impl Error {
     /// Wraps a handler's own error, or simply a text.
+    ///
+    /// ```
+    /// use plainsocket::Error;
+    /// fn temperature(text: &str) -> Result<f32, Error> {
+    ///     text.parse().map_err(Error::handler)
+    /// }
+    /// assert_eq!(temperature("warm").unwrap_err().to_string(), "handler failed: invalid float literal");
+    /// assert_eq!(Error::handler("no sensor").to_string(), "handler failed: no sensor");
+    /// ```
     pub fn handler(reason: impl Into<Box<dyn error::Error + Send + Sync>>) -> Error {
         Error::Handler(reason.into())
     }
@@ -56,6 +66,7 @@ impl From<io::Error> for Error {
 
 /// A request that does not get its 101 (§4.2). The text of each is the body of the reply.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum HandshakeError {
     /// A CR or an LF on its own: each line ends with both.
     BareLineBreak,
@@ -147,6 +158,7 @@ impl error::Error for HandshakeError {}
 
 /// A rule of §5 to §8, or the limit of §10.4, that the client broke. The connection is failed with a Close code (§7.1.7).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ProtocolError {
     /// RSV1, RSV2 or RSV3 is set and no extension was negotiated (§5.2).
     ReservedBit,

@@ -60,7 +60,7 @@
 //! - **Close code**: the number in a Close frame that says why (§7.4).
 //! - **to fail the connection**: to end it because a rule was broken (§7.1.7).
 #![forbid(unsafe_code)]
-#![warn(missing_docs)]
+#![warn(missing_docs, missing_debug_implementations)]
 
 mod config;
 mod error;

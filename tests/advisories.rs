@@ -4,9 +4,9 @@
 mod support;
 
 use plainsocket::Config;
-use std::io::{Read as _, Write as _};
+use std::io::Write as _;
 use std::time::{Duration, Instant};
-use support::{CLOSE, Client, PING, PONG, TEXT, close_frame, frame, header, request, start, start_default, status};
+use support::{CLOSE, Client, PING, TEXT, frame, header, request, start, start_default, status};
 
 /// The good request for `/echo` with one more header line.
 fn request_with(line: &[u8]) -> Vec<u8> {
@@ -128,8 +128,10 @@ fn fill(client: &mut Client, bytes: &[u8]) {
 #[cfg(target_os = "linux")]
 mod from_outside {
     use super::*;
+    use std::io::Read as _;
     use std::process::Stdio;
     use support::program::{Program, plainsocket};
+    use support::{PONG, close_frame};
 
     /// How many KiB the program's memory grows by at most, during `act`, with one client.
     fn growth(act: impl FnOnce(&mut Client)) -> usize {

@@ -4,9 +4,8 @@ mod support;
 
 use std::net::TcpListener;
 use std::process::Output;
-use std::time::{Duration, Instant};
 use support::program::{Program, plainsocket};
-use support::{BINARY, CLOSE, Client, PING, TEXT, close_frame, frame, header, status, wait_for_a_seat};
+use support::{Client, PING, TEXT, close_frame, frame, header, status, wait_for_a_seat};
 
 fn output(arguments: &[&str]) -> (Option<i32>, String, String) {
     let Output { status, stdout, stderr } = plainsocket(arguments).output().unwrap();
@@ -129,12 +128,12 @@ fn a_frame_that_announces_much_costs_no_memory() {
     client.read_frame();
     let before = program.status("VmHWM");
     // 2^62 bytes are refused at once.
-    client.send([&[BINARY, 0xFF, 0x40][..], &[0; 11]].concat());
+    client.send([&[support::BINARY, 0xFF, 0x40][..], &[0; 11]].concat());
     client.expect_close(Some(1009));
     // The 16 MiB of the limit are waited for, but nothing is set aside for them.
     for _ in 0..20 {
         let mut client = Client::connect(program.address, "/echo");
-        client.send([&[BINARY, 0xFF, 0, 0, 0, 0, 1, 0, 0, 0][..], &[0; 4], b"some"].concat());
+        client.send([&[support::BINARY, 0xFF, 0, 0, 0, 0, 1, 0, 0, 0][..], &[0; 4], b"some"].concat());
         client.hang_up();
         client.expect_gone();
     }
@@ -142,33 +141,36 @@ fn a_frame_that_announces_much_costs_no_memory() {
     assert!(grown < 1024, "grew by {grown} KiB");
 }
 
-// Signals
-
 #[cfg(unix)]
-#[test]
-fn a_signal_sends_1001_and_ends_the_program_with_exit_code_0() {
-    for signal in ["TERM", "INT"] {
-        let mut program = Program::start(&[]);
-        let mut client = Client::connect(program.address, "/chat");
-        program.signal(signal);
-        let (first, payload) = client.read_frame();
-        assert_eq!((first, &payload[..2]), (CLOSE, &1001u16.to_be_bytes()[..]));
-        client.send(close_frame(1001, ""));
-        assert_eq!(client.read_to_end(), b"");
-        drop(client);
-        assert_eq!(program.wait(), Some(0));
+mod signals {
+    use super::*;
+    use std::time::{Duration, Instant};
+    use support::CLOSE;
+
+    #[test]
+    fn a_signal_sends_1001_and_ends_the_program_with_exit_code_0() {
+        for signal in ["TERM", "INT"] {
+            let mut program = Program::start(&[]);
+            let mut client = Client::connect(program.address, "/chat");
+            program.signal(signal);
+            let (first, payload) = client.read_frame();
+            assert_eq!((first, &payload[..2]), (CLOSE, &1001u16.to_be_bytes()[..]));
+            client.send(close_frame(1001, ""));
+            assert_eq!(client.read_to_end(), b"");
+            drop(client);
+            assert_eq!(program.wait(), Some(0));
+        }
     }
-}
 
-#[cfg(unix)]
-#[test]
-fn a_second_signal_ends_the_program_at_once() {
-    let mut program = Program::start(&["--close-timeout", "60"]);
-    let mut silent = Client::connect(program.address, "/chat");
-    program.signal("TERM");
-    assert_eq!(silent.read_frame().0, CLOSE);
-    let started = Instant::now();
-    program.signal("TERM");
-    assert_eq!(program.wait(), Some(130));
-    assert!(started.elapsed() < Duration::from_secs(5));
+    #[test]
+    fn a_second_signal_ends_the_program_at_once() {
+        let mut program = Program::start(&["--close-timeout", "60"]);
+        let mut silent = Client::connect(program.address, "/chat");
+        program.signal("TERM");
+        assert_eq!(silent.read_frame().0, CLOSE);
+        let started = Instant::now();
+        program.signal("TERM");
+        assert_eq!(program.wait(), Some(130));
+        assert!(started.elapsed() < Duration::from_secs(5));
+    }
 }

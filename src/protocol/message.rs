@@ -12,6 +12,12 @@ const SMALL_ROOM: usize = 16 * 1024;
 const LARGE_ROOM: usize = 256 * 1024;
 
 /// What an application sends and receives (§5.6), however many fragments carried it.
+///
+/// ```
+/// use plainsocket::Message;
+/// assert_eq!(Message::from("Hello"), Message::Text("Hello".to_owned()));
+/// assert_eq!(Message::from(vec![1, 2, 3]).as_bytes(), [1, 2, 3]);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Message {
     /// Text; on the wire it is UTF-8.

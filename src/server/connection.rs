@@ -11,6 +11,7 @@ use crate::protocol::close::{CloseCode, CloseFrame};
 use crate::protocol::frame::{self, Opcode};
 use crate::protocol::handshake::Request;
 use crate::protocol::message::{Event, Message, MessageDecoder};
+use std::fmt;
 use std::io::{self, ErrorKind};
 use std::mem;
 use std::net::SocketAddr;
@@ -28,6 +29,25 @@ const FETCHED: usize = 8;
 ///
 /// [`recv`](Connection::recv) answers Pings, takes Pongs, does the closing handshake, and fails the connection with
 /// the right Close code when the client breaks a rule; a handler passes its errors up with `?` and is done.
+///
+/// ```
+/// use plainsocket::{CloseCode, Connection, Error, Message};
+///
+/// /// A chat for those who bring the right cookie, text only.
+/// fn members_only(connection: &mut Connection) -> Result<(), Error> {
+///     if connection.request().header("Cookie") != Some("member=yes") {
+///         return connection.close(CloseCode::POLICY_VIOLATION, "members only");
+///     }
+///     while let Some(message) = connection.recv()? {
+///         match message {
+///             Message::Text(text) => connection.broadcast(text)?,
+///             Message::Binary(_) => return connection.close(CloseCode::UNSUPPORTED_DATA, "text only"),
+///         }
+///     }
+///     Ok(())
+/// }
+/// # let _ = plainsocket::Server::bind("127.0.0.1:0").unwrap().route("/", members_only);
+/// ```
 pub struct Connection {
     peer: SocketAddr,
     request: Request,
@@ -54,6 +74,17 @@ enum State {
     CloseSent,
     /// Nothing is read or written any more, whether the end was clean or not.
     Over,
+}
+
+/// Without the query and the headers: tokens and cookies are in there, and this may end up in a log.
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut out = f.debug_struct("Connection");
+        out.field("peer", &self.peer)
+            .field("path", &self.client.path)
+            .field("state", &self.state)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Connection {

@@ -25,6 +25,7 @@ use refusal::Refusals;
 use registry::{Client, Registry, Seat};
 use socket::{Reader, Socket, Until};
 use std::collections::HashMap;
+use std::fmt;
 use std::io::{self, ErrorKind, Write as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -44,6 +45,7 @@ type Handler = dyn Fn(&mut Connection) -> Result<(), Error> + Send + Sync;
 
 /// A WebSocket server: a listening socket, and what lives at its paths.
 /// The crate's front page has an example.
+#[must_use = "it serves nobody before `run`"]
 pub struct Server {
     listener: TcpListener,
     service: Service,
@@ -69,6 +71,12 @@ pub struct Handle {
     address: SocketAddr,
 }
 
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handle").field("address", &self.address).field("clients", &self.clients()).finish()
+    }
+}
+
 impl Handle {
     /// How many clients are connected, those in their handshake not counted.
     pub fn clients(&self) -> usize {
@@ -89,6 +97,15 @@ impl Handle {
                 Err(_) => thread::sleep(ACCEPT_PAUSE),
             }
         }
+    }
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Service { config, routes, pages, .. } = &self.service;
+        let mut out = f.debug_struct("Server");
+        out.field("listener", &self.listener).field("config", config);
+        out.field("routes", &routes.keys()).field("pages", &pages.keys()).finish_non_exhaustive()
     }
 }
 
@@ -194,8 +211,10 @@ fn accept(listener: &TcpListener, service: &Arc<Service>) {
                     service.welcome(Arc::new(Socket::new(stream)), peer);
                 }
             }
-            // The client left before its turn came, or a signal was handled.
-            Err(error) if matches!(error.kind(), ErrorKind::ConnectionAborted | ErrorKind::Interrupted) => {}
+            // A client left before its turn came: `ConnectionAborted` on Unix, `ConnectionReset` on Windows.
+            Err(error) if matches!(error.kind(), ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset) => {}
+            // A signal was handled.
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => {
                 if !failing {
                     log::error!("accept: {error}; trying again every {ACCEPT_PAUSE:?}");

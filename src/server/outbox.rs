@@ -7,6 +7,9 @@
 //! **Only a client's own thread waits for it.** The socket's write timeout is short. A guest (a broadcaster, the
 //! heartbeat) that runs into it leaves the rest to a thread that is started for it then and ends with it; a client for
 //! which too much waits is evicted. Its own thread waits as long as the client lives: that is TCP's backpressure.
+//!
+//! Unix says how much a write has done when its timeout ends it, so that the next one goes on from there. Windows promises
+//! nothing: there a client that reads slowly may get bytes twice or not at all.
 
 use super::life::Life;
 use super::lock;

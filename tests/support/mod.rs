@@ -262,7 +262,8 @@ impl Client {
     pub fn expect_gone(&mut self) {
         match self.read(&mut [0; 64]) {
             Ok(0) => {}
-            Err(error) if error.kind() == ErrorKind::ConnectionReset => {}
+            // The second is what Windows may say.
+            Err(error) if matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted) => {}
             other => panic!("expected the end of the connection, not {other:?}"),
         }
     }

@@ -1,0 +1,73 @@
+//! What the public types promise beside their methods: who may take them to another thread, and what they show.
+
+mod support;
+
+use plainsocket::protocol::frame::{Header, Opcode};
+use plainsocket::protocol::handshake::{Method, Request, Response};
+use plainsocket::protocol::message::{Event, MessageDecoder};
+use plainsocket::{
+    CloseCode, CloseFrame, Config, Connection, Error, Handle, HandshakeError, Message, ProtocolError, Server,
+};
+use std::fmt::Debug;
+use support::{Client, request, status, wait_for};
+
+/// The compiler is the test: a field that may not leave its thread would not get through here.
+#[test]
+fn values_and_handles_may_be_shared_with_other_threads_and_printed() {
+    fn check<T: Send + Sync + Debug + 'static>() {}
+    check::<CloseCode>();
+    check::<CloseFrame>();
+    check::<Config>();
+    check::<Error>();
+    check::<Event>();
+    check::<Handle>();
+    check::<HandshakeError>();
+    check::<Header>();
+    check::<Message>();
+    check::<MessageDecoder>();
+    check::<Method>();
+    check::<Opcode>();
+    check::<ProtocolError>();
+    check::<Request>();
+    check::<Response>();
+}
+
+#[test]
+fn a_server_or_a_connection_may_move_to_another_thread() {
+    fn check<T: Send + Debug + 'static>() {}
+    check::<Connection>();
+    check::<Server>();
+}
+
+#[test]
+fn a_server_shows_where_it_listens_and_what_lives_there() {
+    let server = Server::bind("127.0.0.1:0").unwrap().route("/echo", support::echo).page("/", "<p>secret");
+    let shown = format!("{server:?}");
+    let address = server.local_addr().unwrap();
+    for part in [address.to_string().as_str(), "max_clients: 10000", r#"["/echo"]"#, r#"["/"]"#] {
+        assert!(shown.contains(part), "{part} in {shown}");
+    }
+    assert!(!shown.contains("secret"), "{shown}");
+    let shown = format!("{:?}", server.handle().unwrap());
+    assert_eq!(shown, format!("Handle {{ address: {address}, clients: 0 }}"));
+}
+
+#[test]
+fn a_connection_shows_no_cookie_and_no_query() {
+    let server = Server::bind("127.0.0.1:0").unwrap().route("/show", |connection| {
+        let shown = format!("{connection:?}");
+        connection.send(shown)
+    });
+    let (address, handle) = (server.local_addr().unwrap(), server.handle().unwrap());
+    let running = std::thread::spawn(|| server.run());
+    let mut client = Client::tcp(address);
+    client.send(request("/show?token=secret").replace("Host", "Cookie: id=secret\r\nHost"));
+    assert_eq!(status(&client.read_head()), 101);
+    let shown = String::from_utf8(client.read_frame().1).unwrap();
+    let peer = client.stream.local_addr().unwrap();
+    assert_eq!(shown, format!("Connection {{ peer: {peer}, path: \"/show\", state: Open, .. }}"));
+    drop(client);
+    wait_for("nobody", || handle.clients() == 0);
+    handle.shutdown();
+    running.join().unwrap().unwrap();
+}
