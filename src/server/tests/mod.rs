@@ -1,6 +1,6 @@
 //! Tests from the inside: clients whose connection is in memory, where it fails at whichever call one likes. What can be
 //! seen from the outside is tested in the folder `tests` beside `src`. The fuzz target `connection` uses this too.
-#![allow(missing_docs)] // public for the fuzz target only
+#![allow(missing_docs, missing_debug_implementations)] // public for the fuzz target only
 
 #[cfg(test)]
 mod faults;
