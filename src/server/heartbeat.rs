@@ -76,4 +76,16 @@ mod tests {
         assert_eq!(verdict(100, None), Verdict::Ping, "nobody is dropped without having been asked");
         assert_eq!(verdict(5, Some(10)), Verdict::Fine, "it has spoken since");
     }
+
+    #[test]
+    fn a_sweep_is_late_by_a_tenth_of_the_shorter_limit_at_most() {
+        let period = |ping_interval, pong_timeout| {
+            let [ping_interval, pong_timeout] = [ping_interval, pong_timeout].map(Duration::from_millis);
+            period(&Config { ping_interval, pong_timeout, ..Config::default() })
+        };
+        assert_eq!(period(5000, 3000), Duration::from_millis(300));
+        assert_eq!(period(3000, 5000), Duration::from_millis(300));
+        assert_eq!(period(20_000, 20_000), Duration::from_secs(1), "once a second costs nothing");
+        assert_eq!(period(20_000, 20), Duration::from_millis(10));
+    }
 }
