@@ -14,6 +14,7 @@
 use super::life::Life;
 use super::lock;
 use super::socket::Socket;
+use super::trace;
 use crate::error::Error;
 use std::cell::Cell;
 use std::collections::VecDeque;
@@ -118,6 +119,11 @@ impl Outbox {
         let _ = self.socket.shutdown(Shutdown::Write);
     }
 
+    /// A Close frame of ours is out.
+    pub(super) fn is_closing(&self) -> bool {
+        lock(&self.state).end == End::CloseSent
+    }
+
     /// Gives the client up: its own thread wakes from whatever it waits for.
     pub(super) fn kill(&self) {
         let mut state = lock(&self.state);
@@ -145,6 +151,7 @@ impl Outbox {
         }
         state.writing = true;
         drop(state);
+        trace::sent(self.peer, frames);
         match writer {
             Writer::Guest(round) if round.full_sockets.get() >= PATIENCE => self.hand_over(frames),
             _ => self.write_out(frames, writer),
@@ -251,6 +258,8 @@ impl Outbox {
         if backlog <= self.limit {
             state.queue.extend(frames[0]);
             state.queue.extend(frames[1]);
+            drop(state);
+            trace::sent(self.peer, frames);
             return Ok(());
         }
         drop(state);
