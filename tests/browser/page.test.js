@@ -44,7 +44,7 @@ describe("messages", () => {
     await connect(page, "/echo");
     await page.getByLabel("Text").fill("Grüße, 世界 👋");
     await press(page, "Send text");
-    await logged(page, 'received text "Grüße, 世界 👋", 19 bytes');
+    await logged(page, 'received text "Grüße, 世界 👋", 20 bytes');
     await page.getByLabel("Binary, as hex digits").fill("00 ff 1B");
     await press(page, "Send bytes");
     await logged(page, "received binary 00 ff 1b, 3 bytes");
@@ -140,14 +140,15 @@ describe("the end of a connection", () => {
   it("a Close with code 4000, and who began it", async () => {
     await connect(page, "/inspect");
     await press(page, "Close");
-    await see(page, "#notice", 'closed with 4000 (for private use) "bye"; this page began it');
+    await see(page, "#notice", 'closed with 4000 (for private use); this page began it');
     const labels = (await allText(".row .label")).slice(-3);
-    assert.deepEqual(labels, ['browser to server: Close 4000 "bye"', 'server to browser: Close 4000 "bye"', "closed; the browser began"]);
-    // The server's Close, drawn: FIN, opcode 8, not masked, 5 bytes; 4000 is 0fa0.
-    assert.equal((await allText(".field .digits")).join(""), bitsOf("88050fa0627965"));
-    // One up: the browser's, as the server got it.
+    assert.deepEqual(labels, ['browser to server: Close 4000 "bye"', "server to browser: Close 4000", "closed; the browser began"]);
+    // The server's Close, drawn: FIN, opcode 8, not masked, 2 bytes; 4000 is 0fa0.
+    assert.equal((await allText(".field .digits")).join(""), bitsOf("88020fa0"));
+    // The browser's, as far as a page can know it.
     await page.locator(".row").nth(-3).click();
-    assert.deepEqual(await payloadRow(page, "= unmasked"), ["0f", "a0", "62", "79", "65"]);
+    assert.equal((await allText(".field .digits")).join(""), bitsOf("8885") + "?".repeat(32));
+    assert.deepEqual(await payloadRow(page, "payload"), ["0f", "a0", "62", "79", "65"]);
   });
 
   it("the browser refuses a reserved code by itself", async () => {
@@ -180,7 +181,7 @@ describe("the end of a connection", () => {
     const its = await open(browser, mortal);
     await connect(its, "/echo");
     await mortal.end();
-    await see(its, "#notice", "closed with 1001 (going away); the server began it");
+    await see(its, "#notice", /closed with 1001 \(going away\).*; the server began it/);
     assert.deepEqual(its.faults, []);
     await its.context().close();
   });
@@ -302,7 +303,7 @@ describe("for everybody", () => {
     await reopen(PHONE);
     await connect(page, "/inspect");
     await press(page, "Send text");
-    await page.locator(".field", { hasText: "MASK" }).tap();
+    await page.locator(".field.tint-mask").first().tap();
     await see(page, "#tip", "MASK (bit 8)");
   });
 
@@ -332,8 +333,10 @@ describe("for everybody", () => {
         await reopen({ colorScheme, ...options });
         await page.evaluate(axe.source);
         const check = async when => {
-          const { violations } = await page.evaluate(() =>
-            axe.run({ runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"] }));
+          // On a phone a bit is narrower than a finger; the list under the diagram says the same (§2.5.8, "Equivalent").
+          const rules = { "target-size": { enabled: options !== PHONE } };
+          const { violations } = await page.evaluate(rules =>
+            axe.run({ runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"], rules }), rules);
           assert.deepEqual(violations.map(({ id, nodes }) => [id, nodes.map(node => node.html)]), [], when);
         };
         await check("before anything happened");
@@ -361,7 +364,7 @@ describe("for everybody", () => {
       await see(page, ".row", "Pong, after");
       await press(page, "Send text");
       await see(page, "#detail", "A text frame");
-      await page.locator(".field", { hasText: "MASK" }).focus();
+      await page.locator(".field.tint-mask").first().focus();
       await shoot("frame");
       await page.getByLabel("Text").fill("Grüße, Welt! ".repeat(20));
       await press(page, "Send text");
