@@ -359,6 +359,7 @@ describe("for everybody", () => {
       await reopen(options);
       // A window as high as the page: `fullPage` changes the window's size, and the tooltip would be gone.
       const shoot = async (what, prepare = async () => {}) => {
+        await page.setViewportSize(options.viewport ?? { width: 1280, height: 900 });
         const height = await page.evaluate(() => document.documentElement.scrollHeight);
         await page.setViewportSize({ width: page.viewportSize().width, height });
         await prepare();
