@@ -365,3 +365,17 @@ fn head_gets_the_head_of_what_get_would_bring() {
     let (get, head) = (page.encode(Method::Get), page.encode(Method::Head));
     assert_eq!(get, [&head[..], b"<p>Hello"].concat());
 }
+
+#[test]
+fn a_page_may_run_what_stands_in_it_and_talk_to_its_own_server_only() {
+    let reply = String::from_utf8(Response::page("<p>Grüße").encode(Method::Get)).unwrap();
+    let (head, body) = reply.split_once("\r\n\r\n").unwrap();
+    let policy: Vec<&str> = header(head, "Content-Security-Policy").unwrap().split("; ").collect();
+    for directive in ["default-src 'none'", "connect-src 'self'", "base-uri 'none'", "frame-ancestors 'none'"] {
+        assert!(policy.contains(&directive), "{directive} in {policy:?}");
+    }
+    assert!(!policy.iter().any(|directive| directive.contains('*') || directive.contains("http")), "{policy:?}");
+    assert_eq!(header(head, "X-Content-Type-Options"), Some("nosniff"));
+    assert_eq!(header(head, "Cache-Control"), Some("no-store"));
+    assert_eq!(header(head, "Content-Length"), Some(body.len().to_string().as_str()), "bytes, not characters");
+}

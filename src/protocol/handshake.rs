@@ -153,6 +153,12 @@ impl Request {
 const KEY_BASE64: GeneralPurpose =
     GeneralPurpose::new(&base64::alphabet::STANDARD, GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true));
 
+/// What a page may do (CSP Level 3): run what stands in it, and talk to the server it came from, `ws:` included. Inline
+/// scripts are allowed as such, not by their hashes: those would change with every edit. A page that turns what it is
+/// sent into text nodes, never into HTML, has no other scripts in it.
+const PAGE_MAY: &str = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; \
+                        connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
 /// The value of `Sec-WebSocket-Accept` for a key (§4.2.2 rule 5.4): it proves that the server read this very
 /// request and knows WebSocket. The key is hashed as the text it came as, not as the bytes it stands for.
 ///
@@ -296,10 +302,12 @@ impl Response {
         self.headers.iter().find(|(n, _)| *n == name).map(|(_, value)| value.as_str())
     }
 
-    /// A 200 with an HTML page.
+    /// A 200 with an HTML page that stands alone, its scripts and styles in it: a browser lets it talk to this server and
+    /// to nobody else.
     pub fn page(html: impl Into<String>) -> Response {
         Response::new((200, "OK"), html.into())
             .header("Content-Type", "text/html; charset=utf-8")
+            .header("Content-Security-Policy", PAGE_MAY)
             .header("Cache-Control", "no-store")
             .header("X-Content-Type-Options", "nosniff")
             .header("Connection", "close")

@@ -152,7 +152,8 @@ impl Server {
     }
 
     /// Answers a plain GET of `path` with an HTML page, and HEAD with its head. The same path may have a
-    /// [`route`](Server::route) too.
+    /// [`route`](Server::route) too. Scripts, styles and images have to stand in the page itself (images as `data:`): its
+    /// `Content-Security-Policy` lets the browser load nothing else, and connect to this server only.
     pub fn page(mut self, path: &str, html: &str) -> Server {
         self.service.pages.insert(path.to_owned(), html.to_owned());
         self

@@ -1,0 +1,386 @@
+// The page in a real browser. Every test has a page of its own, and at its end the page must have done nothing wrong.
+
+import axe from "axe-core";
+import assert from "node:assert/strict";
+import { mkdirSync } from "node:fs";
+import { after, afterEach, before, beforeEach, describe, test } from "node:test";
+import { DEADLINE, Server, connect, launch, logged, open, payloadRow, press, see } from "./support.js";
+
+const SCREENSHOTS = new URL("screenshots/", import.meta.url).pathname;
+const PHONE = { viewport: { width: 360, height: 780 }, deviceScaleFactor: 2, hasTouch: true };
+const HOSTILE = "<img src=x onerror=alert(1)><script>alert(2)</script>\u001b[31m\u0000\u0007\u009b\u202e\u2028\"\\ \ud83d";
+
+let browser, server, page;
+before(async () => {
+  mkdirSync(SCREENSHOTS, { recursive: true });
+  // The silence before a Ping is short, so that a test need not wait long for one.
+  [browser, server] = await Promise.all([launch(), Server.start("--ping-interval", "0.5")]);
+}, { timeout: 60_000 });
+after(async () => {
+  await browser?.close();
+  await server?.end();
+}, { timeout: 60_000 });
+
+beforeEach(async () => { page = await open(browser, server); });
+afterEach(async () => {
+  const { faults, hosts } = page;
+  await page.context().close();
+  assert.deepEqual(faults, []);
+  assert.deepEqual([...hosts], [new URL(`http://${server.address}`).host], "it talks to its own server only");
+});
+
+// Another window than the wide one.
+async function reopen(options) {
+  await page.context().close();
+  page = await open(browser, server, options);
+}
+
+const it = (name, body) => test(name, { timeout: 6 * DEADLINE }, body);
+const bitsOf = hex => hex.replaceAll(" ", "").replace(/../g, byte => parseInt(byte, 16).toString(2).padStart(8, "0"));
+const allText = selector => page.locator(selector).allTextContents();
+
+describe("messages", () => {
+  it("text and bytes come back from /echo", async () => {
+    await connect(page, "/echo");
+    await page.getByLabel("Text").fill("Grüße, 世界 👋");
+    await press(page, "Send text");
+    await logged(page, 'received text "Grüße, 世界 👋", 20 bytes');
+    await page.getByLabel("Binary, as hex digits").fill("00 ff 1B");
+    await press(page, "Send bytes");
+    await logged(page, "received binary 00 ff 1b, 3 bytes");
+    await page.getByLabel("Binary, from a file").setInputFiles({ name: "file", mimeType: "image/png", buffer: Buffer.from([1, 2]) });
+    await press(page, "Send file");
+    await logged(page, "received binary 01 02, 2 bytes");
+  });
+
+  it("hex digits that make no bytes are told, and nothing is sent", async () => {
+    await connect(page, "/echo");
+    for (const [digits, words] of [["0", "A digit is missing"], ["zz", "Only the hex digits"]]) {
+      await page.getByLabel("Binary, as hex digits").fill(digits);
+      await press(page, "Send bytes");
+      await see(page, "#notice", words);
+    }
+    assert.ok(!(await page.locator("#log").textContent()).includes("sent"));
+  });
+
+  it("a message at /chat reaches another page", async () => {
+    const other = await open(browser, server);
+    await connect(other, "/chat");
+    await connect(page, "/chat");
+    await page.getByLabel("Text").fill("anybody there?");
+    await press(page, "Send text");
+    await logged(other, 'received text "anybody there?"');
+    await other.context().close();
+  });
+});
+
+describe("what /inspect tells", () => {
+  beforeEach(() => connect(page, "/inspect"));
+
+  it("the handshake, and how the accept value came about", async () => {
+    await see(page, "#detail", "GET /inspect HTTP/1.1");
+    await see(page, "#detail", "HTTP/1.1 101 Switching Protocols");
+    const [key, guid, , accept] = await allText(".steps code");
+    const joined = new TextEncoder().encode(key + guid);
+    const expected = Buffer.from(await crypto.subtle.digest("SHA-1", joined)).toString("base64");
+    assert.equal(accept, expected);
+    const lines = await allText(".lines code");
+    assert.ok(lines.includes(`Sec-WebSocket-Key: ${key}`) && lines.includes(`Sec-WebSocket-Accept: ${accept}`), lines);
+  });
+
+  it('the frame of "Hello", bit by bit', async () => {
+    await press(page, "Send text");
+    await see(page, "#detail", "A text frame from your browser, 5 bytes of payload. It is a whole message.");
+    const [masked, key] = [await payloadRow(page, "masked"), await payloadRow(page, "⊕ key")];
+    assert.deepEqual(await payloadRow(page, "= unmasked"), ["48", "65", "6c", "6c", "6f"]);
+    assert.deepEqual(await payloadRow(page, "character"), [..."Hello"]);
+    masked.forEach((byte, index) => assert.equal(parseInt(byte, 16) ^ parseInt(key[index], 16), "Hello".charCodeAt(index)));
+    assert.equal(key[4], key[0], "the key begins anew after four bytes");
+    // The diagram is the frame: 81 85, the key, the masked payload.
+    assert.equal((await allText(".field .digits")).join(""), bitsOf("8185" + key.slice(0, 4).join("") + masked.join("")));
+    assert.deepEqual((await allText(".field .name")).slice(0, 8),
+      ["FIN", "RSV1", "RSV2", "RSV3", "opcode", "MASK", "payload length", "masking key"]);
+  });
+
+  it("lengths over 125 have their own field", async () => {
+    await page.getByLabel("Text").fill("x".repeat(300));
+    await press(page, "Send text");
+    await see(page, ".field", "extended payload length");
+    assert.match((await allText(".field .digits")).join(""), new RegExp("^" + bitsOf("81fe012c")));
+    await see(page, "#detail", "These are the first 128 of 300 bytes.");
+  });
+
+  it("a Ping, with the time until its Pong", async () => {
+    await press(page, "Say nothing until the Ping comes");
+    await see(page, "#notice", /A Ping came, and the browser answered it: round trip \d+\.\d\d ms/);
+    await see(page, "#detail", "A pong frame from your browser");
+    const labels = await allText(".row .label");
+    const at = labels.findIndex(label => /Pong, after \d+\.\d\d ms/.test(label));
+    assert.equal(labels[at - 1], "server to browser: Ping");
+  });
+
+  it("a Pong does not push away the frame that one looks at", async () => {
+    await press(page, "Send text");
+    await see(page, "#detail", "A text frame");
+    await see(page, ".row", "Pong, after");
+    assert.match(await page.locator("#detail").textContent(), /^A text frame/);
+  });
+
+  it("1 MiB of text, in as many frames as the browser makes of it", async () => {
+    await press(page, "Send 1 MiB of text");
+    await page.waitForFunction(() => {
+      const frames = document.getElementById("log").textContent.matchAll(/the server got (?:text|continuation).*?; length (\d+), key/g);
+      return [...frames].reduce((sum, frame) => sum + Number(frame[1]), 0) === 1024 * 1024;
+    });
+    await see(page, "#detail", /It is a whole message|With it a message of \d+ fragments is complete: 1,048,576 bytes/);
+  });
+});
+
+describe("the end of a connection", () => {
+  it("a Close with code 4000, and who began it", async () => {
+    await connect(page, "/inspect");
+    await press(page, "Close");
+    await see(page, "#notice", 'closed with 4000 (for private use); this page began it');
+    const labels = (await allText(".row .label")).slice(-3);
+    assert.deepEqual(labels, ['browser to server: Close 4000 "bye"', "server to browser: Close 4000", "closed; the browser began"]);
+    // The server's Close, drawn: FIN, opcode 8, not masked, 2 bytes; 4000 is 0fa0.
+    assert.equal((await allText(".field .digits")).join(""), bitsOf("88020fa0"));
+    // The browser's, as far as a page can know it.
+    await page.locator(".row").nth(-3).click();
+    assert.equal((await allText(".field .digits")).join(""), bitsOf("8885") + "?".repeat(32));
+    assert.deepEqual(await payloadRow(page, "payload"), ["0f", "a0", "62", "79", "65"]);
+  });
+
+  it("the browser refuses a reserved code by itself", async () => {
+    await connect(page, "/inspect");
+    await press(page, "Close with 1005, which is reserved");
+    await see(page, "#notice", "The browser refused, and sent nothing: InvalidAccessError");
+    await see(page, "#state", "Connected");
+  });
+
+  it("a message over the limit: Close 1009 from the server", async () => {
+    await connect(page, "/inspect");
+    await press(page, "Send 16 MiB and a byte: too large");
+    await see(page, "#notice", "closed with 1009 (message too big)");
+    await see(page, "#notice", "the server began it");
+    await see(page, ".row.wrong", "breaks a rule");
+    await page.locator(".row.wrong").click();
+    await see(page, "#detail [role=alert]", "1009");
+    assert.ok(await page.locator(".field.broken").count() > 0, "the field is marked");
+  });
+
+  it("Disconnect is Close 1000, and one can connect again", async () => {
+    await connect(page, "/echo");
+    await press(page, "Disconnect");
+    await see(page, "#notice", "closed with 1000 (normal closure)");
+    await connect(page, "/inspect");
+  });
+
+  it("a server that goes down says so with 1001", async () => {
+    const mortal = await Server.start();
+    const its = await open(browser, mortal);
+    await connect(its, "/echo");
+    await mortal.end();
+    await see(its, "#notice", /closed with 1001 \(going away\).*; the server began it/);
+    assert.deepEqual(its.faults, []);
+    await its.context().close();
+  });
+
+  it("a server that is gone: broken off, then no connection, in plain words", async () => {
+    const mortal = await Server.start();
+    const its = await open(browser, mortal);
+    await connect(its, "/inspect");
+    await mortal.end("SIGKILL");
+    await see(its, "#notice", "The connection broke off without a Close (1006)");
+    await press(its, "Connect");
+    await see(its, "#notice", `No connection to ws://${mortal.address}/inspect. The server is not running, or it refused`);
+    await see(its, "#state", "Not connected");
+    // The browser's own line on the console, which no page can keep away.
+    assert.deepEqual(its.faults.filter(fault => !fault.includes("ERR_CONNECTION_REFUSED")), []);
+    await its.context().close();
+  });
+});
+
+describe("strangers' bytes", () => {
+  for (const endpoint of ["/echo", "/inspect"]) {
+    it(`hostile text is shown as text at ${endpoint}, and nothing of it runs`, async () => {
+      await connect(page, endpoint);
+      const scripts = await page.locator("script").count();
+      await page.evaluate(text => send(text), HOSTILE);
+      const shown = String.raw`"<img src=x onerror=alert(1)><script>alert(2)</script>\u{1b}[`;
+      await logged(page, `sent text ${shown}`);
+      await logged(page, endpoint === "/echo" ? `received text ${shown}` : 'the server got text "<img src=x onerror=alert');
+      assert.equal(await page.locator("img").count(), 0);
+      assert.equal(await page.locator("script").count(), scripts);
+      assert.doesNotMatch(await page.locator("main").textContent(), /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u2028\u202e]/);
+    });
+  }
+
+  it("each field of a report goes in as text", async () => {
+    await connect(page, "/inspect");
+    await page.evaluate(hostile => {
+      const fields = [{ name: hostile, bits: "1010", value: hostile, about: hostile, section: hostile }];
+      drawHandshake({ request: [{ line: hostile, about: hostile, section: hostile }], response: [{ line: hostile, about: hostile, section: hostile }],
+        accept: { key: hostile, guid: hostile, joined: hostile, sha1: hostile, base64: hostile } });
+      drawReport({ direction: "in", header: "81", key: null, masked: "", unmasked: "", text: hostile, length: 1, shown: 0, opcode: hostile, fin: true, fields,
+        close: { code: 1, name: hostile, reason: hostile }, round_trip_us: null, message: null, error: { field: hostile, rule: hostile, section: hostile, code: 1002 } });
+    }, HOSTILE);
+    assert.equal(await page.locator("img").count(), 0);
+    await see(page, "#detail .wrong", "<img src=x");
+  });
+
+  it("the field that broke a rule is marked", async () => {
+    await connect(page, "/inspect");
+    await page.evaluate(() => drawReport({
+      direction: "in", header: "c1", key: null, masked: "", unmasked: "", text: null, length: 0, shown: 0, opcode: "text", fin: true,
+      fields: ["FIN", "RSV1", "RSV2", "RSV3"].map((name, at) => ({ name, bits: at < 2 ? "1" : "0", value: "", about: "a flag", section: "5.2" })),
+      close: null, round_trip_us: null, message: null, error: { field: "RSV1", rule: "no extension was negotiated", section: "5.2", code: 1002 },
+    }));
+    assert.deepEqual(await allText(".field.broken .name"), ["RSV1"]);
+    await see(page, "#detail [role=alert]", "RSV1 breaks a rule: no extension was negotiated §5.2 The server fails the connection with 1002.");
+  });
+
+  it("the diagram and the log keep the last 200 entries", async () => {
+    await connect(page, "/echo");
+    await page.evaluate(() => { for (let number = 0; number < 300; number++) send(`${number}`); });
+    await logged(page, 'received text "299"');
+    assert.equal(await page.locator(".row").count(), 200);
+    assert.equal(await page.locator("#log p").count(), 200);
+  });
+
+  it("the browser lets the page load nothing else, and make no HTML of text", async () => {
+    const refused = await page.evaluate(async host => {
+      const outcome = [];
+      await fetch(`http://${host}/`).catch(() => outcome.push("fetch"));
+      await new Promise(done => { const socket = new WebSocket(`ws://${host}/`); socket.onerror = () => done(outcome.push("WebSocket")); });
+      try { document.body.innerHTML = "<p>"; } catch { outcome.push("innerHTML"); }
+      return outcome;
+    }, "127.0.0.2:9");
+    assert.deepEqual(refused, ["fetch", "WebSocket", "innerHTML"]);
+    const [policy, others] = [page.faults.filter(fault => /Content Security Policy|TrustedHTML/.test(fault)), page.hosts];
+    assert.ok(policy.length >= 3, page.faults);
+    page.faults = [];
+    others.delete("127.0.0.2:9");
+  });
+});
+
+describe("for everybody", () => {
+  it("the keyboard alone is enough, from load to an answer and its bits", async () => {
+    const focused = () => page.evaluate(() => {
+      const { outlineStyle, outlineWidth } = getComputedStyle(document.activeElement);
+      return { words: document.activeElement.textContent, id: document.activeElement.id, outline: `${outlineStyle} ${outlineWidth}` };
+    });
+    const tabTo = async wanted => {
+      for (let presses = 0; presses < 40; presses++) {
+        await page.keyboard.press("Tab");
+        const { words, id, outline } = await focused();
+        assert.match(outline, /^solid [1-9]/, `one sees that the focus is on ${words || id}`);
+        if (id === wanted || words.includes(wanted)) return;
+      }
+      assert.fail(`Tab never comes to ${wanted}`);
+    };
+    await tabTo("connect");
+    await page.keyboard.press("Enter");
+    await see(page, "#state", "Connected to /inspect");
+    await tabTo("text");
+    await page.keyboard.press("Control+A");
+    await page.keyboard.type("by hand");
+    await page.keyboard.press("Enter");
+    await see(page, "#detail", "A text frame from your browser, 7 bytes");
+    await tabTo('text "by hand"');
+    await page.keyboard.press("ArrowUp");
+    await see(page, "#detail", /A pong frame|How the accept value came about|A ping frame/);
+    await page.keyboard.press("End");
+    await page.locator(".row", { hasText: "by hand" }).focus();
+    await page.keyboard.press("Enter");
+    await tabTo("opcode");
+    await see(page, "#tip", "opcode (bits 4-7)");
+    await page.keyboard.press("Escape");
+    await page.locator("#tip").waitFor({ state: "hidden" });
+  });
+
+  it("a finger gets the tooltips too", async () => {
+    await reopen(PHONE);
+    await connect(page, "/inspect");
+    await press(page, "Send text");
+    await page.locator(".field.tint-mask").first().tap();
+    await see(page, "#tip", "MASK (bit 8)");
+  });
+
+  it("at 360 pixels nothing is wider than the page", async () => {
+    await reopen(PHONE);
+    const fits = async () => assert.ok(await page.evaluate(() => document.documentElement.scrollWidth) <= 360);
+    await fits();
+    await connect(page, "/inspect");
+    await see(page, "#detail", "How the accept value came about");
+    await fits();
+    await page.locator("summary", { hasText: "Let it go wrong" }).click();
+    await page.locator("summary", { hasText: "fragments" }).click();
+    await page.getByLabel("Text").fill("W".repeat(1000));
+    await press(page, "Send text");
+    await see(page, "#detail", "1,000 bytes");
+    await fits();
+    await page.locator(".field").nth(6).tap();
+    await fits();
+    await press(page, "Close");
+    await see(page, "#notice", "closed with 4000");
+    await fits();
+  });
+
+  for (const colorScheme of ["light", "dark"]) {
+    it(`no breach of WCAG A or AA, ${colorScheme}`, async () => {
+      for (const options of [{}, PHONE]) {
+        await reopen({ colorScheme, ...options });
+        await page.evaluate(axe.source);
+        const check = async when => {
+          // On a phone a bit is narrower than a finger; the list under the diagram says the same (§2.5.8, "Equivalent").
+          const rules = { "target-size": { enabled: options !== PHONE } };
+          const { violations } = await page.evaluate(rules =>
+            axe.run({ runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"], rules }), rules);
+          assert.deepEqual(violations.map(({ id, nodes }) => [id, nodes.map(node => node.html)]), [], when);
+        };
+        await check("before anything happened");
+        await connect(page, "/inspect");
+        await see(page, "#detail", "How the accept value came about");
+        await check("with the handshake");
+        await press(page, "Send text");
+        await see(page, "#detail", "A text frame");
+        await page.locator(".field").nth(4).focus();
+        await check("with a frame and a tooltip");
+        await page.evaluate(() => closeWith(4000, "bye"));
+        await see(page, "#notice", "closed with 4000");
+        await check("after the Close");
+      }
+    });
+  }
+
+  for (const [name, options] of Object.entries({ wide: {}, phone: PHONE, dark: { colorScheme: "dark" } })) {
+    it(`screenshots to look at: ${name}`, async () => {
+      await reopen(options);
+      // A window as high as the page: `fullPage` changes the window's size, and the tooltip would be gone.
+      const shoot = async (what, prepare = async () => {}) => {
+        await page.setViewportSize(options.viewport ?? { width: 1280, height: 900 });
+        const height = await page.evaluate(() => document.documentElement.scrollHeight);
+        await page.setViewportSize({ width: page.viewportSize().width, height });
+        await prepare();
+        await page.screenshot({ path: `${SCREENSHOTS}${name}-${what}.png` });
+      };
+      await connect(page, "/inspect");
+      await see(page, "#detail", "How the accept value came about");
+      await shoot("handshake");
+      await see(page, ".row", "Pong, after");
+      await press(page, "Send text");
+      await see(page, "#detail", "A text frame");
+      await shoot("frame", () => page.locator(".field.tint-mask").first().focus());
+      await page.getByLabel("Text").fill("Grüße, Welt! ".repeat(20));
+      await press(page, "Send text");
+      await see(page, "#detail", "300 bytes");
+      await shoot("long");
+      await page.evaluate(() => send(new Uint8Array(16 * 1024 * 1024 + 1)));
+      await see(page, "#notice", "1009");
+      await shoot("close");
+      await page.locator(".row.wrong").click();
+      await shoot("wrong");
+    });
+  }
+});

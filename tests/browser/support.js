@@ -1,0 +1,66 @@
+// The server as a child process, and a page of it that notes whatever a good page does not do.
+
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
+import { chromium } from "playwright-core";
+
+// The longest wait for anything that a page has to show.
+export const DEADLINE = 10_000;
+
+export class Server {
+  // Starts the program on a port that the system picks; its first line says which.
+  static async start(...options) {
+    const child = spawn(process.env.PLAINSOCKET, ["--listen", "127.0.0.1:0", ...options], { stdio: ["ignore", "pipe", "ignore"] });
+    const lines = createInterface({ input: child.stdout });
+    const [line] = await once(lines, "line", { signal: AbortSignal.timeout(DEADLINE) });
+    const address = line.match(/ listening on (127\.0\.0\.1:\d+)$/)?.[1];
+    assert.ok(address, line);
+    return Object.assign(new Server(), { child, address });
+  }
+
+  async end(signal = "SIGTERM") {
+    if (this.child.exitCode !== null || this.child.signalCode !== null) return;
+    const ended = once(this.child, "exit", { signal: AbortSignal.timeout(DEADLINE) });
+    this.child.kill(signal);
+    await ended;
+  }
+}
+
+export const launch = () => chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium" });
+
+// A page in a context of its own. `faults` gathers errors on the console (a breach of the policy is one), exceptions and
+// dialogs; `hosts` everybody that the page asked for something.
+export async function open(browser, server, options = {}) {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
+  const page = await context.newPage();
+  page.setDefaultTimeout(DEADLINE);
+  page.faults = [];
+  page.hosts = new Set();
+  const ask = url => { if (!url.startsWith("data:")) page.hosts.add(new URL(url).host); };
+  context.on("request", request => ask(request.url()));
+  page.on("websocket", socket => ask(socket.url()));
+  page.on("console", message => { if (["error", "warning"].includes(message.type())) page.faults.push(message.text()); });
+  page.on("pageerror", error => page.faults.push(error.stack));
+  page.on("dialog", dialog => { page.faults.push(dialog.message()); dialog.dismiss(); });
+  await page.goto(`http://${server.address}/`);
+  return page;
+}
+
+export const press = (page, name) => page.getByRole("button", { name, exact: true }).click();
+
+export async function connect(page, endpoint) {
+  await page.getByRole("radio", { name: endpoint }).check();
+  await press(page, "Connect");
+  await see(page, "#state", `Connected to ${endpoint}`);
+}
+
+// Waits until the words are in the element.
+export const see = (page, selector, words) => page.locator(selector, { hasText: words }).first().waitFor();
+
+export const logged = (page, words) => see(page, "#log", words);
+
+// What stands in a row of the payload's tables.
+export const payloadRow = (page, name) =>
+  page.locator(".payload tr", { has: page.getByRole("rowheader", { name, exact: true }) }).locator("td").allTextContents();
