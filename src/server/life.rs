@@ -70,3 +70,34 @@ impl Life {
         lock(&self.ping).filter(|(_, number)| payload == number.to_be_bytes()).map(|(sent, _)| sent.elapsed())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::thread;
+
+    #[test]
+    fn silence_counts_only_while_somebody_waits() {
+        let life = Life::new();
+        let nap = || thread::sleep(Duration::from_millis(2));
+        nap();
+        assert_eq!(life.silence(), Duration::ZERO, "nobody has waited yet");
+        life.begin_wait();
+        life.begin_wait();
+        life.end_wait();
+        nap();
+        assert!(life.silence() > Duration::ZERO, "one still waits");
+        life.end_wait();
+        assert_eq!(life.silence(), Duration::ZERO);
+    }
+
+    #[test]
+    fn a_round_trip_is_that_of_the_last_ping_only() {
+        let life = Life::new();
+        assert_eq!((life.since_ping(), life.round_trip(&[0; 8])), (None, None));
+        let (first, second) = (life.new_ping(), life.new_ping());
+        assert!(life.since_ping().is_some() && first != second);
+        assert_eq!((life.round_trip(&first), life.round_trip(b"unasked")), (None, None));
+        assert!(life.round_trip(&second).is_some());
+    }
+}
