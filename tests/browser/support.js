@@ -11,7 +11,8 @@ export const DEADLINE = 10_000;
 
 // However the tests end, no server outlives them.
 const children = new Set();
-process.on("exit", () => { for (const child of children) child.kill("SIGKILL"); });
+export const killServers = () => { for (const child of children) child.kill("SIGKILL"); };
+process.on("exit", killServers);
 for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(1));
 
 export class Server {
