@@ -4,7 +4,7 @@ import axe from "axe-core";
 import assert from "node:assert/strict";
 import { mkdirSync } from "node:fs";
 import { after, afterEach, before, beforeEach, describe, test } from "node:test";
-import { DEADLINE, Server, connect, launch, logged, open, payloadRow, press, see } from "./support.js";
+import { DEADLINE, Server, connect, killServers, launch, logged, open, payloadRow, press, see } from "./support.js";
 
 const SCREENSHOTS = new URL("screenshots/", import.meta.url).pathname;
 const PHONE = { viewport: { width: 360, height: 780 }, deviceScaleFactor: 2, hasTouch: true };
@@ -19,6 +19,8 @@ before(async () => {
 after(async () => {
   await browser?.close();
   await server?.end();
+  // What a failed test has left; node would wait for it.
+  killServers();
 }, { timeout: 60_000 });
 
 beforeEach(async () => { page = await open(browser, server); });

@@ -9,10 +9,18 @@ import { chromium } from "playwright-core";
 // The longest wait for anything that a page has to show.
 export const DEADLINE = 10_000;
 
+// However the tests end, no server outlives them.
+const children = new Set();
+export const killServers = () => { for (const child of children) child.kill("SIGKILL"); };
+process.on("exit", killServers);
+for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(1));
+
 export class Server {
   // Starts the program on a port that the system picks; its first line says which.
   static async start(...options) {
     const child = spawn(process.env.PLAINSOCKET, ["--listen", "127.0.0.1:0", ...options], { stdio: ["ignore", "pipe", "ignore"] });
+    children.add(child);
+    child.once("exit", () => children.delete(child));
     const lines = createInterface({ input: child.stdout });
     const [line] = await once(lines, "line", { signal: AbortSignal.timeout(DEADLINE) });
     const address = line.match(/ listening on (127\.0\.0\.1:\d+)$/)?.[1];
