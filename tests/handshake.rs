@@ -66,6 +66,19 @@ fn subprotocols_and_extensions_are_offered_and_none_is_selected() {
     assert_eq!(header(&reply, "Sec-WebSocket-Extensions"), None);
 }
 
+// §11.3: the header fields
+
+#[test]
+fn no_header_of_a_reply_comes_twice() {
+    let reply = answer(&with_line("Sec-WebSocket-Protocol: chat, superchat")).unwrap();
+    let mut names: Vec<String> =
+        reply.lines().filter_map(|line| line.split_once(": ")).map(|(name, _)| name.to_lowercase()).collect();
+    let count = names.len();
+    names.sort();
+    names.dedup();
+    assert!(names.len() == count && count >= 3, "{reply}");
+}
+
 // §4.2.1: what the request must have
 
 #[test]

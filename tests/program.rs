@@ -2,6 +2,7 @@
 
 mod support;
 
+use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::process::Output;
 use std::time::{Duration, Instant};
@@ -140,6 +141,20 @@ fn a_frame_that_announces_much_costs_no_memory() {
     }
     let grown = program.status("VmHWM") - before;
     assert!(grown < 1024, "grew by {grown} KiB");
+}
+
+// §7.1.7: the server "SHOULD log the problem"
+
+#[test]
+fn a_broken_rule_is_logged() {
+    let mut program = Program::start_with_log("plainsocket=info", &[]);
+    let mut client = Client::connect(program.address, "/echo");
+    client.send(b"\x81\x05Hello");
+    client.expect_close(Some(1002));
+    drop(client);
+    let mut log = BufReader::new(program.child.stderr.take().unwrap()).lines();
+    let line = log.find(|line| line.as_ref().is_ok_and(|line| line.contains("failed: "))).unwrap().unwrap();
+    assert!(line.ends_with("failed: frame not masked (§5.1)"), "{line}");
 }
 
 // Signals

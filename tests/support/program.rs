@@ -26,6 +26,13 @@ impl Program {
         Program::spawn(command)
     }
 
+    /// With a log, of what `filter` lets through as in `RUST_LOG`; it comes out of `child.stderr`.
+    pub fn start_with_log(filter: &str, arguments: &[&str]) -> Program {
+        let mut command = plainsocket(&["--listen", "127.0.0.1:0"]);
+        command.args(arguments).env("RUST_LOG", filter);
+        Program::spawn_with(command, Stdio::piped())
+    }
+
     /// With another limit of file descriptors than our own.
     #[cfg(unix)]
     pub fn start_with_descriptors(limit: &str, arguments: &[&str]) -> Program {
@@ -48,8 +55,12 @@ impl Program {
         program
     }
 
-    fn spawn(mut command: Command) -> Program {
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    fn spawn(command: Command) -> Program {
+        Program::spawn_with(command, Stdio::null())
+    }
+
+    fn spawn_with(mut command: Command, stderr: Stdio) -> Program {
+        let mut child = command.stdout(Stdio::piped()).stderr(stderr).spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let first_lines: Vec<String> = lines.take(3).map(Result::unwrap).collect();
         let address = first_lines[0].rsplit(' ').next().unwrap().parse().unwrap();
