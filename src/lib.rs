@@ -62,6 +62,8 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+#[cfg(doctest)]
+mod chapters;
 mod config;
 mod error;
 pub mod protocol;
