@@ -4,7 +4,7 @@ mod support;
 
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
-use std::process::Output;
+use std::process::{Output, Stdio};
 use std::time::{Duration, Instant};
 use support::program::{Program, plainsocket};
 use support::{BINARY, CLOSE, Client, PING, TEXT, close_frame, frame, header, status, wait_for_a_seat};
@@ -147,7 +147,9 @@ fn a_frame_that_announces_much_costs_no_memory() {
 
 #[test]
 fn a_broken_rule_is_logged() {
-    let mut program = Program::start_with_log("plainsocket=info", &[]);
+    let mut command = plainsocket(&["--listen", "127.0.0.1:0"]);
+    command.stderr(Stdio::piped());
+    let mut program = Program::spawn_with_log(command);
     let mut client = Client::connect(program.address, "/echo");
     client.send(b"\x81\x05Hello");
     client.expect_close(Some(1002));

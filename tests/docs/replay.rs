@@ -3,10 +3,11 @@
 //! `…` in a line stands for anything, a line of it alone for any number of lines.
 
 use super::markdown::{self, Block};
-use super::support::program::Program;
+use super::support::program::{Program, plainsocket};
 use super::support::{Client, header, status};
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
+use std::process::Stdio;
 use tungstenite::{Message, WebSocket};
 
 /// The address in the book; the server's own is put in its place.
@@ -223,7 +224,9 @@ fn log(command: &Command, deed: &[String]) -> Result<(), String> {
         return Err("it must read: $ RUST_LOG=... cargo run".to_owned());
     };
     let filter = setting.strip_prefix("RUST_LOG=").ok_or("it must read: $ RUST_LOG=... cargo run")?;
-    let mut program = Program::start_with_log(filter, flags.strip_prefix(&["--"]).unwrap_or_default());
+    let mut program = plainsocket(&["--listen", "127.0.0.1:0"]);
+    program.args(flags.strip_prefix(&["--"]).unwrap_or_default()).env("RUST_LOG", filter).stderr(Stdio::piped());
+    let mut program = Program::spawn_with_log(program);
     act(deed, program.address)?;
     // It ends when the last client has gone, and its log with it.
     program.signal("TERM");

@@ -26,13 +26,6 @@ impl Program {
         Program::spawn(command)
     }
 
-    /// With a log, of what `filter` lets through as in `RUST_LOG`; it comes out of `child.stderr`.
-    pub fn start_with_log(filter: &str, arguments: &[&str]) -> Program {
-        let mut command = plainsocket(&["--listen", "127.0.0.1:0"]);
-        command.args(arguments).env("RUST_LOG", filter);
-        Program::spawn_with(command, Stdio::piped())
-    }
-
     /// With another limit of file descriptors than our own.
     #[cfg(unix)]
     pub fn start_with_descriptors(limit: &str, arguments: &[&str]) -> Program {
@@ -55,12 +48,14 @@ impl Program {
         program
     }
 
-    fn spawn(command: Command) -> Program {
-        Program::spawn_with(command, Stdio::null())
+    fn spawn(mut command: Command) -> Program {
+        command.stderr(Stdio::null());
+        Program::spawn_with_log(command)
     }
 
-    fn spawn_with(mut command: Command, stderr: Stdio) -> Program {
-        let mut child = command.stdout(Stdio::piped()).stderr(stderr).spawn().unwrap();
+    /// Where its log goes is for the caller to say.
+    pub fn spawn_with_log(mut command: Command) -> Program {
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let first_lines: Vec<String> = lines.take(3).map(Result::unwrap).collect();
         let address = first_lines[0].rsplit(' ').next().unwrap().parse().unwrap();
