@@ -482,7 +482,9 @@ impl Connection {
 
     /// Fails the connection (§7.1.7): the client is told why, and no more of what it sends is looked at.
     fn fail(&mut self, error: ProtocolError) -> Error {
-        log::debug!("{}: Close {}, begun by the server: {error}", self.peer, CloseFrame::from(error).code);
+        if self.is_open() {
+            log::debug!("{}: Close {}, begun by the server: {error}", self.peer, CloseFrame::from(error).code);
+        }
         // If the Close cannot be delivered, the rule that was broken still is the better reason.
         let _ = self.begin_close(Some(error.into()));
         self.hang_up();
