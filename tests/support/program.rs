@@ -57,7 +57,7 @@ impl Program {
     pub fn spawn_with_log(mut command: Command) -> Program {
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let first_lines: Vec<String> = lines.take(3).map(Result::unwrap).collect();
+        let first_lines: Vec<String> = lines.take(4).map(Result::unwrap).collect();
         let address = first_lines[0].rsplit(' ').next().unwrap().parse().unwrap();
         Program { child, address, first_lines }
     }
