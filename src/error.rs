@@ -176,24 +176,42 @@ pub enum ProtocolError {
     MessageTooBig(usize),
 }
 
+impl ProtocolError {
+    /// The section of RFC 6455 that holds the rule, for example `"5.2"`.
+    pub fn section(&self) -> &'static str {
+        use ProtocolError::*;
+        match self {
+            Unmasked => "5.1",
+            ReservedBit | ReservedOpcode(_) | LengthNotMinimal | LengthTopBit => "5.2",
+            NothingToContinue | MessageInsideMessage => "5.4",
+            FragmentedControl | ControlTooLong => "5.5",
+            CloseCodeCut => "5.5.1",
+            CloseCodeForbidden(_) => "7.4",
+            InvalidUtf8 => "8.1",
+            MessageTooBig(_) => "10.4",
+        }
+    }
+}
+
 impl fmt::Display for ProtocolError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         use ProtocolError::*;
-        f.write_str(match self {
-            ReservedBit => "RSV bit set without an extension (§5.2)",
-            ReservedOpcode(opcode) => return write!(f, "reserved opcode 0x{opcode:X} (§5.2)"),
-            Unmasked => "frame not masked (§5.1)",
-            LengthNotMinimal => "payload length not in its shortest form (§5.2)",
-            LengthTopBit => "payload length with its top bit set (§5.2)",
-            FragmentedControl => "control frame fragmented (§5.5)",
-            ControlTooLong => "control frame over 125 bytes (§5.5)",
-            NothingToContinue => "continuation of nothing (§5.4)",
-            MessageInsideMessage => "new message inside another (§5.4)",
-            CloseCodeCut => "Close payload of one byte (§5.5.1)",
-            CloseCodeForbidden(code) => return write!(f, "Close code {code} must not be sent (§7.4)"),
-            InvalidUtf8 => "invalid UTF-8 (§8.1)",
-            MessageTooBig(limit) => return write!(f, "message over {limit} bytes (§10.4)"),
-        })
+        match self {
+            ReservedBit => write!(f, "RSV bit set without an extension"),
+            ReservedOpcode(opcode) => write!(f, "reserved opcode 0x{opcode:X}"),
+            Unmasked => write!(f, "frame not masked"),
+            LengthNotMinimal => write!(f, "payload length not in its shortest form"),
+            LengthTopBit => write!(f, "payload length with its top bit set"),
+            FragmentedControl => write!(f, "control frame fragmented"),
+            ControlTooLong => write!(f, "control frame over 125 bytes"),
+            NothingToContinue => write!(f, "continuation of nothing"),
+            MessageInsideMessage => write!(f, "new message inside another"),
+            CloseCodeCut => write!(f, "Close payload of one byte"),
+            CloseCodeForbidden(code) => write!(f, "Close code {code} must not be sent"),
+            InvalidUtf8 => write!(f, "invalid UTF-8"),
+            MessageTooBig(limit) => write!(f, "message over {limit} bytes"),
+        }?;
+        write!(f, " (§{})", self.section())
     }
 }
 

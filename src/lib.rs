@@ -40,6 +40,9 @@
 //!                       Pings, from the heartbeat's thread       server/heartbeat.rs
 //! ```
 //!
+//! Who wants to see the bytes themselves, the trace log (`server/trace.rs`) or [`Connection::recv_frame`], puts a
+//! [`Splitter`](protocol::wire::Splitter) beside the decoder; `protocol/wire/` explains what comes out of it.
+//!
 //! Imports point one way: `bin` -> `server` -> `protocol` -> `error` (`server` uses `config` too). Nothing in
 //! [`protocol`] knows a socket, a thread or a clock; read it first.
 //!

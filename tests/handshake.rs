@@ -66,6 +66,30 @@ fn subprotocols_and_extensions_are_offered_and_none_is_selected() {
     assert_eq!(header(&reply, "Sec-WebSocket-Extensions"), None);
 }
 
+#[test]
+fn the_subprotocol_is_the_first_of_ours_that_is_offered() {
+    let ours = ["v2", "v1"].map(str::to_owned);
+    for (offered, expected) in [
+        ("X: none", None),
+        ("Sec-WebSocket-Protocol: v1", Some("v1")),
+        ("Sec-WebSocket-Protocol: v1, v2", Some("v2")),
+        ("Sec-WebSocket-Protocol: v3,v1", Some("v1")),
+        ("sec-websocket-protocol: v3\r\nX: y\r\nSEC-WEBSOCKET-PROTOCOL:\tv1\t,\tv2", Some("v2")),
+        ("Sec-WebSocket-Protocol: V1, V2", None),
+        ("Sec-WebSocket-Protocol: v3", None),
+        ("Sec-WebSocket-Protocol: v1.0, v, 2, v 2, \"v2\", v2;q=1", None),
+        ("Sec-WebSocket-Protocol:", None),
+        ("Sec-WebSocket-Protocol: ,, ,\t,v1,,v1,", Some("v1")),
+    ] {
+        let (request, _) = Request::parse(with_line(offered).as_bytes()).unwrap().unwrap();
+        assert_eq!(request.select_subprotocol(&ours), expected, "{offered:?}");
+        assert_eq!(request.select_subprotocol(&[]), None);
+    }
+    // What is no token can be nobody's subprotocol, though the list has it.
+    let (request, _) = Request::parse(with_line("Sec-WebSocket-Protocol: v 2").as_bytes()).unwrap().unwrap();
+    assert_eq!(request.select_subprotocol(&["v 2".to_owned()]), None);
+}
+
 // §4.2.1: what the request must have
 
 #[test]

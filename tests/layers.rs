@@ -3,11 +3,15 @@
 use std::fs;
 use std::path::Path;
 
-/// The lines below `folder` that hold one of `words`.
+/// The lines of all files below `folder` that hold one of `words`.
 fn find(folder: &str, words: &[&str]) -> Vec<String> {
     let mut found = Vec::new();
     for entry in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)).unwrap() {
         let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(find(path.to_str().unwrap(), words));
+            continue;
+        }
         let text = fs::read_to_string(&path).unwrap();
         for line in text.lines().filter(|line| words.iter().any(|word| line.contains(word))) {
             found.push(format!("{}: {line}", path.display()));

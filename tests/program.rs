@@ -76,6 +76,7 @@ fn the_first_lines_say_where_it_listens_and_what_to_paste() {
     assert!(first_lines[0].ends_with(&format!("listening on {address}")));
     assert!(first_lines[1].ends_with(&format!(" http://{address}/")));
     assert!(first_lines[2].ends_with(&format!(" websocat ws://{address}/echo")));
+    assert!(first_lines[3].ends_with(&format!(" websocat ws://{address}/inspect")));
 }
 
 #[test]

@@ -28,6 +28,27 @@ fn the_example_of_section_1_3_is_answered_as_there() {
 }
 
 #[test]
+fn the_subprotocol_is_selected_for_its_path_and_the_handler_knows_it() {
+    let address = start_default();
+    for (path, line, expected) in [
+        ("/subprotocol", "Sec-WebSocket-Protocol: v1, v2", Some("v2")),
+        ("/subprotocol", "Sec-WebSocket-Protocol: v3\r\nSec-WebSocket-Protocol: v1", Some("v1")),
+        ("/subprotocol", "Sec-WebSocket-Protocol: V1", None),
+        ("/subprotocol", "X: v1", None),
+        ("/subprotocol?v1", "Sec-WebSocket-Protocol: v1", Some("v1")),
+        ("/echo", "Sec-WebSocket-Protocol: v1", None),
+    ] {
+        let mut client = Client::tcp(address);
+        client.send(request(path).replace("Host", &format!("{line}\r\nHost")));
+        let head = client.read_head();
+        assert_eq!((status(&head), header(&head, "Sec-WebSocket-Protocol")), (101, expected), "{path} {line}");
+        if path.starts_with("/subprotocol") {
+            assert_eq!(client.read_frame(), (TEXT, format!("{expected:?}").into_bytes()));
+        }
+    }
+}
+
+#[test]
 fn a_handshake_in_single_bytes_is_a_handshake() {
     let mut client = Client::tcp(start_default());
     for byte in request("/echo").bytes() {

@@ -48,6 +48,26 @@ impl CloseCode {
     pub fn get(self) -> u16 {
         self.0
     }
+
+    /// What the code says, in a few words (§7.4).
+    pub fn name(self) -> &'static str {
+        match self.0 {
+            1000 => "normal closure",
+            1001 => "going away",
+            1002 => "protocol error",
+            1003 => "unsupported data",
+            1007 => "invalid payload",
+            1008 => "policy violation",
+            1009 => "message too big",
+            1010 => "extension missing",
+            1011 => "internal error",
+            1012 => "service restart",
+            1013 => "try again later",
+            1014 => "bad gateway",
+            3000..=3999 => "a library's or framework's own",
+            _ => "the application's own",
+        }
+    }
 }
 
 impl fmt::Display for CloseCode {

@@ -35,7 +35,7 @@ pub enum Opcode {
 
 impl Opcode {
     /// The opcode in the lower four bits of a frame's first byte; the rest are reserved.
-    fn decode(bits: u8) -> Result<Opcode, ProtocolError> {
+    pub(super) fn decode(bits: u8) -> Result<Opcode, ProtocolError> {
         match bits {
             0x0 => Ok(Opcode::Continuation),
             0x1 => Ok(Opcode::Text),

@@ -99,6 +99,21 @@ impl Request {
         self.list(name).any(|element| element.eq_ignore_ascii_case(token))
     }
 
+    /// The first of `ours` that the client offers in `Sec-WebSocket-Protocol` (§4.2.2 rule 5.5), which may go on over
+    /// several lines. Names are compared with their case. What is no token in the client's list is passed over.
+    ///
+    /// ```
+    /// use plainsocket::protocol::handshake::Request;
+    /// let bytes = b"GET / HTTP/1.1\r\nHost: x\r\nSec-WebSocket-Protocol: chat.v1, chat.v2\r\n\r\n";
+    /// let (request, _) = Request::parse(bytes).unwrap().unwrap();
+    /// let ours = ["chat.v2".to_owned(), "chat.v1".to_owned()];
+    /// assert_eq!(request.select_subprotocol(&ours), Some("chat.v2"));
+    /// ```
+    pub fn select_subprotocol<'a>(&self, ours: &'a [String]) -> Option<&'a str> {
+        let offered = |name: &str| self.list("Sec-WebSocket-Protocol").any(|offer| offer == name);
+        ours.iter().map(String::as_str).find(|name| is_token(name) && offered(name))
+    }
+
     /// Whether the client wants to speak WebSocket: a GET with `Upgrade: websocket` (§4.2.1 rules 1 and 3).
     pub fn wants_websocket(&self) -> bool {
         self.method == Method::Get && self.has_token("Upgrade", "websocket")
@@ -107,7 +122,8 @@ impl Request {
     /// Checks the rest of §4.2.1 and makes the reply of §4.2.2. With `allowed_origins` empty, every Origin may
     /// connect; a client without an Origin is no browser and always may. The error is a rule that the request breaks.
     ///
-    /// No subprotocol and no extension is selected: their headers are left out, which means just that (§4.2.2).
+    /// No extension is selected: its header is left out, which means just that (§4.2.2). The same goes for the subprotocol,
+    /// unless [`Response::with_subprotocol`] adds one.
     pub fn accept(&self, allowed_origins: &[String]) -> Result<Response, HandshakeError> {
         // Browsers send `Connection: keep-alive, Upgrade`: it is a list.
         if !self.has_token("Connection", "Upgrade") {
@@ -145,11 +161,18 @@ const KEY_BASE64: GeneralPurpose =
 /// assert_eq!(accept_key("dGhlIHNhbXBsZSBub25jZQ=="), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
 /// ```
 pub fn accept_key(key: &str) -> String {
-    const GUID: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+    STANDARD.encode(accept_digest(key))
+}
+
+/// What is hashed behind the key (§1.3): no server that does not know WebSocket would hash just this.
+pub(super) const GUID: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+
+/// The step before base64: the 20 bytes themselves, not the 40 characters that they are often shown as.
+pub(super) fn accept_digest(key: &str) -> [u8; 20] {
     let mut sha1 = sha1_smol::Sha1::new();
     sha1.update(key.as_bytes());
     sha1.update(GUID.as_bytes());
-    STANDARD.encode(sha1.digest().bytes())
+    sha1.digest().bytes()
 }
 
 /// Finds the blank line, and turns away what no line may hold. It looks at the whole head again with every read,
@@ -261,6 +284,16 @@ impl Response {
     fn header(mut self, name: &'static str, value: impl Into<String>) -> Response {
         self.headers.push((name, value.into()));
         self
+    }
+
+    /// Names the subprotocol that was selected (§4.2.2 rule 5.5).
+    pub fn with_subprotocol(self, name: &str) -> Response {
+        self.header("Sec-WebSocket-Protocol", name)
+    }
+
+    /// The value of a header, by its name with its case.
+    pub fn header_value(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(n, _)| *n == name).map(|(_, value)| value.as_str())
     }
 
     /// A 200 with an HTML page.

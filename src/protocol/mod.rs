@@ -7,3 +7,4 @@ pub mod close;
 pub mod frame;
 pub mod handshake;
 pub mod message;
+pub mod wire;

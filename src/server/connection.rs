@@ -5,12 +5,14 @@ use super::inbox::Inbox;
 use super::outbox::{Round, Writer};
 use super::registry::{Client, Registry};
 use super::socket::{LOOKS, Until};
+use super::trace;
 use crate::config::Config;
 use crate::error::{Error, ProtocolError};
 use crate::protocol::close::{CloseCode, CloseFrame};
 use crate::protocol::frame::{self, Opcode};
-use crate::protocol::handshake::Request;
+use crate::protocol::handshake::{Request, Response};
 use crate::protocol::message::{Event, Message, MessageDecoder};
+use crate::protocol::wire::{Direction, Frame, Handshake, Splitter};
 use std::io::{self, ErrorKind};
 use std::mem;
 use std::net::SocketAddr;
@@ -31,8 +33,11 @@ const FETCHED: usize = 8;
 pub struct Connection {
     peer: SocketAddr,
     request: Request,
+    response: Response,
     inbox: Inbox,
     decoder: MessageDecoder,
+    /// Looks on, if somebody wants to see the frames: the trace log, or [`recv_frame`](Connection::recv_frame).
+    watcher: Option<Box<Watcher>>,
     client: Client,
     registry: Arc<Registry>,
     desks: Arc<Desks>,
@@ -44,6 +49,25 @@ pub struct Connection {
     close_timeout: Duration,
     /// Set once the closing has begun: what is left of it must be over by then.
     deadline: Option<Instant>,
+    /// How many messages the handler was given.
+    messages: u64,
+}
+
+struct Watcher {
+    splitter: Splitter,
+    /// What the frame that [`recv_frame`](Connection::recv_frame) has returned leaves to be done.
+    due: Option<Due>,
+}
+
+enum Due {
+    AnswerClose(Option<CloseFrame>),
+    Fail(ProtocolError),
+}
+
+impl Watcher {
+    fn new() -> Box<Watcher> {
+        Box::new(Watcher { splitter: Splitter::new(Direction::In), due: None })
+    }
 }
 
 /// How far the closing handshake has come (§7.1).
@@ -59,7 +83,7 @@ enum State {
 impl Connection {
     pub(super) fn new(
         peer: SocketAddr,
-        request: Request,
+        (request, response): (Request, Response),
         inbox: Inbox,
         client: Client,
         registry: Arc<Registry>,
@@ -69,8 +93,10 @@ impl Connection {
         Connection {
             peer,
             request,
+            response,
             inbox,
             decoder: MessageDecoder::new(config.max_message_size),
+            watcher: trace::is_on().then(Watcher::new),
             client,
             registry,
             desks,
@@ -79,6 +105,7 @@ impl Connection {
             state: State::Open,
             close_timeout: config.close_timeout,
             deadline: None,
+            messages: 0,
         }
     }
 
@@ -92,6 +119,17 @@ impl Connection {
         &self.request
     }
 
+    /// The subprotocol that was selected in the handshake, if the path has one that the client offered:
+    /// [`Server::subprotocol`](crate::Server::subprotocol).
+    pub fn subprotocol(&self) -> Option<&str> {
+        self.response.header_value("Sec-WebSocket-Protocol")
+    }
+
+    /// The request and our response, explained line by line.
+    pub fn handshake(&self) -> Handshake {
+        Handshake::new(&self.request, &self.response)
+    }
+
     /// Waits for the client's next message; `None` once the connection is closed properly (§7.1.4), or after an error.
     ///
     /// Before it waits it writes what [`send`](Connection::send) has gathered: messages that came together are
@@ -99,22 +137,85 @@ impl Connection {
     /// client broke a rule, and [`Error::Io`] if TCP ended without a Close, also because the client was dropped for its
     /// silence, was evicted, or did not answer our Close in time.
     pub fn recv(&mut self) -> Result<Option<Message>, Error> {
+        self.settle()?;
         while self.state != State::Over {
             match self.next_event()? {
                 // Behind our Close there is no answering; what still arrives is dropped (§5.5.1).
-                Event::Message(_) | Event::Ping(_) if self.state != State::Open => {}
-                Event::Message(message) => return Ok(Some(message)),
-                // §5.5.3: "A Pong frame sent in response to a Ping frame must have identical `Application data`".
-                Event::Ping(payload) => frame::encode(Opcode::Pong, &payload, &mut self.out),
-                Event::Pong(payload) => {
-                    if let Some(time) = self.client.life.round_trip(&payload) {
-                        log::debug!("{}: pong after {time:.1?}", self.peer);
-                    }
+                Event::Message(_) if self.state != State::Open => {}
+                Event::Message(message) => {
+                    self.messages += 1;
+                    return Ok(Some(message));
                 }
+                Event::Ping(payload) => self.answer_ping(&payload),
+                Event::Pong(payload) => drop(self.take_pong(&payload)),
                 Event::Close(close) => self.answer_close(close)?,
             }
         }
         Ok(None)
+    }
+
+    /// Waits for the client's next frame of any kind and returns it as it came, for a handler that looks at the wire;
+    /// `None` once the connection is closed properly, or after an error. Errors are those of [`recv`](Connection::recv).
+    ///
+    /// It does for the frame what [`recv`](Connection::recv) does, except that a message is not returned. But a Close is
+    /// answered, and the connection failed for a broken rule, only with the next call of whichever kind: so the handler
+    /// can [`send`](Connection::send) something before that. A frame that breaks a rule is returned with its fault, and the
+    /// next call returns the error.
+    pub fn recv_frame(&mut self) -> Result<Option<Frame>, Error> {
+        // Nobody has looked on so far; but `recv` returns between two messages, and so at the start of a frame.
+        self.watcher.get_or_insert_with(Watcher::new);
+        self.settle()?;
+        if self.state == State::Over {
+            return Ok(None);
+        }
+        let (mut frame, event) = self.next_frame()?;
+        match event {
+            Ok(Some(Event::Close(close))) => self.put_off(Due::AnswerClose(close)),
+            Err(error) => self.put_off(Due::Fail(error)),
+            Ok(Some(Event::Ping(payload))) => self.answer_ping(&payload),
+            Ok(Some(Event::Pong(payload))) => {
+                frame.round_trip_us = self.take_pong(&payload).map(|time| time.as_micros() as u64);
+            }
+            Ok(Some(Event::Message(message))) => {
+                self.messages += 1;
+                self.decoder.take_memory(Some(message.into_bytes()));
+            }
+            Ok(None) => {}
+        }
+        Ok(Some(frame))
+    }
+
+    fn put_off(&mut self, due: Due) {
+        if let Some(watcher) = &mut self.watcher {
+            watcher.due = Some(due);
+        }
+    }
+
+    /// Does what was put off.
+    fn settle(&mut self) -> Result<(), Error> {
+        match self.watcher.as_mut().and_then(|watcher| watcher.due.take()) {
+            Some(Due::AnswerClose(close)) => self.answer_close(close),
+            Some(Due::Fail(error)) => Err(self.fail(error)),
+            None => Ok(()),
+        }
+    }
+
+    /// §5.5.3: "A Pong frame sent in response to a Ping frame must have identical `Application data`".
+    fn answer_ping(&mut self, payload: &[u8]) {
+        log::debug!("{}: Ping, payload length {}", self.peer, payload.len());
+        if self.state == State::Open {
+            frame::encode(Opcode::Pong, payload, &mut self.out);
+        }
+    }
+
+    /// The round trip, if it answers our last Ping.
+    fn take_pong(&mut self, payload: &[u8]) -> Option<Duration> {
+        let time = self.client.life.round_trip(payload);
+        match time {
+            Some(time) => log::debug!("{}: Pong after {time:.1?}", self.peer),
+            None => log::debug!("{}: Pong that nobody asked for, payload length {}", self.peer, payload.len()),
+        }
+        time
     }
 
     /// Sends a message: with the next [`recv`](Connection::recv) that has to wait, with [`flush`](Connection::flush), or
@@ -206,6 +307,10 @@ impl Connection {
     /// already, for example since the server goes down, it only waits. The error is [`Error::Io`] if the client does
     /// not answer in time or the socket fails, and [`Error::Protocol`] if it breaks a rule instead.
     pub fn close(&mut self, code: CloseCode, reason: &str) -> Result<(), Error> {
+        self.settle()?;
+        if self.is_open() {
+            log::debug!("{}: Close {code} {:?}, begun by the server", self.peer, reason);
+        }
         self.begin_close(Some(CloseFrame::new(code, reason)))?;
         while self.recv()?.is_some() {}
         Ok(())
@@ -215,6 +320,7 @@ impl Connection {
     /// has been done already does no harm a second time.
     pub(super) fn finish(&mut self, code: CloseCode) -> Result<(), Error> {
         let closed = self.close(code, "");
+        log::debug!("{}: over after {:.1?}, messages in: {}", self.peer, self.client.life.age(), self.messages);
         self.hang_up();
         self.out.clear();
         self.out_to_others.clear();
@@ -228,6 +334,12 @@ impl Connection {
 
     /// The next event, from what has been read already or from the socket.
     fn next_event(&mut self) -> Result<Event, Error> {
+        while self.watcher.is_some() {
+            let (_, event) = self.next_frame()?;
+            if let Some(event) = event.map_err(|error| self.fail(error))? {
+                return Ok(event);
+            }
+        }
         loop {
             let (used, event) = self.decoder.decode(self.inbox.unread()).map_err(|error| self.fail(error))?;
             self.inbox.consume(used);
@@ -244,6 +356,23 @@ impl Connection {
                     }
                 }
                 Err(error) => self.check(Err(Error::Io(error)))?,
+            }
+        }
+    }
+
+    /// The next frame, and what the decoder makes of it; only while there is a watcher. All bytes go through the inbox then.
+    fn next_frame(&mut self) -> Result<(Frame, Result<Option<Event>, ProtocolError>), Error> {
+        loop {
+            let watcher = self.watcher.get_or_insert_with(Watcher::new);
+            let step = watcher.splitter.watch(&mut self.decoder, self.inbox.unread());
+            self.inbox.consume(step.used);
+            if let Some(frame) = step.frame {
+                trace::frame(self.peer, &frame);
+                return Ok((frame, step.event));
+            }
+            self.flush()?;
+            if let Err(error) = self.read() {
+                self.check(Err(Error::Io(error)))?;
             }
         }
     }
@@ -281,7 +410,9 @@ impl Connection {
 
     fn read_until(&mut self, until: Until) -> io::Result<Option<usize>> {
         match self.decoder.room() {
-            Some(room) if self.inbox.unread().is_empty() => self.inbox.read_into(room, until).map(Some),
+            Some(room) if self.inbox.unread().is_empty() && self.watcher.is_none() => {
+                self.inbox.read_into(room, until).map(Some)
+            }
             _ => self.inbox.fill(until).map(|()| None),
         }
     }
@@ -337,7 +468,13 @@ impl Connection {
     /// The client's Close: answered with its code, and an empty one with an empty one. "When sending a Close frame
     /// in response, the endpoint typically echos the status code it received" (§5.5.1).
     fn answer_close(&mut self, close: Option<CloseFrame>) -> Result<(), Error> {
-        log::debug!("{} closes: {close:?}", self.peer);
+        // The server's own Close may be out without our knowing: when it goes down, another thread sends it.
+        let by_server = !self.is_open() || self.client.outbox.is_closing();
+        let role = if by_server { "the client's answer" } else { "begun by the client" };
+        match &close {
+            Some(CloseFrame { code, reason }) => log::debug!("{}: Close {code} {reason:?}, {role}", self.peer),
+            None => log::debug!("{}: Close without a code, {role}", self.peer),
+        }
         let answered = self.begin_close(close.map(|close| CloseFrame::new(close.code, "")));
         self.hang_up();
         answered
@@ -345,6 +482,7 @@ impl Connection {
 
     /// Fails the connection (§7.1.7): the client is told why, and no more of what it sends is looked at.
     fn fail(&mut self, error: ProtocolError) -> Error {
+        log::debug!("{}: Close {}, begun by the server: {error}", self.peer, CloseFrame::from(error).code);
         // If the Close cannot be delivered, the rule that was broken still is the better reason.
         let _ = self.begin_close(Some(error.into()));
         self.hang_up();

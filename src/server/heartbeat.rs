@@ -42,6 +42,7 @@ pub(super) fn sweep(registry: &Registry, config: &Config) {
             Verdict::Ping => {
                 let mut out = Vec::new();
                 frame::encode(Opcode::Ping, &client.life.new_ping(), &mut out);
+                log::debug!("{peer}: silent for {silent:.1?}: a Ping");
                 // A client that is closing or dead needs no Ping.
                 let _ = client.outbox.write([&out, &[]], Writer::Guest(&round));
             }

@@ -23,6 +23,11 @@ impl Life {
         Life { born: Instant::now(), since, waiting, ping: Mutex::new(None) }
     }
 
+    /// How long the client has been connected.
+    pub(super) fn age(&self) -> Duration {
+        self.born.elapsed()
+    }
+
     /// A thread begins to wait for the client.
     pub(super) fn begin_wait(&self) {
         self.show();

@@ -11,11 +11,13 @@ mod registry;
 mod socket;
 #[cfg(any(test, fuzzing))]
 pub mod tests;
+mod trace;
 
 use crate::config::Config;
 use crate::error::{Error, HandshakeError};
 use crate::protocol::close::CloseCode;
 use crate::protocol::handshake::{Method, Request, Response};
+use crate::protocol::wire::Handshake;
 pub use connection::Connection;
 use desk::Desks;
 use inbox::Inbox;
@@ -54,6 +56,8 @@ pub struct Server {
 struct Service {
     config: Config,
     routes: HashMap<String, Box<Handler>>,
+    /// For each path, the best first.
+    subprotocols: HashMap<String, Vec<String>>,
     pages: HashMap<String, String>,
     registry: Arc<Registry>,
     desks: Arc<Desks>,
@@ -118,6 +122,15 @@ impl Server {
         H: Fn(&mut Connection) -> Result<(), Error> + Send + Sync + 'static,
     {
         self.service.routes.insert(path.to_owned(), Box::new(handler));
+        self
+    }
+
+    /// Names a subprotocol that the clients of `path` may ask for (§1.9); another call for the same path adds one that the
+    /// server likes less. Of those that a client offers the server selects the one it likes best, and the handler finds
+    /// it in [`Connection::subprotocol`]. A client that offers none, or only unknown ones, is served without. The name is
+    /// compared with its case; it must be a token of HTTP, since no client can offer another one.
+    pub fn subprotocol(mut self, path: &str, name: &str) -> Server {
+        self.service.subprotocols.entry(path.to_owned()).or_default().push(name.to_owned());
         self
     }
 
@@ -241,12 +254,14 @@ impl Service {
     /// One client's life.
     fn client(&self, socket: Arc<Socket>, peer: SocketAddr, seat: &Seat) {
         let mut inbox = Inbox::new(Reader::new(Arc::clone(&socket)));
-        let (request, handler) = match self.handshake(&socket, &mut inbox, peer) {
+        let (request, response, handler) = match self.handshake(&socket, &mut inbox, peer) {
             Ok(Some(accepted)) => accepted,
             Ok(None) => return,
             Err(error) => return log::debug!("{peer}: gone during the handshake: {error}"),
         };
-        log::debug!("{peer}: connected to {:?}", request.resource_name);
+        let accept_value = response.header_value("Sec-WebSocket-Accept").unwrap_or_default();
+        log::debug!("{peer}: connected to {:?}, accept value {accept_value}", request.resource_name);
+        trace::handshake(peer, || Handshake::new(&request, &response));
         let client = match self.entry(peer, socket, &request, seat.number()) {
             Ok(client) => client,
             Err(error) => return log::debug!("{peer}: {error}"),
@@ -254,7 +269,7 @@ impl Service {
         seat.enter(client.clone());
         let registry = Arc::clone(&self.registry);
         let mut connection =
-            Connection::new(peer, request, inbox, client, registry, Arc::clone(&self.desks), &self.config);
+            Connection::new(peer, (request, response), inbox, client, registry, Arc::clone(&self.desks), &self.config);
 
         let result = catch_unwind(AssertUnwindSafe(|| handler(&mut connection)));
         let result = result.unwrap_or_else(|_| Err(Error::handler("panicked")));
@@ -286,7 +301,7 @@ impl Service {
         mut socket: &Socket,
         inbox: &mut Inbox,
         peer: SocketAddr,
-    ) -> io::Result<Option<(Request, &Handler)>> {
+    ) -> io::Result<Option<(Request, Response, &Handler)>> {
         socket.set_nodelay()?;
         // A reply is short; a client that does not even take that is waited for no longer than for its Close.
         socket.set_write_timeout(self.config.close_timeout)?;
@@ -305,7 +320,7 @@ impl Service {
         let response = match outcome {
             Ok((Answer::Upgrade(response, handler), request)) => {
                 socket.write_all(&response.encode(method))?;
-                return Ok(Some((request, handler)));
+                return Ok(Some((request, response, handler)));
             }
             Ok((Answer::Page(response), _)) => response,
             Err(fault) => {
@@ -348,7 +363,12 @@ impl Service {
         let route = self.routes.get(request.path());
         if request.wants_websocket() {
             let handler = route.ok_or(HandshakeError::NotFound)?;
-            Ok(Answer::Upgrade(request.accept(&self.config.allowed_origins)?, &**handler))
+            let mut response = request.accept(&self.config.allowed_origins)?;
+            let ours = self.subprotocols.get(request.path()).map_or(&[][..], Vec::as_slice);
+            if let Some(name) = request.select_subprotocol(ours) {
+                response = response.with_subprotocol(name);
+            }
+            Ok(Answer::Upgrade(response, &**handler))
         } else if let Some(html) = self.pages.get(request.path()) {
             Ok(Answer::Page(Response::page(html)))
         } else if route.is_some() {

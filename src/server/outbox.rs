@@ -11,6 +11,7 @@
 use super::life::Life;
 use super::lock;
 use super::socket::Socket;
+use super::trace;
 use crate::error::Error;
 use std::cell::Cell;
 use std::collections::VecDeque;
@@ -115,6 +116,11 @@ impl Outbox {
         let _ = self.socket.shutdown(Shutdown::Write);
     }
 
+    /// A Close frame of ours is out.
+    pub(super) fn is_closing(&self) -> bool {
+        lock(&self.state).end == End::CloseSent
+    }
+
     /// Gives the client up: its own thread wakes from whatever it waits for.
     pub(super) fn kill(&self) {
         let mut state = lock(&self.state);
@@ -142,6 +148,7 @@ impl Outbox {
         }
         state.writing = true;
         drop(state);
+        trace::sent(self.peer, frames);
         match writer {
             Writer::Guest(round) if round.full_sockets.get() >= PATIENCE => self.hand_over(frames),
             _ => self.write_out(frames, writer),
@@ -248,6 +255,8 @@ impl Outbox {
         if backlog <= self.limit {
             state.queue.extend(frames[0]);
             state.queue.extend(frames[1]);
+            drop(state);
+            trace::sent(self.peer, frames);
             return Ok(());
         }
         drop(state);

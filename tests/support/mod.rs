@@ -107,6 +107,12 @@ fn server(config: Config) -> Server {
             let text = format!("{} {:?}", connection.request().resource_name, connection.request().header("cookie"));
             connection.send(Message::Text(text))
         })
+        .route("/subprotocol", |connection| {
+            let text = format!("{:?}", connection.subprotocol());
+            connection.send(text)
+        })
+        .subprotocol("/subprotocol", "v2")
+        .subprotocol("/subprotocol", "v1")
         .page("/", "<!doctype html><title>page</title>")
 }
 

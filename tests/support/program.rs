@@ -49,9 +49,15 @@ impl Program {
     }
 
     fn spawn(mut command: Command) -> Program {
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        command.stderr(Stdio::null());
+        Program::spawn_with_log(command)
+    }
+
+    /// Where its log goes is for the caller to say.
+    pub fn spawn_with_log(mut command: Command) -> Program {
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let first_lines: Vec<String> = lines.take(3).map(Result::unwrap).collect();
+        let first_lines: Vec<String> = lines.take(4).map(Result::unwrap).collect();
         let address = first_lines[0].rsplit(' ').next().unwrap().parse().unwrap();
         Program { child, address, first_lines }
     }

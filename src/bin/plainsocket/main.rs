@@ -3,6 +3,7 @@
 
 mod chat;
 mod echo;
+mod inspect;
 mod options;
 
 use options::{Command, Options};
@@ -41,12 +42,15 @@ fn serve(options: &Options) -> io::Result<()> {
         .route("/", echo::echo)
         .route("/echo", echo::echo)
         .route("/chat", chat::chat)
+        .route("/inspect", inspect::inspect)
+        .subprotocol("/inspect", inspect::JSON)
         .page("/", PAGE);
     shut_down_on_signal(server.handle()?);
     let address = server.local_addr()?;
     let _ = writeln!(
         io::stdout(),
-        "plainsocket {} listening on {address}\n  page:     http://{address}/\n  terminal: websocat ws://{address}/echo",
+        "plainsocket {} listening on {address}\n  page:     http://{address}/\n  terminal: websocat ws://{address}/echo\n  \
+         each bit: websocat ws://{address}/inspect",
         env!("CARGO_PKG_VERSION"),
     );
     server.run()

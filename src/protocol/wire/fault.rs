@@ -1,0 +1,65 @@
+//! A broken rule, pointed at: which field of the frame it was.
+
+use super::fields::{EXTENDED_LENGTH, FIN, LENGTH, MASK, OPCODE, PAYLOAD, RSV};
+use super::frame::Frame;
+use crate::error::ProtocolError;
+use crate::protocol::close::{CloseCode, CloseFrame};
+
+/// The rule that a frame broke.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Fault {
+    /// The name of the field that broke it, as in [`Frame::fields`], or `"payload"`.
+    pub field: &'static str,
+    /// The rule in words.
+    pub rule: String,
+    /// The section of RFC 6455 that holds it.
+    pub section: &'static str,
+    /// The Close code with which the server fails the connection.
+    pub code: CloseCode,
+}
+
+impl Frame {
+    /// The rule that the frame broke, if it did.
+    pub fn fault(&self) -> Option<Fault> {
+        let error = self.error?;
+        let (section, code) = (error.section(), CloseFrame::from(error).code);
+        Some(Fault { field: self.guilty_field(error), rule: rule(error), section, code })
+    }
+
+    fn guilty_field(&self, error: ProtocolError) -> &'static str {
+        use ProtocolError::*;
+        match error {
+            ReservedBit => RSV[(self.first() << 1).leading_zeros().min(2) as usize],
+            FragmentedControl => FIN,
+            ReservedOpcode(_) | NothingToContinue | MessageInsideMessage => OPCODE,
+            Unmasked => MASK,
+            ControlTooLong => LENGTH,
+            LengthNotMinimal | LengthTopBit => EXTENDED_LENGTH,
+            MessageTooBig(_) if self.header.len() > 2 => EXTENDED_LENGTH,
+            MessageTooBig(_) => LENGTH,
+            CloseCodeCut | CloseCodeForbidden(_) | InvalidUtf8 => PAYLOAD,
+        }
+    }
+}
+
+/// What should have been.
+fn rule(error: ProtocolError) -> String {
+    use ProtocolError::*;
+    let rule = match error {
+        ReservedBit => "it must be 0 unless an extension is negotiated, and none is",
+        ReservedOpcode(_) => "the opcodes 3 to 7 and B to F are reserved",
+        Unmasked => "a client must mask every frame",
+        LengthNotMinimal => "the length must be written in as few bytes as possible",
+        LengthTopBit => "the top bit of a 64-bit length must be 0",
+        FragmentedControl => "a control frame must not be fragmented",
+        ControlTooLong => "a control frame has at most 125 bytes of payload",
+        NothingToContinue => "a continuation needs a message that is not over yet",
+        MessageInsideMessage => "a message must be over before the next begins",
+        CloseCodeCut => "a Close has no payload, or a code of two bytes at its start",
+        CloseCodeForbidden(code) => return format!("the Close code {code} must not be sent"),
+        InvalidUtf8 => "text must be valid UTF-8",
+        MessageTooBig(limit) => return format!("this server takes messages of up to {limit} bytes"),
+    };
+    rule.to_owned()
+}

@@ -1,0 +1,106 @@
+//! The handshake, line by line (§4).
+
+use super::text::hex_joined;
+use crate::protocol::handshake::{GUID, Method, Request, Response, accept_digest, accept_key};
+use std::fmt;
+
+/// A request and the response to it, explained.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Handshake {
+    /// The client's lines.
+    pub request: Vec<Line>,
+    /// The server's lines.
+    pub response: Vec<Line>,
+    /// The value of `Sec-WebSocket-Key`; empty if there is none.
+    pub key: String,
+    /// The SHA-1 of the key and the GUID.
+    pub sha1: [u8; 20],
+}
+
+/// A line of a head. As text ([`Display`](fmt::Display)) it is the line, escaped.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Line {
+    /// The line itself, without its end. What a client sent is in here as it is: escape it before it is shown.
+    pub line: String,
+    /// What it is for.
+    pub about: &'static str,
+    /// The section of RFC 6455 that says so.
+    pub section: &'static str,
+}
+
+impl fmt::Display for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.line.escape_debug())
+    }
+}
+
+impl Handshake {
+    /// Explains `request`, and `response` as the reply to it.
+    pub fn new(request: &Request, response: &Response) -> Handshake {
+        let key = request.header("Sec-WebSocket-Key").unwrap_or_default().to_owned();
+        let sha1 = accept_digest(&key);
+        Handshake { request: request_lines(request), response: response_lines(response), key, sha1 }
+    }
+
+    /// What is put behind the key.
+    pub fn guid(&self) -> &'static str {
+        GUID
+    }
+
+    /// The key and the GUID: what is hashed.
+    pub fn joined(&self) -> String {
+        format!("{}{GUID}", self.key)
+    }
+
+    /// The SHA-1 as it is usually shown.
+    pub fn sha1_hex(&self) -> String {
+        hex_joined(&self.sha1)
+    }
+
+    /// The SHA-1 in base64: the value of `Sec-WebSocket-Accept`.
+    pub fn base64(&self) -> String {
+        accept_key(&self.key)
+    }
+}
+
+fn request_lines(request: &Request) -> Vec<Line> {
+    let method = if request.method == Method::Get { "GET" } else { "HEAD" };
+    let line = format!("{method} {} HTTP/1.1", request.resource_name);
+    let mut lines = vec![Line { line, about: "asks for what lives at this resource name", section: "4.1" }];
+    for (name, value) in &request.headers {
+        let (about, section) = match &name.to_ascii_lowercase()[..] {
+            "host" => ("the name by which the client knows the server", "4.1"),
+            "upgrade" => ("asks to leave HTTP and go on with WebSocket", "4.1"),
+            "connection" => ("names Upgrade: no proxy may pass that on", "4.1"),
+            "sec-websocket-key" => ("16 random bytes; the reply must prove that they were read", "4.1"),
+            "sec-websocket-version" => ("13 is the version that RFC 6455 describes", "4.1"),
+            "sec-websocket-protocol" => ("the subprotocols that the client can speak", "4.1"),
+            "sec-websocket-extensions" => ("the extensions that the client knows; this server has none", "9.1"),
+            "origin" => ("the site whose page opens the connection; browsers send it", "10.2"),
+            "cookie" => ("what the site has left in the browser", "4.1"),
+            "authorization" => ("who the client is", "10.5"),
+            _ => ("any header of HTTP may come along; WebSocket needs none", "4.1"),
+        };
+        lines.push(Line { line: format!("{name}: {value}"), about, section });
+    }
+    lines
+}
+
+fn response_lines(response: &Response) -> Vec<Line> {
+    let (status, words) = response.status;
+    let about = if status == 101 { "what follows the blank line are frames" } else { "no upgrade: it stays HTTP" };
+    let mut lines = vec![Line { line: format!("HTTP/1.1 {status} {words}"), about, section: "4.2.2" }];
+    for (name, value) in &response.headers {
+        let about = match &name.to_ascii_lowercase()[..] {
+            "upgrade" => "goes on with WebSocket",
+            "connection" => "names Upgrade: no proxy may pass that on",
+            "sec-websocket-accept" => "made from the key: proves that it was read",
+            "sec-websocket-protocol" => "the subprotocol that the server selected",
+            _ => "a header of HTTP",
+        };
+        lines.push(Line { line: format!("{name}: {value}"), about, section: "4.2.2" });
+    }
+    lines
+}

@@ -1,0 +1,226 @@
+//! The explanations as text for a terminal of 80 columns, and as one line for the log. What a client sent is escaped: it can
+//! begin no line, and move no cursor.
+
+use super::fields::{EXTENDED_LENGTH, Field, MASKING_KEY, RSV};
+use super::frame::{Direction, Frame};
+use super::handshake::{Handshake, Line};
+use crate::protocol::frame::Opcode;
+use std::fmt::Write as _;
+
+const WIDTH: usize = 80;
+
+/// Where the second column begins.
+const SECOND: usize = 18;
+
+/// How many bytes stand in one row, and at most in a line of the log.
+const ROW: usize = 16;
+const LOG: usize = 32;
+
+impl Frame {
+    /// The frame explained, a field a line.
+    pub fn to_text(&self) -> String {
+        let mut text = self.headline();
+        let guilty = self.fault().map_or("", |fault| fault.field);
+        let fields = self.fields();
+        for field in &fields {
+            let is_guilty = field.name == guilty;
+            match field.name {
+                name if name == RSV[0] => text += &marked(rsv_row(&fields), RSV.contains(&guilty)),
+                name if RSV.contains(&name) => {}
+                _ => text += &marked(field_row(field), is_guilty),
+            }
+        }
+        self.add_payload(&mut text);
+        self.add_meaning(&mut text);
+        text
+    }
+
+    /// What it is, how long, and its first bytes.
+    fn headline(&self) -> String {
+        let broken = if self.error.is_some() { "broken " } else { "" };
+        let kind = self.opcode_name();
+        let from = if self.direction == Direction::In { "client" } else { "server" };
+        let start = match self.length {
+            Some(length) => {
+                let whole = length.saturating_add(self.bytes().len() as u64 - self.payload.len() as u64);
+                format!("{broken}{kind} frame from the {from}, {whole} bytes:")
+            }
+            None => format!("{broken}{kind} frame from the {from}, cut short:"),
+        };
+        let room = (WIDTH - " ...".len()).saturating_sub(start.len()) / 3;
+        start + " " + &hex_start(&self.bytes(), self.hidden(), room) + "\n"
+    }
+
+    fn add_payload(&self, text: &mut String) {
+        let payload = self.unmasked();
+        if payload.is_empty() {
+            return;
+        }
+        if self.key.is_some() {
+            add_rows(text, "masked", self.payload.chunks(ROW).map(hex));
+        }
+        let name = if self.key.is_some() { "unmasked" } else { "payload" };
+        add_rows(text, name, payload.chunks(ROW).map(hex));
+        // A Close's text is its reason, which has a row of its own.
+        if let (Some(shown), None) = (self.text(), self.close()) {
+            let quoted: Vec<char> = format!("{shown:?}").chars().collect();
+            add_rows(text, "as text", quoted.chunks(WIDTH - SECOND).map(String::from_iter));
+        }
+        if self.hidden() > 0 {
+            let all = self.length.unwrap_or_default();
+            *text += &row("", &format!("the first {} of {all} bytes", payload.len()), "");
+        }
+    }
+
+    /// What follows from the frame.
+    fn add_meaning(&self, text: &mut String) {
+        if let Some(close) = self.close() {
+            *text += &row("Close code", &format!("{} {}", close.code, close.code.name()), "7.4");
+            let reason: Vec<char> = format!("{:?}", close.reason).chars().collect();
+            add_rows(text, "reason", reason.chunks(WIDTH - SECOND).map(String::from_iter));
+        } else if self.kind == Some(Opcode::Close) && self.error.is_none() {
+            *text += &row("Close code", "none was given", "7.1.5");
+        }
+        if let Some(message) = self.message {
+            let sum = format!("complete: {} fragments, length {}", message.fragments, message.length);
+            *text += &row("message", &sum, "5.4");
+        }
+        if let Some(micros) = self.round_trip_us {
+            *text += &row("round trip", &milliseconds(micros), "5.5.3");
+        }
+        if let Some(fault) = self.fault() {
+            *text += &row("broken rule", &format!("{}:", fault.field), fault.section);
+            *text += &row("", &fault.rule, "");
+            let code = format!("Close {} {} ends the connection", fault.code, fault.code.name());
+            *text += &row("what follows", &code, "7.1.7");
+        }
+    }
+
+    /// The same in one line for the log, without an end of line.
+    pub fn to_line(&self) -> String {
+        let mut line = self.opcode_name().to_owned();
+        if self.fin() {
+            line += " FIN";
+        }
+        if let Some(key) = self.key {
+            line += &format!(" masked {}", hex_joined(&key));
+        }
+        if let Some(length) = self.length {
+            line += &format!(" length {length}");
+        }
+        if let Some(close) = self.close() {
+            line += &format!(" code {} {:?}", close.code, close.reason);
+        } else if let Some(text) = self.text().filter(|text| !text.is_empty()) {
+            line += &format!(" {text:?}");
+            line += if self.hidden() > 0 { "..." } else { "" };
+        }
+        line += &format!(" [{}]", hex_start(&self.bytes(), self.hidden(), LOG));
+        if let Some(message) = self.message {
+            line += &format!(" ends a message of {} fragments, length {}", message.fragments, message.length);
+        }
+        if let Some(micros) = self.round_trip_us {
+            line += &format!(" after {}", milliseconds(micros));
+        }
+        if let Some(fault) = self.fault() {
+            line += &format!(" BROKEN: {}: {} (§{})", fault.field, fault.rule, fault.section);
+        }
+        line
+    }
+}
+
+impl Handshake {
+    /// The handshake explained, line by line.
+    pub fn to_text(&self) -> String {
+        let mut text = "the client's request\n".to_owned();
+        self.request.iter().for_each(|line| add_line(&mut text, line));
+        text += "the server's response\n";
+        self.response.iter().for_each(|line| add_line(&mut text, line));
+        text += "how the accept value came about (§4.2.2)\n";
+        for (name, value) in [
+            ("key", &self.key[..]),
+            ("GUID", self.guid()),
+            ("key + GUID", &self.joined()),
+            ("SHA-1", &self.sha1_hex()),
+            ("base64", &self.base64()),
+        ] {
+            text += &row(name, &value.escape_debug().to_string(), "");
+        }
+        text
+    }
+}
+
+/// A line of the handshake, and below it what it is for.
+fn add_line(text: &mut String, line: &Line) {
+    let line_text = line.to_string();
+    let shown: String = line_text.chars().take(WIDTH - 6).collect();
+    let cut = if shown.len() < line_text.len() { " ..." } else { "" };
+    let _ = writeln!(text, "  {shown}{cut}");
+    *text += &spread("      ", line.about, line.section);
+}
+
+/// The three bits together: in nearly every frame there is nothing to be said about them.
+fn rsv_row(fields: &[Field]) -> String {
+    let bits: String = fields.iter().filter(|field| RSV.contains(&field.name)).map(|field| &field.bits[..]).collect();
+    row("RSV1-3", &format!("{bits:<9}0, since no extension is negotiated"), "5.2")
+}
+
+fn field_row(field: &Field) -> String {
+    let Field { name, bits, value, about, section } = field;
+    match *name {
+        // Sixty-four bits are too many for a line.
+        EXTENDED_LENGTH if bits.len() > 16 => {
+            let number = u64::from_str_radix(bits, 2).unwrap_or_default();
+            row("  extended", &format!("0x{number:016x} {value}: {about}"), section)
+        }
+        EXTENDED_LENGTH => row("  extended", &format!("{bits} {value}: {about}"), section),
+        MASKING_KEY => row(name, &format!("{value:<13}{about}"), section),
+        _ if value == bits => row(name, &format!("{bits:<9}{about}"), section),
+        _ => row(name, &format!("{bits:<9}{value}: {about}"), section),
+    }
+}
+
+/// The field that broke a rule has an exclamation mark at the left edge.
+fn marked(row: String, guilty: bool) -> String {
+    if guilty { row.replacen(' ', "!", 1) } else { row }
+}
+
+fn row(name: &str, text: &str, section: &str) -> String {
+    spread(&format!("  {name:<width$}", width = SECOND - 2), text, section)
+}
+
+/// The section at the right edge.
+fn spread(start: &str, text: &str, section: &str) -> String {
+    if section.is_empty() {
+        return format!("{start}{text}\n");
+    }
+    let section = format!("§{section}");
+    let room = (WIDTH - 1).saturating_sub(start.len() + section.chars().count());
+    format!("{start}{text:<room$} {section}\n")
+}
+
+fn add_rows(text: &mut String, name: &str, rows: impl Iterator<Item = String>) {
+    for (i, line) in rows.enumerate() {
+        *text += &row(if i == 0 { name } else { "" }, &line, "");
+    }
+}
+
+fn milliseconds(micros: u64) -> String {
+    format!("{}.{:03} ms", micros / 1000, micros % 1000)
+}
+
+/// `37 fa 21 3d`
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(" ")
+}
+
+/// `37fa213d`
+pub(super) fn hex_joined(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The first bytes; dots if there are more, here or `hidden`.
+fn hex_start(bytes: &[u8], hidden: u64, most: usize) -> String {
+    let shown = bytes.len().min(most);
+    let dots = if shown < bytes.len() || hidden > 0 { " ..." } else { "" };
+    hex(&bytes[..shown]) + dots
+}

@@ -1,0 +1,57 @@
+//! The trace log: every frame in and out, explained, with `RUST_LOG=plainsocket::wire=trace`. One record is one line, so that
+//! the lines of two threads never mix. While it is off it costs a comparison.
+
+use crate::protocol::wire::{Direction, Frame, Handshake, Line, Splitter};
+use std::net::SocketAddr;
+
+const TARGET: &str = "plainsocket::wire";
+
+/// Who can read a log should not be able to log in with it.
+const SECRET: [&str; 3] = ["authorization", "cookie", "proxy-authorization"];
+
+pub(super) fn is_on() -> bool {
+    log::log_enabled!(target: TARGET, log::Level::Trace)
+}
+
+/// The lines of a handshake; what proves who the client is left out.
+pub(super) fn handshake(peer: SocketAddr, handshake: impl FnOnce() -> Handshake) {
+    if !is_on() {
+        return;
+    }
+    let handshake = handshake();
+    for line in &handshake.request {
+        log::trace!(target: TARGET, "{peer} -> {} ({}, §{})", without_secret(line), line.about, line.section);
+    }
+    for line in &handshake.response {
+        log::trace!(target: TARGET, "{peer} <- {line} ({}, §{})", line.about, line.section);
+    }
+}
+
+fn without_secret(line: &Line) -> String {
+    match line.line.split_once(':') {
+        Some((name, _)) if SECRET.contains(&&name.to_ascii_lowercase()[..]) => format!("{name}: (not shown)"),
+        _ => line.to_string(),
+    }
+}
+
+/// A frame that has come.
+pub(super) fn frame(peer: SocketAddr, frame: &Frame) {
+    log::trace!(target: TARGET, "{peer} -> {}", frame.to_line());
+}
+
+/// Whole frames that go out, in pieces.
+pub(super) fn sent(peer: SocketAddr, pieces: [&[u8]; 2]) {
+    if !is_on() {
+        return;
+    }
+    let mut splitter = Splitter::new(Direction::Out);
+    for mut rest in pieces {
+        while !rest.is_empty() {
+            let (used, frame) = splitter.split(rest);
+            rest = &rest[used..];
+            if let Some(frame) = frame {
+                log::trace!(target: TARGET, "{peer} <- {}", frame.to_line());
+            }
+        }
+    }
+}

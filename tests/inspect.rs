@@ -1,0 +1,258 @@
+//! `/inspect` and what it is made of, over real sockets.
+
+mod support;
+
+use plainsocket::{Error, Server};
+use serde_json::{Value, json};
+use std::net::SocketAddr;
+use std::sync::mpsc;
+use std::thread;
+use support::program::Program;
+use support::{BINARY, CLOSE, Client, KEY, PING, PONG, TEXT, close_frame, frame, header, request};
+
+/// A client that has read the explanation of its handshake.
+struct Inspected {
+    client: Client,
+    handshake: Vec<String>,
+}
+
+impl Inspected {
+    fn text(address: SocketAddr) -> Inspected {
+        let client = Client::connect(address, "/inspect");
+        let mut inspected = Inspected { client, handshake: Vec::new() };
+        inspected.handshake = inspected.lines("  base64  ");
+        inspected
+    }
+
+    fn json(address: SocketAddr) -> Inspected {
+        let mut client = Client::tcp(address);
+        client.send(request("/inspect").replace("Host", "Sec-WebSocket-Protocol: other, plainsocket.json\r\nHost"));
+        assert_eq!(header(&client.read_head(), "Sec-WebSocket-Protocol"), Some("plainsocket.json"));
+        let mut inspected = Inspected { client, handshake: Vec::new() };
+        inspected.handshake = vec![inspected.line()];
+        inspected
+    }
+
+    fn line(&mut self) -> String {
+        let (first, payload) = self.client.read_frame();
+        assert_eq!(first, TEXT);
+        String::from_utf8(payload).unwrap()
+    }
+
+    /// Text messages up to the one that begins with `last`.
+    fn lines(&mut self, last: &str) -> Vec<String> {
+        let mut lines = Vec::new();
+        while !lines.last().is_some_and(|line: &String| line.starts_with(last)) {
+            lines.push(self.line());
+        }
+        lines
+    }
+
+    fn object(&mut self) -> Value {
+        let line = self.line();
+        serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"))
+    }
+}
+
+#[test]
+fn hello_is_explained_a_line_a_message() {
+    let program = Program::start(&[]);
+    let mut inspected = Inspected::text(program.address);
+    assert!(inspected.handshake.contains(&"  GET /inspect HTTP/1.1".to_owned()));
+    assert!(inspected.handshake.contains(&"  SHA-1           b37a4f2cc0624f1690f64606cf385945b2bec4ea".to_owned()));
+    inspected.client.send(frame(TEXT, b"Hello"));
+    let lines = inspected.lines("  as text");
+    assert_eq!(lines[0], "text frame from the client, 11 bytes: 81 85 37 fa 21 3d 7f 9f 4d 51 58");
+    assert_eq!(lines[lines.len() - 2..], ["  unmasked        48 65 6c 6c 6f", "  as text         \"Hello\""]);
+    assert!(lines.iter().all(|line| !line.contains('\n')));
+}
+
+#[test]
+fn with_the_subprotocol_it_comes_as_json() {
+    let program = Program::start(&[]);
+    let mut inspected = Inspected::json(program.address);
+    let handshake: Value = serde_json::from_str(&inspected.handshake[0]).unwrap();
+    assert_eq!(handshake["accept"]["base64"], "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+    assert_eq!(handshake["response"][4]["line"], "Sec-WebSocket-Protocol: plainsocket.json");
+    inspected.client.send(frame(TEXT, b"Hello"));
+    let hello = inspected.object();
+    assert_eq!(
+        (&hello["header"], &hello["key"], &hello["masked"]),
+        (&json!("8185"), &json!("37fa213d"), &json!("7f9f4d5158"))
+    );
+    assert_eq!((&hello["text"], &hello["length"], &hello["error"]), (&json!("Hello"), &json!(5), &Value::Null));
+}
+
+#[test]
+fn fragments_come_one_by_one_and_a_ping_between_them_gets_its_pong() {
+    let program = Program::start(&[]);
+    let mut inspected = Inspected::json(program.address);
+    let pieces = [frame(0x01, "Gr\u{fc}".as_bytes()), frame(PING, b"p"), frame(0x00, b""), frame(0x80, b"\xC3\x9Fe")];
+    inspected.client.send(pieces.concat());
+    let first = inspected.object();
+    assert_eq!((&first["opcode"], &first["fin"], &first["text"]), (&json!("text"), &json!(false), &json!("Gr\u{fc}")));
+    assert_eq!(inspected.client.read_frame(), (PONG, b"p".to_vec()));
+    let ping = inspected.object();
+    assert_eq!((&ping["opcode"], &ping["text"], &ping["message"]), (&json!("ping"), &json!("p"), &Value::Null));
+    let empty = inspected.object();
+    assert_eq!(
+        (&empty["opcode"], &empty["length"], &empty["message"]),
+        (&json!("continuation"), &json!(0), &Value::Null)
+    );
+    let last = inspected.object();
+    assert_eq!((&last["text"], &last["message"]), (&json!("\u{df}e"), &json!({"fragments": 3, "length": 7})));
+}
+
+#[test]
+fn in_single_bytes_it_is_the_same() {
+    let program = Program::start(&[]);
+    let mut inspected = Inspected::json(program.address);
+    for byte in [frame(0x01, b"He"), frame(0x80, b"llo"), close_frame(1000, "bye")].concat() {
+        inspected.client.send([byte]);
+    }
+    let opcodes: Vec<Value> = (0..3).map(|_| inspected.object()["opcode"].clone()).collect();
+    assert_eq!(opcodes, ["text", "continuation", "close"]);
+    inspected.client.expect_close(Some(1000));
+}
+
+#[test]
+fn a_pong_that_answers_the_heartbeat_has_its_round_trip() {
+    let program = Program::start(&["--ping-interval", "0.1"]);
+    let mut inspected = Inspected::json(program.address);
+    let (first, payload) = inspected.client.read_frame();
+    assert_eq!(first, PING);
+    inspected.client.send([frame(PONG, b"unasked"), frame(PONG, &payload)].concat());
+    assert_eq!(inspected.object()["round_trip_us"], Value::Null);
+    assert!(inspected.object()["round_trip_us"].as_u64().unwrap() < 10_000_000);
+}
+
+#[test]
+fn a_close_is_explained_before_it_is_answered() {
+    let program = Program::start(&[]);
+    let mut inspected = Inspected::json(program.address);
+    inspected.client.send(close_frame(4000, "bye"));
+    assert_eq!(inspected.object()["close"], json!({"code": 4000, "name": "the application's own", "reason": "bye"}));
+    inspected.client.expect_close(Some(4000));
+
+    let mut inspected = Inspected::text(program.address);
+    inspected.client.send(frame(CLOSE, b""));
+    inspected.lines("  Close code      none was given");
+    inspected.client.expect_close(None);
+}
+
+#[test]
+fn a_broken_frame_is_explained_and_then_the_connection_fails() {
+    let program = Program::start(&["--max-message-size", "1000"]);
+    for (bytes, field, code) in [
+        (frame(0xC1, b"Hello"), "RSV1", 1002),
+        (frame(0x80, b"Hello"), "opcode", 1002),
+        (frame(TEXT, b"Hell\xFF"), "payload", 1007),
+        (frame(BINARY, &[0; 1001]), "extended payload length", 1009),
+    ] {
+        let mut inspected = Inspected::json(program.address);
+        inspected.client.send([frame(0x01, b"one"), frame(0x80, b"message"), bytes].concat());
+        assert_eq!(inspected.object()["error"], Value::Null);
+        assert_eq!(inspected.object()["message"]["fragments"], 2);
+        assert_eq!(inspected.object()["error"]["field"], field);
+        inspected.client.expect_close(Some(code));
+    }
+    let mut inspected = Inspected::text(program.address);
+    inspected.client.send(frame(0xC1, b"Hello"));
+    inspected.lines("  what follows    Close 1002 protocol error");
+    inspected.client.expect_close(Some(1002));
+}
+
+#[test]
+fn two_clients_see_their_own_traffic_only() {
+    let program = Program::start(&[]);
+    let (mut one, mut two) = (Inspected::json(program.address), Inspected::json(program.address));
+    one.client.send(frame(TEXT, b"one"));
+    assert_eq!(one.object()["text"], "one");
+    two.client.send(frame(TEXT, b"two"));
+    assert_eq!(two.object()["text"], "two");
+    for mut client in [one.client, two.client] {
+        client.send(frame(PING, b"end"));
+        // Nothing else came before this.
+        assert_eq!(client.read_frame(), (PONG, b"end".to_vec()));
+    }
+}
+
+#[test]
+fn a_message_of_1_mib_gets_a_short_answer() {
+    let program = Program::start(&[]);
+    let text = frame(TEXT, "\u{1b}".repeat(1 << 20).as_bytes());
+    let mut inspected = Inspected::json(program.address);
+    inspected.client.send(&text);
+    let line = inspected.line();
+    assert!(line.len() < 3000 && line.contains(r#""length":1048576,"shown":128,"#), "{line}");
+    let mut inspected = Inspected::text(program.address);
+    inspected.client.send(&text);
+    let lines = inspected.lines("                  the first 128 of 1048576 bytes");
+    assert!(lines.len() < 50);
+}
+
+#[cfg(unix)]
+#[test]
+fn the_server_goes_down_calmly() {
+    let mut program = Program::start(&[]);
+    let mut inspected = Inspected::json(program.address);
+    program.signal("TERM");
+    let (first, payload) = inspected.client.read_frame();
+    assert_eq!((first, &payload[..2]), (CLOSE, &1001u16.to_be_bytes()[..]));
+    inspected.client.send([frame(TEXT, b"behind"), close_frame(1001, "")].concat());
+    assert_eq!(inspected.client.read_to_end(), b"");
+    drop(inspected);
+    assert_eq!(program.wait(), Some(0));
+}
+
+// Connection::recv_frame
+
+/// A server with one handler, and what the handler tells.
+fn with_handler(
+    handler: impl Fn(&mut plainsocket::Connection, &mpsc::Sender<String>) -> Result<(), Error> + Send + Sync + 'static,
+) -> (Client, mpsc::Receiver<String>) {
+    let (tell, told) = mpsc::channel();
+    let server = Server::bind("127.0.0.1:0").unwrap().route("/", move |connection| handler(connection, &tell));
+    let address = server.local_addr().unwrap();
+    thread::spawn(move || server.run());
+    (Client::connect(address, "/"), told)
+}
+
+#[test]
+fn a_handler_that_returns_without_the_next_call_leaves_nothing_undone() {
+    let (mut client, _) = with_handler(|connection, _| connection.recv_frame().map(|_| ()));
+    client.send(close_frame(4001, ""));
+    client.expect_close(Some(4001));
+    let (mut client, _) = with_handler(|connection, _| connection.recv_frame().map(|_| ()));
+    client.send([TEXT, 0]);
+    client.expect_close(Some(1002));
+    let (mut client, _) = with_handler(|connection, _| connection.recv_frame().map(|_| ()));
+    client.send(frame(TEXT, b"Hello"));
+    assert_eq!(client.read_frame(), (CLOSE, 1000u16.to_be_bytes().to_vec()));
+}
+
+#[test]
+fn recv_and_recv_frame_may_be_mixed() {
+    let (mut client, told) = with_handler(|connection, tell| {
+        let say = |text: String| tell.send(text).unwrap();
+        say(format!("{:?}", connection.recv()?));
+        say(format!("{:?}", connection.recv_frame()?.and_then(|frame| frame.text())));
+        say(format!("{:?}", connection.recv()?));
+        say(format!("{:?}", connection.recv_frame()?.and_then(|frame| frame.error)));
+        say(format!("{:?}", connection.recv().map_err(|error| error.to_string())));
+        say(format!("{:?}", connection.recv_frame()));
+        Ok(())
+    });
+    let large = vec![b'x'; 200_000];
+    let rest = [frame(0x01, b"He"), frame(PING, b""), frame(0x80, b"llo"), [TEXT, KEY[0] & 0x7F].to_vec()];
+    client.send(frame(TEXT, &large));
+    client.send(rest.concat());
+    let told: Vec<String> = (0..6).map(|_| told.recv_timeout(support::DEADLINE).unwrap()).collect();
+    assert_eq!(told[0].len(), large.len() + "Ok(Some(Text(\"\")))".len() - "Ok()".len());
+    assert_eq!(
+        told[1..],
+        [r#"Some("He")"#, r#"Some(Text("Hello"))"#, "Some(Unmasked)", r#"Err("frame not masked (§5.1)")"#, "Ok(None)",]
+    );
+    assert_eq!(client.read_frame(), (PONG, vec![]));
+    client.expect_close(Some(1002));
+}

@@ -1,0 +1,219 @@
+//! What the log shows, and that nobody can write into it.
+#![cfg(unix)]
+
+mod support;
+
+use std::fs::{self, File};
+use std::path::PathBuf;
+use std::thread;
+use support::program::{Program, plainsocket};
+use support::{BINARY, CLOSE, Client, PING, PONG, TEXT, close_frame, frame, request, wait_for};
+
+struct Logged {
+    program: Program,
+    file: PathBuf,
+}
+
+impl Logged {
+    fn start(name: &str, levels: &str, arguments: &[&str]) -> Logged {
+        let file = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}.log", std::process::id()));
+        let mut command = plainsocket(&["--listen", "127.0.0.1:0"]);
+        command.args(arguments).env("RUST_LOG", levels).stderr(File::create(&file).unwrap());
+        Logged { program: Program::spawn_with_log(command), file }
+    }
+
+    fn connect(&self, path: &str) -> (Client, String) {
+        let client = Client::connect(self.program.address, path);
+        let address = client.stream.local_addr().unwrap().to_string();
+        (client, address)
+    }
+
+    fn wait_for(&self, text: &str) {
+        wait_for(text, || fs::read_to_string(&self.file).unwrap().contains(text));
+    }
+
+    /// What it has logged from beginning to end. Each line is whole: a time, a level, a module.
+    fn end(mut self) -> Vec<String> {
+        self.program.signal("TERM");
+        assert_eq!(self.program.wait(), Some(0));
+        let log = fs::read_to_string(&self.file).unwrap();
+        fs::remove_file(&self.file).unwrap();
+        assert!(log.ends_with('\n') && !log.replace('\n', "").contains(char::is_control));
+        let levels = ["ERROR", "WARN ", "INFO ", "DEBUG", "TRACE"];
+        let whole = |line: &str| line.starts_with("[20") && levels.contains(&&line[22..27]) && line.contains("] ");
+        assert!(log.lines().all(whole), "{log}");
+        log.lines().map(|line| line.split_once("] ").unwrap().1.to_owned()).collect()
+    }
+}
+
+fn close(mut client: Client, code: u16) {
+    client.send(close_frame(code, ""));
+    client.expect_close(Some(code));
+}
+
+/// The lines that begin with `start`, without it.
+fn of<'a>(log: &'a [String], start: &str) -> Vec<&'a str> {
+    log.iter().filter_map(|line| line.strip_prefix(start)).collect()
+}
+
+#[test]
+fn debug_shows_each_connections_life() {
+    let logged = Logged::start("debug", "plainsocket=debug", &["--ping-interval", "0.2"]);
+    let (mut client, address) = logged.connect("/echo?room=7");
+    client.send([frame(TEXT, b"one"), frame(PING, b"p"), frame(TEXT, b"two")].concat());
+    assert_eq!([client.read_frame().0, client.read_frame().0, client.read_frame().0], [TEXT, PONG, TEXT]);
+    let (first, payload) = client.read_frame();
+    assert_eq!(first, PING);
+    client.send(frame(PONG, &payload));
+    client.send(close_frame(4000, "bye"));
+    client.expect_close(Some(4000));
+    drop(client);
+    logged.wait_for(": closed");
+    let log = logged.end();
+    let mut life = of(&log, &format!("{address}: "));
+    for (at, start) in [(2, "silent for "), (3, "Pong after "), (5, "over after ")] {
+        assert!(life[at].starts_with(start), "{life:#?}");
+    }
+    assert!(life[5].ends_with("s, messages in: 2"));
+    for at in [2, 2, 3] {
+        life.remove(at);
+    }
+    assert_eq!(
+        life,
+        [
+            r#"connected to "/echo?room=7", accept value s3pPLMBiTxaQ9kYGzzhZRbK+xOo="#,
+            "Ping, payload length 1",
+            r#"Close 4000 "bye", begun by the client"#,
+            "closed",
+        ]
+    );
+}
+
+#[test]
+fn debug_shows_who_began_the_close() {
+    let logged = Logged::start("who", "plainsocket=debug", &[]);
+    let (mut broken, its_address) = logged.connect("/echo");
+    broken.send([TEXT, 0]);
+    broken.expect_close(Some(1002));
+    drop(broken);
+    let (mut client, address) = logged.connect("/echo");
+    logged.wait_for(&format!("{address}: connected"));
+    logged.program.signal("TERM");
+    assert_eq!(client.read_frame().0, CLOSE);
+    client.send(close_frame(1001, ""));
+    assert_eq!(client.read_to_end(), b"");
+    drop(client);
+    let log = logged.end();
+    let began = format!("{its_address}: Close 1002, begun by the server: frame not masked (§5.1)");
+    assert!(log.contains(&began), "{log:#?}");
+    assert!(log.contains(&format!("{address}: Close 1001 \"\", the client's answer")), "{log:#?}");
+}
+
+#[test]
+fn trace_shows_every_frame_in_one_line() {
+    let logged = Logged::start("trace", "plainsocket::wire=trace", &[]);
+    let (mut client, address) = logged.connect("/chat");
+    client.send([frame(0x01, b"Hel"), frame(0x80, b"lo")].concat());
+    assert_eq!(client.read_frame(), (TEXT, b"Hello".to_vec()));
+    client.send(frame(PING, b""));
+    assert_eq!(client.read_frame().0, PONG);
+    client.send(frame(BINARY, &[0; 70_000]));
+    client.read_frame();
+    close(client, 1000);
+    let log = logged.end();
+    let zeros = "00 ".repeat(22);
+    let masked: String = (0..18).map(|i| format!("{:02x} ", [0x37, 0xfa, 0x21, 0x3d][i % 4])).collect();
+    assert_eq!(
+        of(&log, &format!("{address} "))[10..],
+        [
+            r#"-> text masked 37fa213d length 3 "Hel" [01 83 37 fa 21 3d 7f 9f 4d]"#.to_owned(),
+            r#"-> continuation FIN masked 37fa213d length 2 "lo" [80 82 37 fa 21 3d 5b 95] ends a message of 2 fragments, length 5"#.to_owned(),
+            r#"<- text FIN length 5 "Hello" [81 05 48 65 6c 6c 6f]"#.to_owned(),
+            "-> ping FIN masked 37fa213d length 0 [89 80 37 fa 21 3d]".to_owned(),
+            "<- pong FIN length 0 [8a 00]".to_owned(),
+            format!("-> binary FIN masked 37fa213d length 70000 [82 ff 00 00 00 00 00 01 11 70 37 fa 21 3d {masked}...]"),
+            format!("<- binary FIN length 70000 [82 7f 00 00 00 00 00 01 11 70 {zeros}...]"),
+            r#"-> close FIN masked 37fa213d length 2 code 1000 "" [88 82 37 fa 21 3d 34 12]"#.to_owned(),
+            r#"<- close FIN length 2 code 1000 "" [88 02 03 e8]"#.to_owned(),
+        ]
+    );
+}
+
+#[test]
+fn trace_shows_the_handshake_but_no_secret() {
+    let logged = Logged::start("handshake", "plainsocket::wire=trace", &[]);
+    let mut client = Client::tcp(logged.program.address);
+    let secrets = "Cookie: session=secret\r\nAUTHORIZATION: Basic secret\r\nX: open\r\nHost";
+    client.send(request("/echo").replace("Host", secrets));
+    client.read_head();
+    close(client, 1000);
+    let log = logged.end().join("\n");
+    assert!(
+        log.contains(" -> GET /echo HTTP/1.1 (") && log.contains(" <- HTTP/1.1 101 Switching Protocols ("),
+        "{log}"
+    );
+    assert!(log.contains(" -> Cookie: (not shown) (") && log.contains(" -> X: open ("), "{log}");
+    assert!(log.contains(" -> AUTHORIZATION: (not shown)") && !log.contains("secret"), "{log}");
+}
+
+#[test]
+fn ten_thousand_messages_from_several_clients_lose_none() {
+    const CLIENTS: usize = 4;
+    const MESSAGES: usize = 2500;
+    let logged = Logged::start("many", "plainsocket::wire=trace", &[]);
+    let clients: Vec<_> = (0..CLIENTS)
+        .map(|number| {
+            let (mut client, address) = logged.connect("/echo");
+            let talk = thread::spawn(move || {
+                for batch in (0..MESSAGES).collect::<Vec<_>>().chunks(50) {
+                    let texts = batch.iter().map(|i| frame(TEXT, format!("{number}/{i}").as_bytes()));
+                    client.send(texts.collect::<Vec<_>>().concat());
+                    for i in batch {
+                        assert_eq!(client.read_frame(), (TEXT, format!("{number}/{i}").into_bytes()));
+                    }
+                }
+                close(client, 1000);
+            });
+            (address, talk)
+        })
+        .collect();
+    let addresses: Vec<String> = clients
+        .into_iter()
+        .map(|(address, talk)| {
+            talk.join().unwrap();
+            address
+        })
+        .collect();
+    let log = logged.end();
+    for (number, address) in addresses.iter().enumerate() {
+        for (arrow, start) in [("->", "text FIN masked 37fa213d length "), ("<-", "text FIN length ")] {
+            let texts = of(&log, &format!("{address} {arrow} {start}"));
+            let texts: Vec<&str> = texts.into_iter().map(|line| line.split('"').nth(1).unwrap()).collect();
+            assert!(texts.into_iter().eq((0..MESSAGES).map(|i| format!("{number}/{i}"))), "{address} {arrow}");
+        }
+    }
+}
+
+#[test]
+fn hostile_bytes_put_no_control_character_into_the_log() {
+    let logged = Logged::start("hostile", "plainsocket=debug,plainsocket::wire=trace", &[]);
+    let hostile = "\u{1b}[2J\r\n[ERROR] \u{9b}31m\u{7}\u{2028}\u{202e}\u{0}";
+    let (mut client, address) = logged.connect("/echo?\\n");
+    for (first, payload) in [(TEXT, hostile.as_bytes()), (BINARY, &[0x1B, 0xFF]), (PING, b"\x1b\n"), (PONG, b"\r\n")] {
+        client.send(frame(first, payload));
+    }
+    assert_eq!([client.read_frame().0, client.read_frame().0, client.read_frame().0], [TEXT, BINARY, PONG]);
+    client.send(close_frame(4000, "\n\u{1b}[31m"));
+    client.expect_close(Some(4000));
+    drop(client);
+    let mut client = Client::tcp(logged.program.address);
+    client.send(request("/echo").replace("Host", "X: \u{9b}31m\u{85}\r\nHost"));
+    client.read_head();
+    client.send(frame(TEXT, b"\x1b\xFF"));
+    client.expect_close(Some(1007));
+    drop(client);
+    let log = logged.end();
+    let text = r#"-> text FIN masked 37fa213d length 27 "\u{1b}[2J\r\n[ERROR] \u{9b}31m\u{7}\u{2028}\u{202e}\0" ["#;
+    assert!(of(&log, &format!("{address} ")).iter().any(|line| line.starts_with(text)), "{log:#?}");
+    assert!(!log.join("").contains(['\u{2028}', '\u{202e}']));
+}
