@@ -9,9 +9,9 @@ mod outbox;
 mod refusal;
 mod registry;
 mod socket;
-mod trace;
 #[cfg(any(test, fuzzing))]
 pub mod tests;
+mod trace;
 
 use crate::config::Config;
 use crate::error::{Error, HandshakeError};
