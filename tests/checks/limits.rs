@@ -6,7 +6,8 @@ use super::mistakes::Mistake;
 use super::subject::Subject;
 use super::words::{BINARY, CONTINUATION, PING};
 
-const LIMIT: &str = "§10.4: limit \"the total message size after reassembly\"; §7.4.1: too big is 1009.";
+const LIMIT: &str =
+    "§10.4: a limit for the \"total message size after reassembly from multiple frames\"; §7.4.1: too big is 1009.";
 
 pub fn the_size_has_a_limit(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
     let cases =
