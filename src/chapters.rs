@@ -3,3 +3,9 @@
 
 #[doc = include_str!("../README.md")]
 struct Readme;
+
+#[doc = include_str!("../docs/listening.md")]
+struct Listening;
+
+#[doc = include_str!("../docs/frames.md")]
+struct Frames;

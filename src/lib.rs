@@ -16,6 +16,8 @@
 //! }
 //! ```
 //!
+//! A book goes with the code, chapter by chapter in the order of the bytes: it begins in `docs/README.md`, beside `src/`.
+//!
 //! # How the bytes flow
 //!
 //! ```text

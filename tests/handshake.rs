@@ -70,7 +70,8 @@ fn subprotocols_and_extensions_are_offered_and_none_is_selected() {
 
 #[test]
 fn no_header_of_a_reply_comes_twice() {
-    let (request, _) = parse(with_line("Sec-WebSocket-Protocol: chat\r\nSec-WebSocket-Protocol: chat").as_bytes()).unwrap();
+    let (request, _) =
+        parse(with_line("Sec-WebSocket-Protocol: chat\r\nSec-WebSocket-Protocol: chat").as_bytes()).unwrap();
     let response = request.accept(&[]).unwrap().with_subprotocol("chat");
     let reply = String::from_utf8(response.encode(Method::Get)).unwrap();
     let mut names: Vec<String> =

@@ -3,6 +3,8 @@
 use super::links::resolve;
 use super::markdown::attribute;
 use super::{at, files};
+use pulldown_cmark::html::push_html;
+use pulldown_cmark::{Options, Parser};
 use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
@@ -19,6 +21,13 @@ fn build() {
     for file in sources {
         let copy = at(TOP).join(&file);
         fs::create_dir_all(copy.parent().unwrap()).unwrap();
+        // mdBook makes `.html` of each link to a `.md`, also where the page is none of its own.
+        if file.ends_with(".md") {
+            let mut html = "<!doctype html>\n<meta charset=\"utf-8\">\n".to_owned();
+            let text = fs::read_to_string(at(&file)).unwrap();
+            push_html(&mut html, Parser::new_ext(&text, Options::ENABLE_TABLES));
+            fs::write(copy.with_extension("html"), html).unwrap();
+        }
         fs::copy(at(&file), copy).unwrap();
     }
 }

@@ -114,7 +114,10 @@ fn connect(address: SocketAddr, path: &str) -> Result<Socket, String> {
 fn read(socket: &mut Socket) -> Result<Vec<String>, String> {
     loop {
         match socket.read().map_err(|error| format!("the server said nothing more: {error}"))? {
-            Message::Text(text) => return Ok(text.as_str().split('\n').map(str::to_owned).collect()),
+            Message::Text(text) => {
+                let text = text.as_str();
+                return Ok(text.strip_suffix('\n').unwrap_or(text).split('\n').map(str::to_owned).collect());
+            }
             Message::Binary(bytes) => return Ok(vec![String::from_utf8_lossy(&bytes).into_owned()]),
             Message::Close(close) => return Err(format!("the server closed: {close:?}")),
             Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => {}
@@ -130,6 +133,8 @@ fn close(mut socket: Socket) -> Result<(), String> {
     };
     socket.close(Some(normal)).map_err(|error| error.to_string())?;
     match read(&mut socket) {
+        // What /inspect says to our Close is no part of the conversation.
+        Ok(lines) if lines[0].starts_with("close frame from the client") => Ok(()),
         Ok(lines) => Err(format!("the server also said: {}", lines.join("\n"))),
         Err(_) => Ok(()),
     }
@@ -137,31 +142,44 @@ fn close(mut socket: Socket) -> Result<(), String> {
 
 /// `$ websocat ws://127.0.0.1:8000/path`, then `> ` what is typed and `< ` what comes back.
 fn websocat(command: &Command, address: SocketAddr) -> Result<(), String> {
-    let [program, url] = &command.words[..] else { return Err("it must read: $ websocat ws://...".to_owned()) };
-    let path = url.strip_prefix(&format!("ws://{ADDRESS}")).filter(|_| program == "websocat");
-    let mut socket = connect(address, path.ok_or_else(|| format!("it must read: $ websocat ws://{ADDRESS}/..."))?)?;
-    let mut unread: Vec<String> = Vec::new();
+    let (url, line_end) = match command.words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        // It sends the line break along with what was typed.
+        ["websocat", url] => (url, "\n"),
+        ["websocat", "--linemode-strip-newlines", url] => (url, ""),
+        _ => return Err(format!("it must read: $ websocat ws://{ADDRESS}/...")),
+    };
+    let path = url.strip_prefix(&format!("ws://{ADDRESS}")).ok_or_else(|| format!("what is {url}?"))?;
+    let mut socket = connect(address, path)?;
+    // What was said and not shown yet; and whether a line of `…` lets something of it pass.
+    let (mut unread, mut skips) = (Vec::new(), false);
     for line in &command.lines {
-        // A message or an answer may have an empty line.
-        if let Some(typed) = line.strip_prefix("> ") {
-            if let Some(more) = unread.first() {
-                return Err(format!("the server also said: {more}"));
-            }
-            socket.send(Message::text(typed)).map_err(|error| error.to_string())?;
+        if *line == "…" {
+            skips = true;
+        } else if let Some(typed) = line.strip_prefix("> ") {
+            also_said(&unread, skips)?;
+            socket.send(Message::text(format!("{typed}{line_end}"))).map_err(|error| error.to_string())?;
         } else if let Some(expected) = line.strip_prefix("< ").or((*line == "<").then_some("")) {
-            if unread.is_empty() {
-                unread = read(&mut socket)?;
+            loop {
+                if unread.is_empty() {
+                    unread = read(&mut socket).map_err(|error| format!("{error}\n    book: {line}"))?;
+                }
+                let said: String = unread.remove(0);
+                if !skips || fits(expected, said.trim_end()) {
+                    compare(expected, said.trim_end())?;
+                    skips = false;
+                    break;
+                }
             }
-            let said = unread.remove(0);
-            compare(expected, said.trim_end())?;
         } else {
             return Err(format!("neither `> ` nor `< `: {line}"));
         }
     }
-    match unread.first() {
-        Some(more) => Err(format!("the server also said: {more}")),
-        None => close(socket),
-    }
+    also_said(&unread, skips)?;
+    if skips { Ok(()) } else { close(socket) }
+}
+
+fn also_said(unread: &[String], may: bool) -> Result<(), String> {
+    unread.first().filter(|_| !may).map_or(Ok(()), |more| Err(format!("the server also said: {more}")))
 }
 
 /// `$ curl -i http://127.0.0.1:8000/path`, then the whole reply.
@@ -307,9 +325,11 @@ mod tests {
         let echo = "$ websocat ws://127.0.0.1:8000/echo";
         let nowhere = "$ curl -i http://127.0.0.1:8000/nowhere";
         let log = "$ RUST_LOG=plainsocket=debug cargo run";
-        let lines = "plainsocket … listening on 127.0.0.1:8000\n[…] 127.0.0.1:…: connected to \"/echo\"\n…: closed";
+        let lines = "plainsocket … listening on 127.0.0.1:8000\n[…] 127.0.0.1:…: connected to \"/echo\"…\n…: closed";
         for text in [
             page("websocat", &format!("{echo}\n> Hello\n< Hello\n> you\n< …u")),
+            page("websocat", &format!("{echo}\n> a\n…\n> b\n< b")),
+            page("websocat", "$ websocat --linemode-strip-newlines ws://127.0.0.1:8000/echo\n> a\n…"),
             page("http", &format!("{nowhere}\nHTTP/1.1 404 Not Found\n…\nConnection: close\n…\n\nnothing …")),
             page("http", "$ curl -I http://127.0.0.1:8000\nHTTP/1.1 200 OK\n…"),
             page("log websocat /echo \"Hello\"", &format!("{log}\n{lines}")),
@@ -323,6 +343,7 @@ mod tests {
             page("websocat", &format!("{echo}\n> Hello\n< hello")),
             page("websocat", &format!("{echo}\n> Hello")),
             page("websocat", &format!("{echo}\nHello")),
+            page("websocat", "$ websocat --binary ws://127.0.0.1:8000/echo\n> a\n< a"),
             page("websocat", "$ websocat ws://127.0.0.1:8000/nowhere\n> Hello"),
             page("http", &format!("{nowhere}\nHTTP/1.1 200 OK\n…")),
             page("http", &format!("{nowhere}\nHTTP/1.1 404 Not Found")),

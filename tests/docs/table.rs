@@ -2,9 +2,10 @@
 
 use super::markdown::{Row, parse};
 use super::source::{self, Item};
+use std::rc::Rc;
 
 /// The items of a file below the repository's top, or why there are none.
-pub type Lookup<'a> = dyn FnMut(&str) -> Result<Vec<Item>, String> + 'a;
+pub type Lookup<'a> = dyn FnMut(&str) -> Result<Rc<Vec<Item>>, String> + 'a;
 
 /// The words that make a rule.
 const WORDS: [&str; 4] = ["MUST", "MUST NOT", "SHOULD", "SHOULD NOT"];
@@ -70,8 +71,8 @@ mod tests {
     fn problems(row: &str) -> Vec<String> {
         let text = format!("| s | w | rule | code | test |\n| - | - | - | - | - |\n{row}\n");
         check("docs/t.md", &text, &mut |file| match file {
-            "src/a.rs" => source::items("struct A;\nimpl A {\n    fn b() {}\n}\n"),
-            "tests/t.rs" => source::items("#[test]\nfn it_holds() {}\nfn helper() {}\n"),
+            "src/a.rs" => source::items("struct A;\nimpl A {\n    fn b() {}\n}\n").map(Rc::new),
+            "tests/t.rs" => source::items("#[test]\nfn it_holds() {}\nfn helper() {}\n").map(Rc::new),
             _ => Err(format!("{file} cannot be read")),
         })
     }
@@ -104,6 +105,6 @@ mod tests {
         ] {
             assert_eq!(problems(row).len(), 1, "{row}");
         }
-        assert_eq!(check("docs/t.md", "No table.\n", &mut |_| Ok(Vec::new())).len(), 1);
+        assert_eq!(check("docs/t.md", "No table.\n", &mut |_| Ok(Rc::default())).len(), 1);
     }
 }
