@@ -1,1 +1,0 @@
-// The real server has its own.
