@@ -16,6 +16,8 @@
 //! }
 //! ```
 //!
+//! A book goes with the code, chapter by chapter in the order of the bytes: it begins in `docs/README.md`, beside `src/`.
+//!
 //! # How the bytes flow
 //!
 //! ```text
@@ -65,6 +67,8 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs, missing_debug_implementations)]
 
+#[cfg(doctest)]
+mod chapters;
 mod config;
 mod error;
 pub mod protocol;

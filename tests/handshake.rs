@@ -66,6 +66,22 @@ fn subprotocols_and_extensions_are_offered_and_none_is_selected() {
     assert_eq!(header(&reply, "Sec-WebSocket-Extensions"), None);
 }
 
+// §11.3: the header fields
+
+#[test]
+fn no_header_of_a_reply_comes_twice() {
+    let (request, _) =
+        parse(with_line("Sec-WebSocket-Protocol: chat\r\nSec-WebSocket-Protocol: chat").as_bytes()).unwrap();
+    let response = request.accept(&[]).unwrap().with_subprotocol("chat");
+    let reply = String::from_utf8(response.encode(Method::Get)).unwrap();
+    let mut names: Vec<String> =
+        reply.lines().filter_map(|line| line.split_once(": ")).map(|(name, _)| name.to_lowercase()).collect();
+    let count = names.len();
+    names.sort();
+    names.dedup();
+    assert!(names.len() == count && count == 4, "{reply}");
+}
+
 #[test]
 fn the_subprotocol_is_the_first_of_ours_that_is_offered() {
     let ours = ["v2", "v1"].map(str::to_owned);

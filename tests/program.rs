@@ -142,6 +142,25 @@ fn a_frame_that_announces_much_costs_no_memory() {
     assert!(grown < 1024, "grew by {grown} KiB");
 }
 
+// §7.1.7: the server "SHOULD log the problem"
+
+#[cfg(unix)]
+#[test]
+fn a_broken_rule_is_logged() {
+    let mut command = plainsocket(&["--listen", "127.0.0.1:0"]);
+    command.stderr(std::process::Stdio::piped());
+    let mut program = Program::spawn_with_log(command);
+    let mut client = Client::connect(program.address, "/echo");
+    client.send(b"\x81\x05Hello");
+    client.expect_close(Some(1002));
+    drop(client);
+    // The log ends with the program.
+    program.signal("TERM");
+    let mut log = String::new();
+    std::io::Read::read_to_string(&mut program.child.stderr.take().unwrap(), &mut log).unwrap();
+    assert!(log.contains(": failed: frame not masked (§5.1)\n"), "{log}");
+}
+
 #[cfg(unix)]
 mod signals {
     use super::*;

@@ -88,7 +88,7 @@ fn an_unmasked_hello() {
         r#"
 text frame from the server, 7 bytes: 81 05 48 65 6c 6c 6f
   FIN             1        the last fragment of its message (§5.2)
-  RSV1-3          000      0, since no extension is negotiated (§5.2)
+  RSV1-3          000      no extension is negotiated (§5.2)
   opcode          0001     text: a message in UTF-8 begins (§5.6)
   MASK            0        a server never masks (§5.1)
   payload length  0000101  5: length in bytes (§5.2)
@@ -106,7 +106,7 @@ fn a_masked_hello() {
         r#"
 text frame from the client, 11 bytes: 81 85 37 fa 21 3d 7f 9f 4d 51 58
   FIN             1        the last fragment of its message (§5.2)
-  RSV1-3          000      0, since no extension is negotiated (§5.2)
+  RSV1-3          000      no extension is negotiated (§5.2)
   opcode          0001     text: a message in UTF-8 begins (§5.6)
   MASK            1        a client always masks (§5.1)
   payload length  0000101  5: length in bytes (§5.2)
@@ -162,7 +162,7 @@ fn a_fragmented_hello() {
         r#"
 text frame from the server, 5 bytes: 01 03 48 65 6c
   FIN             0        more fragments of the message follow (§5.4)
-  RSV1-3          000      0, since no extension is negotiated (§5.2)
+  RSV1-3          000      no extension is negotiated (§5.2)
   opcode          0001     text: a message in UTF-8 begins (§5.6)
   MASK            0        a server never masks (§5.1)
   payload length  0000011  3: length in bytes (§5.2)
@@ -175,7 +175,7 @@ text frame from the server, 5 bytes: 01 03 48 65 6c
         r#"
 continuation frame from the server, 4 bytes: 80 02 6c 6f
   FIN             1        the last fragment of its message (§5.2)
-  RSV1-3          000      0, since no extension is negotiated (§5.2)
+  RSV1-3          000      no extension is negotiated (§5.2)
   opcode          0000     continuation: goes on with the message before (§5.4)
   MASK            0        a server never masks (§5.1)
   payload length  0000010  2: length in bytes (§5.2)
@@ -201,7 +201,7 @@ fn an_unmasked_ping_and_a_masked_pong() {
         r#"
 ping frame from the server, 7 bytes: 89 05 48 65 6c 6c 6f
   FIN             1        a control frame is never fragmented (§5.5)
-  RSV1-3          000      0, since no extension is negotiated (§5.2)
+  RSV1-3          000      no extension is negotiated (§5.2)
   opcode          1001     ping: asks for a Pong with the same payload (§5.5.2)
   MASK            0        a server never masks (§5.1)
   payload length  0000101  5: length in bytes (§5.2)
@@ -216,7 +216,7 @@ ping frame from the server, 7 bytes: 89 05 48 65 6c 6c 6f
         r#"
 pong frame from the client, 11 bytes: 8a 85 37 fa 21 3d 7f 9f 4d 51 58
   FIN             1        a control frame is never fragmented (§5.5)
-  RSV1-3          000      0, since no extension is negotiated (§5.2)
+  RSV1-3          000      no extension is negotiated (§5.2)
   opcode          1010     pong: answers a Ping, or is a sign of life (§5.5.3)
   MASK            1        a client always masks (§5.1)
   payload length  0000101  5: length in bytes (§5.2)
@@ -241,7 +241,7 @@ fn two_hundred_fifty_six_bytes() {
             r#"
 binary frame from the server, 260 bytes: 82 7e 01 00 07 07 07 07 07 07 07 07 ...
   FIN             1        the last fragment of its message (§5.2)
-  RSV1-3          000      0, since no extension is negotiated (§5.2)
+  RSV1-3          000      no extension is negotiated (§5.2)
   opcode          0010     binary: a message of any bytes begins (§5.6)
   MASK            0        a server never masks (§5.1)
   payload length  1111110  126: the length is in the next 16 bits (§5.2)
@@ -353,7 +353,7 @@ fn a_frame_with_a_reserved_bit_is_shown_as_far_as_it_came() {
         r#"
 broken text frame from the client, 11 bytes: c1 85 37 fa 21 3d 7f 9f 4d 51 ...
   FIN             1        the last fragment of its message (§5.2)
-! RSV1-3          100      0, since no extension is negotiated (§5.2)
+! RSV1-3          100      no extension is negotiated (§5.2)
   opcode          0001     text: a message in UTF-8 begins (§5.6)
   MASK            1        a client always masks (§5.1)
   payload length  0000101  5: length in bytes (§5.2)

@@ -1,7 +1,7 @@
 # Sourced by the scripts beside this file: finds or builds the release server,
 # starts it on a port that the system picks, and ends it with the script.
 #
-# After start_server: $address is HOST:PORT, $reports a directory that exists.
+# start_server takes flags for it. After it: $address is HOST:PORT, $reports a directory that exists.
 
 # PLAINSOCKET may be relative to where the caller stands, which the cd leaves.
 server=${PLAINSOCKET:+$(realpath -- "$PLAINSOCKET")}
@@ -25,7 +25,7 @@ start_server() {
     mkdir -p "$reports"
 
     local output line
-    exec {output}< <(exec "$server" --listen 127.0.0.1:0 2>"$server_log")
+    exec {output}< <(exec "$server" --listen 127.0.0.1:0 "$@" 2>"$server_log")
     server_pid=$!
     trap stop_server EXIT
 

@@ -68,7 +68,7 @@ impl Frame {
         };
         let mut fields = vec![fin];
         for (name, bit) in RSV.into_iter().zip([0x40, 0x20, 0x10]) {
-            fields.push(Field::bit(name, first & bit != 0, "0, since no extension is negotiated", "5.2"));
+            fields.push(Field::bit(name, first & bit != 0, "no extension is negotiated", "5.2"));
         }
         let (about, section) = match self.opcode() {
             Some(Opcode::Continuation) => ("goes on with the message before", "5.4"),

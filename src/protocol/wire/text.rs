@@ -161,7 +161,7 @@ fn add_line(text: &mut String, line: &Line) {
 /// The three bits together: in nearly every frame there is nothing to be said about them.
 fn rsv_row(fields: &[Field]) -> String {
     let bits: String = fields.iter().filter(|field| RSV.contains(&field.name)).map(|field| &field.bits[..]).collect();
-    row("RSV1-3", &format!("{bits:<9}0, since no extension is negotiated"), "5.2")
+    row("RSV1-3", &format!("{bits:<9}no extension is negotiated"), "5.2")
 }
 
 fn field_row(field: &Field) -> String {

@@ -1,0 +1,51 @@
+//! Step 01: the value of `Sec-WebSocket-Accept` (§4.2.2).
+
+use super::lesson::{Lesson, Trial};
+use super::mistakes::Mistake;
+use super::subject::Subject;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+const GUID: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+const WHY: &str = "§4.2.2: the key and then the GUID as one text, SHA-1 of it, the 20 bytes of that in base64.";
+
+pub fn the_key_of_the_rfc(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    check(subject, trial, "dGhlIHNhbXBsZSBub25jZQ==")
+}
+
+pub fn another_key(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    check(subject, trial, "AAECAwQFBgcICQoLDA0ODw==")
+}
+
+fn check(subject: &Subject, trial: &Trial, key: &str) -> Result<(), Lesson> {
+    let expected = STANDARD.encode(sha1([key, GUID].concat()));
+    trial.case(format!("accept_key({key:?})"), format!("{expected:?}"), WHY);
+    let came = (subject.accept_key)(key);
+    if came == expected {
+        return Ok(());
+    }
+    Err(trial.came(format!("{came:?}")).named(recognise(key, &came)))
+}
+
+fn recognise(key: &str, came: &str) -> Option<Mistake> {
+    let digest = sha1([key, GUID].concat());
+    let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    let mut decoded = STANDARD.decode(key).unwrap_or_default();
+    decoded.extend(GUID.as_bytes());
+    let known = [
+        (STANDARD.encode(&hex), Mistake::KeyHexDigest),
+        (STANDARD.encode(hex.to_uppercase()), Mistake::KeyHexDigest),
+        (hex, Mistake::KeyHexReply),
+        (STANDARD.encode(sha1(decoded)), Mistake::KeyDecoded),
+        (STANDARD.encode(sha1(key)), Mistake::KeyAlone),
+        (STANDARD.encode(sha1(GUID.to_owned() + key)), Mistake::KeyBehindGuid),
+        (STANDARD.encode(sha1(format!("{key}\n{GUID}"))), Mistake::ValueNotTrimmed),
+        (STANDARD.encode(sha1(format!("{key}\r\n{GUID}"))), Mistake::ValueNotTrimmed),
+    ];
+    let exact = known.into_iter().find(|(text, _)| text.eq_ignore_ascii_case(came)).map(|(_, mistake)| mistake);
+    exact.or_else(|| STANDARD.decode(came).is_ok_and(|bytes| bytes.len() == 20).then_some(Mistake::KeyGuid))
+}
+
+fn sha1(bytes: impl AsRef<[u8]>) -> [u8; 20] {
+    sha1_smol::Sha1::from(bytes).digest().bytes()
+}

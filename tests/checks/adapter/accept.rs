@@ -1,0 +1,1 @@
+pub use plainsocket::protocol::handshake::accept_key;

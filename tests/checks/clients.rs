@@ -1,0 +1,212 @@
+//! Steps 14 and 15: one client's life from top to bottom, and many clients.
+
+use super::guard::Task;
+use super::lesson::{Lesson, Trial, hex};
+use super::mistakes::Mistake;
+use super::running::{Running, quick};
+use super::subject::Subject;
+use super::talk::{Asked, Seen, Talk, connected_pair, masked, request};
+use super::words::Settings;
+
+// Step 14
+
+/// A client on `/echo` after its handshake, and the thread that serves it.
+fn serve<'a>(subject: &Subject, trial: &'a Trial, settings: Settings) -> Result<(Talk<'a>, Task<()>), Lesson> {
+    let (mut talk, task) = accept(subject, trial, settings);
+    trial.case("the request of §1.3 for /echo", "HTTP/1.1 101", "§4.2.2: serve_client begins with shake_hands.");
+    talk.shake("/echo").map_err(|lesson| task.panic(trial).unwrap_or(lesson))?;
+    Ok((talk, task))
+}
+
+fn accept<'a>(subject: &Subject, trial: &'a Trial, settings: Settings) -> (Talk<'a>, Task<()>) {
+    let (client, server) = connected_pair();
+    let serve_client = subject.serve_client;
+    let task = Task::start(move || serve_client(server, &settings));
+    (Talk::over(trial, client), task)
+}
+
+const ECHO: &str = "The handler of /echo: every text or binary message goes back with the same opcode and payload.";
+
+pub fn messages_come_back(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    let (mut talk, task) = serve(subject, trial, quick())?;
+    for (first, payload) in [(0x81, &b"Hello"[..]), (0x82, b"\x00\xFF"), (0x81, b""), (0x82, &vec![7; 70_000])] {
+        talk.ask("a message", &masked(first, payload), first, payload, ECHO).map_err(|asked| {
+            let lesson = task.panic(trial).unwrap_or(asked.lesson);
+            match asked.seen {
+                Seen::Frame { masked: true, .. } => lesson.named(Mistake::ReplyMasked),
+                _ => lesson,
+            }
+        })?;
+    }
+    let frames = [masked(0x81, b"one"), masked(0x81, b"two")].concat();
+    talk.ask("two messages in one segment", &frames, 0x81, b"one", ECHO)?;
+    talk.expect(0x81, b"two").map_err(|asked| asked.lesson.named(Mistake::LeftoverDropped))?;
+    Ok(())
+}
+
+pub fn a_message_behind_the_request_comes_back(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    let (mut talk, _task) = accept(subject, trial, quick());
+    trial.case("the request and the text \"Hello\" in one segment", "HTTP/1.1 101, then the text \"Hello\"", ECHO);
+    talk.send(&[request("/echo").as_bytes(), &masked(0x81, b"Hello")].concat());
+    talk.head().map_err(|seen| trial.came(seen.to_string()))?;
+    talk.expect(0x81, b"Hello").map_err(|asked| match asked.seen {
+        Seen::Nothing => asked.lesson.named(Mistake::FrameBehindHeadLost),
+        _ => asked.lesson,
+    })
+}
+
+pub fn a_ping_gets_its_pong(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    let why = "§5.5.2: a Pong \"unless it already received a Close frame\", and \"as soon as is practical\".";
+    let unanswered = |asked: Asked| match asked.seen {
+        Seen::Nothing => asked.lesson.named(Mistake::PingUnanswered),
+        _ => asked.lesson,
+    };
+    let (mut talk, _task) = serve(subject, trial, quick())?;
+    talk.ask("a Ping", &masked(0x89, b"are you there"), 0x8A, b"are you there", why).map_err(unanswered)?;
+    let fragment_and_ping = [masked(0x01, b"Hel"), masked(0x89, b"?")].concat();
+    talk.ask("the first fragment of a message, and a Ping", &fragment_and_ping, 0x8A, b"?", why).map_err(unanswered)?;
+    talk.ask("the last fragment", &masked(0x80, b"lo"), 0x81, b"Hello", ECHO)?;
+    Ok(())
+}
+
+pub fn a_close_is_answered_and_tcp_ends(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    let why = "§5.5.1: \"If an endpoint receives a Close frame and did not previously send a Close frame, the endpoint MUST send \
+               a Close frame in response.\" §7.1.1: then the server ends TCP.";
+    for (payload, code) in [(&b"\x03\xE8"[..], Some(1000)), (b"\x0F\xA0bye", Some(4000)), (b"", None)] {
+        let (mut talk, task) = serve(subject, trial, quick())?;
+        talk.ask_close("a Close", &masked(0x88, payload), code, why).map_err(|asked| match asked.seen {
+            Seen::End | Seen::Nothing => asked.lesson.named(Mistake::NoCloseReply),
+            Seen::Reset => asked.lesson.named(Mistake::CloseDestroyed),
+            Seen::Frame { first: 0x81 | 0x8A, .. } => asked.lesson.named(Mistake::SentBehindClose),
+            Seen::Frame { .. } => asked.lesson,
+        })?;
+        talk.hang_up();
+        trial.case("the same, and the client ends its side too", "serve_client returns", why);
+        task.finish(trial)?;
+    }
+    let (mut talk, _task) = serve(subject, trial, quick())?;
+    let why = "§5.5.1: nothing may follow a Close frame, and nothing behind the client's is looked at.";
+    let bytes = [masked(0x88, b"\x03\xE8"), masked(0x81, b"late"), masked(0x89, b"?")].concat();
+    talk.ask_close("a Close, a text and a Ping in one segment", &bytes, Some(1000), why).map_err(
+        |asked| match asked.seen {
+            Seen::Frame { first: 0x81 | 0x8A, .. } => asked.lesson.named(Mistake::SentBehindClose),
+            _ => asked.lesson,
+        },
+    )?;
+    Ok(())
+}
+
+pub fn a_broken_rule_is_told(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    let why = "§7.1.7: to fail the connection, send a Close frame with the code, then end TCP.";
+    let settings = Settings { max_message: 1000, ..quick() };
+    let cases: [(&str, Vec<u8>, u16); 4] = [
+        ("a frame without a mask", b"\x81\x05Hello".to_vec(), 1002),
+        ("a continuation of nothing", masked(0x80, b"lo"), 1002),
+        ("a text that is not UTF-8", masked(0x81, b"\xFF"), 1007),
+        ("a message over the limit of 1000", masked(0x82, &[7; 1001]), 1009),
+    ];
+    for (sent, bytes, code) in cases {
+        let (mut talk, _task) = serve(subject, trial, settings.clone())?;
+        talk.ask_close(sent, &bytes, Some(code), why).map_err(|asked| match asked.seen {
+            Seen::End | Seen::Nothing => asked.lesson.named(Mistake::NoCloseForFault),
+            Seen::Reset => asked.lesson.named(Mistake::CloseDestroyed),
+            Seen::Frame { .. } => asked.lesson,
+        })?;
+    }
+    Ok(())
+}
+
+pub fn a_client_that_leaves_ends_its_thread(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    let why = "Phones lose their network in the middle of a message. The thread must not stay behind.";
+    for bytes in [&b""[..], b"\x81\x85\x37"] {
+        let (mut talk, task) = serve(subject, trial, quick())?;
+        trial.case(format!("{}, then the end of the stream, without a Close", hex(bytes)), "serve_client returns", why);
+        talk.send(bytes);
+        drop(talk);
+        task.finish(trial)?;
+    }
+    Ok(())
+}
+
+// Step 15
+
+const ALONE: &str = "A thread for each client: whatever one does or does not do, the accept loop goes on.";
+
+fn echo(talk: &mut Talk, text: &str) -> Result<(), Lesson> {
+    Ok(talk.ask("a text", &masked(0x81, text.as_bytes()), 0x81, text.as_bytes(), ALONE)?)
+}
+
+pub fn a_silent_client_keeps_nobody_waiting(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    let server = Running::start(subject, quick());
+    let waits = |mut lesson: Lesson| {
+        lesson.sent = format!("one client connects and says nothing; another: {}", lesson.sent);
+        lesson.why = ALONE;
+        if lesson.unwritten.is_none() && lesson.came.contains("nothing") {
+            lesson.named(Mistake::OneAfterTheOther)
+        } else {
+            lesson
+        }
+    };
+    let silent = std::net::TcpStream::connect(server.address);
+    let mut first = server.connect(trial, "/echo").map_err(waits)?;
+    let mut second = server.connect(trial, "/echo").map_err(waits)?;
+    for round in 0..3 {
+        echo(&mut first, &format!("first {round}")).map_err(waits)?;
+        echo(&mut second, &format!("second {round}")).map_err(waits)?;
+    }
+    drop(silent);
+    Ok(())
+}
+
+pub fn a_rude_client_harms_nobody(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    let server = Running::start(subject, quick());
+    let mut good = server.connect(trial, "/echo")?;
+    let rude = [
+        ("no request at all", &b"\x16\x03\x01\x00\r\n\r\n"[..], false),
+        ("half a request", b"GET / HT", false),
+        ("a frame without a mask", b"\x81\x05Hello", true),
+        ("half a frame", b"\x81\xFE\x01", true),
+        ("a reserved opcode", b"\x83\x80\x00\x00\x00\x00", true),
+    ];
+    for (sent, bytes, shake) in rude {
+        let ended = |mut lesson: Lesson| {
+            lesson.sent = format!("a client sends {sent} and leaves; then another: {}", lesson.sent);
+            lesson.why = ALONE;
+            if !server.is_over() {
+                return lesson;
+            }
+            lesson.came = "no answer, and run has returned".to_owned();
+            lesson.named(Mistake::OneEndsAll)
+        };
+        let stream =
+            std::net::TcpStream::connect(server.address).map_err(|error| ended(trial.came(error.to_string())))?;
+        let mut talk = Talk::over(trial, stream);
+        if shake {
+            talk.shake("/echo").map_err(ended)?;
+        }
+        talk.send(bytes);
+        talk.hang_up();
+        // Until the server has noticed: it ends its side, with or without a reply before that.
+        while matches!(talk.look_for(trial.patience / 2), Seen::Frame { .. }) {}
+        drop(talk);
+        echo(&mut server.connect(trial, "/echo").map_err(ended)?, "still there?").map_err(ended)?;
+        echo(&mut good, "and you?").map_err(ended)?;
+    }
+    Ok(())
+}
+
+pub fn twenty_clients_each_get_their_own(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    let server = Running::start(subject, quick());
+    let mut clients = (0..20).map(|_| server.connect(trial, "/echo")).collect::<Result<Vec<_>, _>>()?;
+    for round in 0..3 {
+        for (i, talk) in clients.iter_mut().enumerate() {
+            talk.send(&masked(0x81, format!("client {i}, round {round}").as_bytes()));
+        }
+        for (i, talk) in clients.iter_mut().enumerate() {
+            let text = format!("client {i}, round {round}");
+            trial.case(format!("{text:?}, while 19 others send too"), format!("{text:?}"), ALONE);
+            talk.expect(0x81, text.as_bytes())?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,127 @@
+//! Step 13: the closing handshake: the answer to a Close, and the end of TCP (§5.5.1, §7).
+
+use super::guard::Task;
+use super::lesson::{Lesson, Trial, hex};
+use super::mistakes::Mistake;
+use super::subject::Subject;
+use super::talk::{Seen, Talk, connected_pair};
+use std::io::Write as _;
+use std::time::Duration;
+
+fn code(payload: &[u8]) -> Option<u16> {
+    payload.first_chunk().map(|&bytes| u16::from_be_bytes(bytes))
+}
+
+/// Gives the Close payload `sent` to `answer_close`; the answer begins with the code `expected`, or is empty.
+fn answer(
+    subject: &Subject,
+    trial: &Trial,
+    sent: &[u8],
+    expected: Option<u16>,
+    why: &'static str,
+) -> Result<(), Lesson> {
+    let wanted = expected.map_or("an empty payload".to_owned(), |code| {
+        format!("{} (code {code}), with or without a reason", hex(&code.to_be_bytes()))
+    });
+    let sent_code = code(sent).map_or(String::new(), |code| format!(" (code {code})"));
+    trial.case(format!("answer_close, with the payload {}{sent_code}", hex(sent)), wanted, why);
+    let came = (subject.answer_close)(sent);
+    let reason_is_text = str::from_utf8(came.get(2..).unwrap_or_default()).is_ok();
+    if code(&came) == expected && came.len() != 1 && came.len() <= 125 && (reason_is_text || expected.is_none()) {
+        return Ok(());
+    }
+    let mistake = match code(&came) {
+        Some(1005 | 1006 | 1015) => Some(Mistake::CodeNeverSent),
+        Some(_) if expected == Some(1007) => Some(Mistake::ReasonNotChecked),
+        _ if came == sent => Some(Mistake::BadCodeEchoed),
+        came if came.is_some() && came == code(sent) => Some(Mistake::BadCodeEchoed),
+        _ => None,
+    };
+    Err(trial.came(hex(&came)).named(mistake))
+}
+
+pub fn a_close_is_answered_with_its_code(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    let why = "§5.5.1: \"the endpoint typically echos the status code it received\"; an empty Close has none to echo.";
+    answer(subject, trial, b"", None, why)?;
+    for code in [1000_u16, 1001, 1003, 1007, 1011, 1014, 3000, 4999] {
+        let payload = [&code.to_be_bytes()[..], "bis später".as_bytes()].concat();
+        answer(subject, trial, &payload, Some(code), why)?;
+    }
+    answer(subject, trial, &[&[0x03, 0xE8][..], &[b'x'; 123]].concat(), Some(1000), why)
+}
+
+pub fn a_bad_close_is_answered_with_1002(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    let why =
+        "§7.4.1: 1005, 1006 and 1015 \"MUST NOT be set as a status code in a Close control frame by an endpoint\".";
+    for code in [1005_u16, 1006, 1015] {
+        answer(subject, trial, &code.to_be_bytes(), Some(1002), why)?;
+    }
+    let why = "§5.5.1: if there is a payload, its first two bytes are the code.";
+    answer(subject, trial, &[0x03], Some(1002), why)?;
+    let why = "§7.4.2: below 1000 is not used; 1004 and 1016 to 2999 are not given out; above 4999 there is nothing.";
+    for code in [0_u16, 999, 1004, 1016, 2999, 5000, 65535] {
+        answer(subject, trial, &code.to_be_bytes(), Some(1002), why)?;
+    }
+    answer(subject, trial, b"\x03\xE8bye \xFF", Some(1007), "§5.5.1 and §8.1: the reason is UTF-8; otherwise 1007.")
+}
+
+pub fn the_close_reaches_the_client(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    trial.case(
+        "10000 bytes that the server does not read; then it writes a Close frame and calls hang_up(stream, patience)",
+        "the client reads the Close and then the end of the stream; hang_up reads on until the client ends its side too",
+        "§7.1.1: the server ends TCP first. A socket that is dropped with unread bytes in it resets the connection, and the \
+         client loses what it has not read.",
+    );
+    let (client, mut server) = connected_pair();
+    let mut talk = Talk::over(trial, client);
+    talk.send(&[0; 10_000]);
+    server.set_read_timeout(Some(trial.patience)).expect("set_read_timeout");
+    server.peek(&mut [0]).expect("the client's bytes have come");
+    server.write_all(b"\x88\x02\x03\xE8").expect("a Close fits into the socket's buffer");
+    let (hang_up, patience) = (subject.hang_up, trial.patience);
+    let task = Task::start(move || hang_up(server, patience));
+    let dropped =
+        || trial.came("the connection was dropped while the client was still sending").named(Mistake::CloseDestroyed);
+    let seen = talk.look();
+    if let Some(panic) = task.panic(trial) {
+        return Err(panic);
+    }
+    if seen == Seen::Reset {
+        return Err(dropped());
+    }
+    match talk.look_for(trial.patience / 2) {
+        Seen::End => {}
+        Seen::Nothing => return Err(trial.came("the Close, but no end of the stream").named(Mistake::EndNotSent)),
+        _ => return Err(dropped()),
+    }
+    // Who drains is still there.
+    talk.send(&[0; 1000]);
+    if task.ends_within(Duration::from_millis(60)) {
+        return Err(dropped());
+    }
+    talk.hang_up();
+    task.finish(trial)
+}
+
+pub fn a_client_that_stays_is_left(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    trial.case(
+        "nothing; the client never ends its side, and hang_up has 100 ms of patience",
+        "hang_up returns",
+        "§7.1.1: wait for the client's end, but not for ever: whatever a client makes us hold has a bound.",
+    );
+    let (client, server) = connected_pair();
+    let mut talk = Talk::over(trial, client);
+    let hang_up = subject.hang_up;
+    let task = Task::start(move || hang_up(server, Duration::from_millis(100)));
+    // A byte now and then: a timeout for each read would begin anew each time.
+    for _ in 0..trial.patience.as_millis() / 40 {
+        if task.ends_within(Duration::from_millis(40)) {
+            return task.finish(trial);
+        }
+        talk.send(&[0]);
+    }
+    task.finish(trial).map_err(|lesson| match lesson.mistake {
+        Some(Mistake::Hangs) => lesson.named(Mistake::DrainForever),
+        _ => lesson,
+    })
+}

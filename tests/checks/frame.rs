@@ -1,0 +1,291 @@
+//! Steps 05 to 07: the header, masking, and whole frames out of a buffer (§5.2, §5.3). Bytes and values, no socket.
+
+use super::lesson::{Lesson, Trial, hex};
+use super::mistakes::Mistake;
+use super::subject::Subject;
+use super::talk::{KEY, masked};
+use super::words::{BINARY, Frame, Header, PING, PONG, TEXT};
+
+// Step 05
+
+const MORE: &str = "A read may end anywhere, within a header too. Then nothing is wrong: the rest is on its way.";
+
+fn decode(subject: &Subject, trial: &Trial, bytes: &[u8], expected: Header, why: &'static str) -> Result<(), Lesson> {
+    trial.case(format!("decode_header, with {}", hex(bytes)), format!("Ok(Some({expected:?}))"), why);
+    let came = (subject.decode_header)(bytes);
+    if came == Ok(Some(expected)) {
+        return Ok(());
+    }
+    let mistake = match came {
+        Ok(Some(header)) if header.length == expected.length => None,
+        Ok(Some(header)) if matches!(header.length, 126 | 127) => Some(Mistake::LengthMarker),
+        Ok(Some(header)) if expected.size == 4 && header.length == u64::from((expected.length as u16).swap_bytes()) => {
+            Some(Mistake::LengthLittleEndian)
+        }
+        Ok(Some(header)) if header.length == expected.length.swap_bytes() => Some(Mistake::LengthLittleEndian),
+        Ok(Some(_)) | Ok(None) if expected.size > 2 => Some(Mistake::LengthBoundary),
+        Err(_) if expected.size > 2 => Some(Mistake::LengthBoundary),
+        _ => None,
+    };
+    Err(trial.came(format!("{came:?}")).named(mistake))
+}
+
+pub fn the_headers_of_the_rfc(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    let why =
+        "§5.2: the first byte is FIN, three reserved bits and the opcode; the second is MASK and seven bits of length.";
+    let hello = Header { fin: true, opcode: TEXT, masked: true, length: 5, size: 2 };
+    decode(subject, trial, &masked(0x81, b"Hello"), hello, why)?;
+    let fragment = Header { fin: false, opcode: TEXT, masked: false, length: 3, size: 2 };
+    decode(subject, trial, b"\x01\x03Hel", fragment, why)?;
+    let ping = Header { fin: true, opcode: PING, masked: true, length: 0, size: 2 };
+    decode(subject, trial, &masked(0x89, b""), ping, why)
+}
+
+/// A binary frame's header, in the shortest form.
+fn header_bytes(length: u64) -> Vec<u8> {
+    match length {
+        0..126 => vec![0x82, 0x80 | length as u8],
+        126..65536 => [&[0x82, 0xFE][..], &(length as u16).to_be_bytes()].concat(),
+        _ => [&[0x82, 0xFF][..], &length.to_be_bytes()].concat(),
+    }
+}
+
+pub fn the_three_lengths(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    let why =
+        "§5.2: up to 125 the seven bits are the length; 126: the next two bytes are, 127: the next eight, big-endian.";
+    for length in [0, 125, 126, 127, 128, 300, 65535, 65536, 70_000, 1 << 40] {
+        let bytes = header_bytes(length);
+        let expected = Header { fin: true, opcode: BINARY, masked: true, length, size: bytes.len() };
+        decode(subject, trial, &bytes, expected, why)?;
+    }
+    Ok(())
+}
+
+pub fn a_part_of_a_header_needs_more_bytes(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    for length in [5, 300, 70_000] {
+        let bytes = header_bytes(length);
+        for cut in 0..bytes.len() {
+            trial.case(format!("decode_header, with {}", hex(&bytes[..cut])), "Ok(None)", MORE);
+            let came = (subject.decode_header)(&bytes[..cut]);
+            if came != Ok(None) {
+                return Err(trial.came(format!("{came:?}")).named(Mistake::HeaderTooEager));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Expects Close code 1002.
+fn refuse(subject: &Subject, trial: &Trial, bytes: &[u8], why: &'static str, mistake: Mistake) -> Result<(), Lesson> {
+    trial.case(format!("decode_header, with {}", hex(bytes)), "Err(1002)", why);
+    match (subject.decode_header)(bytes) {
+        Err(1002) => Ok(()),
+        came => Err(trial.came(format!("{came:?}")).named(mistake)),
+    }
+}
+
+pub fn what_nobody_agreed_on_is_refused(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    for bit in [0x40, 0x20, 0x10] {
+        let why = "§5.2: the RSV bits \"MUST be 0 unless an extension is negotiated\".";
+        refuse(subject, trial, &[0x81 | bit, 0x85], why, Mistake::ReservedAccepted)?;
+    }
+    for opcode in (0x3..=0x7).chain(0xB..=0xF) {
+        let why = "§5.2: if an unknown opcode is received, the connection fails.";
+        refuse(subject, trial, &[0x80 | opcode, 0x85], why, Mistake::ReservedAccepted)?;
+    }
+    Ok(())
+}
+
+pub fn control_frames_are_short_and_whole(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    let why =
+        "§5.5: \"All control frames MUST have a payload length of 125 bytes or less and MUST NOT be fragmented.\"";
+    let longest = Header { fin: true, opcode: PING, masked: true, length: 125, size: 2 };
+    decode(subject, trial, &[0x89, 0x80 | 125], longest, why)?;
+    for bytes in [&[0x09, 0x80][..], &[0x08, 0x82], &[0x89, 0xFE, 0, 126], &[0x88, 0xFF, 0, 0, 0, 0, 0, 1, 0, 0]] {
+        refuse(subject, trial, bytes, why, Mistake::ControlRules)?;
+    }
+    Ok(())
+}
+
+pub fn a_length_has_its_shortest_form(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    let why = "§5.2: \"the minimal number of bytes MUST be used to encode the length\".";
+    refuse(subject, trial, &[0x82, 0xFE, 0, 125], why, Mistake::LengthNotMinimal)?;
+    refuse(subject, trial, &[0x82, 0xFF, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF], why, Mistake::LengthNotMinimal)?;
+    let why = "§5.2: of the 64 bits \"the most significant bit MUST be 0\".";
+    refuse(subject, trial, &[0x82, 0xFF, 0x80, 0, 0, 0, 0, 0, 0, 0], why, Mistake::LengthNotMinimal)
+}
+
+// Step 06
+
+const XOR: &str = "§5.3: byte i of the payload is XORed with byte i modulo 4 of the masking key; i counts from 0.";
+
+/// Whether `came` is `plain` with a masking key that begins at another of its bytes.
+fn wrong_index(came: &[u8], plain: &[u8]) -> Option<Mistake> {
+    let shifted = |shift: usize| {
+        came.len() == plain.len()
+            && came
+                .iter()
+                .zip(plain)
+                .enumerate()
+                .all(|(i, (came, plain))| *came == plain ^ KEY[i % 4] ^ KEY[(i + shift) % 4])
+    };
+    (plain.len() > 1 && (1..4).any(shifted)).then_some(Mistake::MaskIndex)
+}
+
+pub fn a_payload_is_unmasked(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    for plain in [&b"Hello"[..], b"", b"a", b"four", b"Hello again"] {
+        let frame = masked(0x81, plain);
+        let mut payload = frame[6..].to_vec();
+        trial.case(format!("unmask, with payload {} and key 37 fa 21 3d", hex(&payload)), hex(plain), XOR);
+        (subject.unmask)(&mut payload, KEY);
+        if payload != plain {
+            return Err(trial.came(hex(&payload)).named(wrong_index(&payload, plain)));
+        }
+    }
+    Ok(())
+}
+
+pub fn a_frame_is_encoded(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    let why = "§5.2: FIN and the opcode, the length, the payload. §5.1: \"A server MUST NOT mask any frames\".";
+    for (opcode, payload) in [(TEXT, &b"Hello"[..]), (BINARY, b""), (PONG, b"\x00\xFF")] {
+        let expected = [&[0x80 | opcode, payload.len() as u8], payload].concat();
+        trial.case(format!("encode_frame, with opcode {opcode:#x} and payload {}", hex(payload)), hex(&expected), why);
+        let came = (subject.encode_frame)(opcode, payload);
+        if came != expected {
+            let mistake = match came[..] {
+                [first, ..] if first == opcode => Some(Mistake::FinMissing),
+                [_, second, ..] if second & 0x80 != 0 => Some(Mistake::ReplyMasked),
+                _ => None,
+            };
+            return Err(trial.came(hex(&came)).named(mistake));
+        }
+    }
+    Ok(())
+}
+
+pub fn a_length_is_encoded_in_its_shortest_form(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    let why = "§5.2: up to 125 in one byte, up to 65535 in 126 and two bytes, above that in 127 and eight, big-endian.";
+    for length in [125, 126, 127, 300, 65535, 65536, 70_000] {
+        let mut expected = header_bytes(length);
+        expected[1] &= 0x7F;
+        trial.case(
+            format!("encode_frame, with a binary payload of {length} bytes"),
+            format!("{}, then the payload", hex(&expected)),
+            why,
+        );
+        let came = (subject.encode_frame)(BINARY, &vec![b'x'; length as usize]);
+        let header = &came[..came.len().saturating_sub(length as usize)];
+        if header != expected || came.len() != expected.len() + length as usize {
+            let mut turned = expected.clone();
+            turned[2..].reverse();
+            let mistake = if header == turned { Mistake::LengthLittleEndian } else { Mistake::LengthBoundary };
+            return Err(trial.came(format!("{}, then {length} bytes", hex(header))).named(mistake));
+        }
+    }
+    Ok(())
+}
+
+// Step 07
+
+const NO_LIMIT: usize = 1 << 20;
+
+fn frame(opcode: u8, payload: &[u8]) -> Frame {
+    Frame { fin: true, opcode, payload: payload.to_vec() }
+}
+
+fn shown(came: &Result<Option<Frame>, u16>) -> String {
+    match came {
+        Ok(Some(frame)) => super::talk::describe(frame.opcode | if frame.fin { 0x80 } else { 0 }, &frame.payload),
+        other => format!("{other:?}"),
+    }
+}
+
+/// Takes a frame from the front of the buffer, and expects this one.
+fn take(
+    subject: &Subject,
+    trial: &Trial,
+    buffer: &mut Vec<u8>,
+    expected: Frame,
+    why: &'static str,
+) -> Result<(), Lesson> {
+    let expected = Ok(Some(expected));
+    trial.case(format!("take_frame, with the buffer {}", hex(buffer)), shown(&expected), why);
+    let came = (subject.take_frame)(buffer, NO_LIMIT);
+    if came == expected {
+        return Ok(());
+    }
+    let mistake = match (&came, &expected) {
+        (Ok(Some(came)), Ok(Some(expected))) => wrong_index(&came.payload, &expected.payload),
+        (Ok(None), _) => None,
+        _ => None,
+    };
+    Err(trial.came(shown(&came)).named(mistake))
+}
+
+pub fn a_frame_is_taken_out_of_the_buffer(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    let why = "§5.2: the header, the masking key, and as many bytes of payload as the header says.";
+    for (first, payload) in [(0x81, &b"Hello"[..]), (0x82, b""), (0x82, &[7; 300])] {
+        let mut buffer = masked(first, payload);
+        take(subject, trial, &mut buffer, frame(first & 0x0F, payload), why)?;
+        trial.case("the same", "afterwards the buffer is empty", why);
+        if !buffer.is_empty() {
+            return Err(trial.came(format!("it holds {}", hex(&buffer))).named(Mistake::FrameNotRemoved));
+        }
+    }
+    Ok(())
+}
+
+pub fn half_a_frame_waits_for_the_rest(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    for whole in [masked(0x81, b"Hello"), masked(0x82, &[7; 300])] {
+        for cut in (0..whole.len()).step_by(1 + whole.len() / 40) {
+            let mut buffer = whole[..cut].to_vec();
+            trial.case(
+                format!("take_frame, with {cut} of a frame's {} bytes: {}", whole.len(), hex(&buffer)),
+                "Ok(None), and the buffer as it was",
+                MORE,
+            );
+            let came = (subject.take_frame)(&mut buffer, NO_LIMIT);
+            if came != Ok(None) {
+                return Err(trial.came(shown(&came)).named(Mistake::HalfFrameTaken));
+            }
+            if buffer != whole[..cut] {
+                return Err(trial
+                    .came(format!("Ok(None), and the buffer {}", hex(&buffer)))
+                    .named(Mistake::PartialLost));
+            }
+        }
+    }
+    Ok(())
+}
+
+pub fn three_frames_come_out_one_by_one(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    let why = "TCP has no message boundaries: one read may bring three frames. i in §5.3 counts from 0 in each.";
+    let payloads: [&[u8]; 3] = [b"one", b"three", b"two"];
+    let mut buffer: Vec<u8> = payloads.iter().flat_map(|payload| masked(0x81, payload)).collect();
+    for (at, payload) in payloads.into_iter().enumerate() {
+        take(subject, trial, &mut buffer, frame(TEXT, payload), why).map_err(|mut lesson| {
+            lesson.sent = format!(
+                "three frames in one buffer; take_frame, call {} with {}",
+                at + 1,
+                lesson.sent.trim_start_matches("take_frame, with ")
+            );
+            let dropped = at > 0 && lesson.came == "Ok(None)";
+            let mistake = lesson.mistake.or(dropped.then_some(Mistake::LeftoverDropped));
+            lesson.named(mistake)
+        })?;
+    }
+    Ok(())
+}
+
+pub fn a_frame_without_a_mask_is_refused(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    let mut buffer = b"\x81\x05Hello".to_vec();
+    trial.case(
+        format!("take_frame, with the buffer {}", hex(&buffer)),
+        "Err(1002)",
+        "§5.1: \"The server MUST close the connection upon receiving a frame that is not masked.\"",
+    );
+    match (subject.take_frame)(&mut buffer, NO_LIMIT) {
+        Err(1002) => Ok(()),
+        came => Err(trial.came(shown(&came)).named(Mistake::UnmaskedAccepted)),
+    }
+}

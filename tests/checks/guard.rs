@@ -1,0 +1,144 @@
+//! Runs code that may panic or never return, and makes a lesson of both.
+
+use super::lesson::{Lesson, Trial};
+use super::mistakes::Mistake;
+use super::subject::Subject;
+use std::any::Any;
+use std::cell::RefCell;
+use std::panic::{self, AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::sync::{Arc, Mutex, Once, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+/// The name of the threads whose panics become lessons.
+const CHECKED: &str = "checked";
+
+pub type Check = fn(&Subject, &Trial) -> Result<(), Lesson>;
+
+thread_local! {
+    /// The text and the place of this thread's last panic.
+    static PANIC: RefCell<String> = const { RefCell::new(String::new()) };
+}
+
+/// Panics in threads that the subject has started itself; only kept when nothing else runs in this process.
+static ELSEWHERE: Mutex<Vec<String>> = Mutex::new(Vec::new());
+static ALONE: AtomicBool = AtomicBool::new(false);
+
+/// For a process that only runs steps: no panic is printed.
+pub fn silence_every_panic() {
+    ALONE.store(true, Ordering::SeqCst);
+}
+
+fn install_hook() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let usual = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            let payload = info.payload();
+            let text = payload.downcast_ref::<&str>().copied().or(payload.downcast_ref::<String>().map(String::as_str));
+            let text = text.unwrap_or("without a text");
+            let place = info.location().map_or(String::new(), |at| format!(", at {}:{}", at.file(), at.line()));
+            if thread::current().name() == Some(CHECKED) {
+                PANIC.set(format!("{text}{place}"));
+            } else if ALONE.load(Ordering::SeqCst) {
+                ELSEWHERE.lock().unwrap_or_else(PoisonError::into_inner).push(format!("{text}{place}"));
+            } else {
+                usual(info);
+            }
+        }));
+    });
+}
+
+/// A call of the subject's code in a thread of its own.
+pub struct Task<T> {
+    result: Receiver<Result<T, String>>,
+    /// What was taken out of `result` before somebody asked for it.
+    early: RefCell<Option<Result<T, String>>>,
+}
+
+impl<T: Send + 'static> Task<T> {
+    pub fn start(call: impl FnOnce() -> T + Send + 'static) -> Task<T> {
+        install_hook();
+        let (done, result) = mpsc::channel();
+        let body = move || {
+            let outcome = catch_unwind(AssertUnwindSafe(call)).map_err(|_: Box<dyn Any + Send>| PANIC.take());
+            // Nobody waits any more if it took too long.
+            let _ = done.send(outcome);
+        };
+        thread::Builder::new().name(CHECKED.to_owned()).spawn(body).expect("the system has a thread for us");
+        Task { result, early: RefCell::new(None) }
+    }
+
+    /// What the call returned. A panic and a hang are lessons.
+    pub fn finish(&self, trial: &Trial) -> Result<T, Lesson> {
+        self.finish_within(trial, trial.patience)
+    }
+
+    fn finish_within(&self, trial: &Trial, patience: Duration) -> Result<T, Lesson> {
+        if self.ends_within(patience)
+            && let Some(outcome) = self.early.take()
+        {
+            return outcome.map_err(|text| panicked(trial, &text));
+        }
+        Err(trial.came("nothing: the function did not return in time").named(Mistake::Hangs))
+    }
+
+    /// Whether the call is over, or will be within this time.
+    pub fn ends_within(&self, time: Duration) -> bool {
+        if self.early.borrow().is_none() {
+            let outcome = match self.result.recv_timeout(time) {
+                Ok(outcome) => outcome,
+                Err(RecvTimeoutError::Timeout) => return false,
+                Err(RecvTimeoutError::Disconnected) => Err("the thread is gone".to_owned()),
+            };
+            self.early.replace(Some(outcome));
+        }
+        true
+    }
+
+    /// The panic that has ended the call, if one has.
+    pub fn panic(&self, trial: &Trial) -> Option<Lesson> {
+        // A thread that has panicked drops its socket, which is seen first, and tells of it a little later.
+        self.ends_within(Duration::from_millis(20));
+        match &*self.early.borrow() {
+            Some(Err(text)) => Some(panicked(trial, text)),
+            _ => None,
+        }
+    }
+}
+
+fn panicked(trial: &Trial, text: &str) -> Lesson {
+    // A stub says `todo!("step 04: ...")`.
+    if let Some((_, todo)) = text.split_once("not yet implemented: step ") {
+        let number = todo.split(':').next().unwrap_or_default().to_owned();
+        return Lesson {
+            unwritten: Some(number.clone()),
+            ..trial.came(format!("todo!: step {number} is not written yet"))
+        };
+    }
+    trial.came(format!("a panic: {text}")).named(Mistake::Panics)
+}
+
+/// Runs one check of a step, in bounded time.
+pub fn run(check: Check, subject: Subject, patience: Duration) -> Result<(), Lesson> {
+    ELSEWHERE.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    let trial = Arc::new(Trial::new(patience));
+    let its_trial = Arc::clone(&trial);
+    let task = Task::start(move || check(&subject, &its_trial));
+    // A check waits several times; each of its waits is bounded by itself.
+    let outcome = task.finish_within(&trial, patience * 5).and_then(|result| result);
+    let elsewhere = ELSEWHERE.lock().unwrap_or_else(PoisonError::into_inner).first().cloned();
+    match (outcome, elsewhere) {
+        // Where one of the subject's own threads has panicked, that is why nothing came.
+        (Err(lesson), Some(text)) if lesson.unwritten.is_none() && text.contains("not yet implemented") => {
+            Err(panicked(&trial, &text))
+        }
+        (Err(mut lesson), Some(text)) => {
+            lesson.came += &format!(" (one of your threads panicked: {text})");
+            Err(lesson)
+        }
+        (outcome, _) => outcome,
+    }
+}

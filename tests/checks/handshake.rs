@@ -1,0 +1,148 @@
+//! Step 04: the handshake over a real socket.
+
+use super::guard::Task;
+use super::lesson::{Lesson, Trial};
+use super::mistakes::Mistake;
+use super::subject::{Shaken, Subject};
+use super::talk::{ACCEPT, Seen, Talk, connected_pair, request};
+use std::net::TcpStream;
+use std::time::Duration;
+
+/// The subject shakes hands in a thread of its own; the socket stays open until the check is over.
+fn shake<'a>(subject: &Subject, trial: &'a Trial) -> (Talk<'a>, Task<(Shaken, TcpStream)>) {
+    let (client, mut server) = connected_pair();
+    let shake_hands = subject.shake_hands;
+    let task = Task::start(move || {
+        let shaken = shake_hands(&mut server);
+        (shaken, server)
+    });
+    (Talk::over(trial, client), task)
+}
+
+/// Expects a reply that begins like this.
+fn expect_head(talk: &mut Talk, task: &Task<(Shaken, TcpStream)>, start: &str) -> Result<(), Lesson> {
+    let came = match talk.head() {
+        Ok(head) if head.starts_with(start) && (start != "HTTP/1.1 101 " || head.contains(ACCEPT)) => return Ok(()),
+        Ok(head) => format!("{head:?}"),
+        Err(seen) => match task.panic(talk.trial) {
+            Some(panic) => return Err(panic),
+            None if seen == Seen::Nothing => {
+                // Does it wait for the end of the stream?
+                talk.hang_up();
+                let late = talk.head().is_ok();
+                let mistake = if late { Mistake::ReadToEndOfStream } else { Mistake::Hangs };
+                return Err(talk.trial.came("nothing; the client waits for the reply").named(mistake));
+            }
+            None if !talk.unread().is_empty() => {
+                let text = String::from_utf8_lossy(talk.unread()).into_owned();
+                return Err(talk.trial.came(format!("{text:?}, and {seen}")).named(Mistake::NoBlankLineInReply));
+            }
+            None => seen.to_string(),
+        },
+    };
+    Err(talk.trial.came(came))
+}
+
+const KEEPS_READING: &str = "TCP is a stream of bytes without boundaries: a read brings any part of what was sent.";
+
+pub fn the_client_reads_its_101(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    trial.case(
+        "the request of §1.3 in one piece; the client keeps the connection open",
+        format!("on the socket HTTP/1.1 101 with Sec-WebSocket-Accept: {ACCEPT}"),
+        "§4.2.2: the server sends its reply when it has the head. The stream has no end yet.",
+    );
+    let (mut talk, task) = shake(subject, trial);
+    talk.send(request("/chat").as_bytes());
+    expect_head(&mut talk, &task, "HTTP/1.1 101 ")?;
+    trial.case(
+        "the same",
+        "shake_hands returns Ok(Some((request, rest))), with path \"/chat\" and no rest",
+        KEEPS_READING,
+    );
+    match task.finish(trial)?.0 {
+        Ok(Some((request, rest))) if request.path == "/chat" && rest.is_empty() => Ok(()),
+        came => Err(trial.came(format!("{came:?}"))),
+    }
+}
+
+pub fn a_request_may_come_in_pieces(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    let request = request("/chat");
+    let (first, second) = request.split_at(60);
+    trial.case(
+        "60 bytes of the request, and after a pause the rest",
+        "no reply before the rest, then HTTP/1.1 101",
+        KEEPS_READING,
+    );
+    let (mut talk, task) = shake(subject, trial);
+    talk.send(first.as_bytes());
+    let early = talk.look_for(Duration::from_millis(60));
+    if let Some(panic) = task.panic(trial) {
+        return Err(if panic.unwritten.is_some() { panic } else { panic.named(Mistake::OneReadOneRequest) });
+    }
+    if early != Seen::Nothing || !talk.unread().is_empty() {
+        return Err(trial.came("an answer before the rest was sent").named(Mistake::OneReadOneRequest));
+    }
+    talk.send(second.as_bytes());
+    match talk.head() {
+        Ok(head) if head.starts_with("HTTP/1.1 101 ") => task.finish(trial).map(drop),
+        Ok(head) => Err(trial.came(format!("{head:?}")).named(Mistake::OneReadOneRequest)),
+        Err(seen) => Err(trial.came(seen.to_string()).named(Mistake::OneReadOneRequest)),
+    }
+}
+
+pub fn a_frame_behind_the_head_is_kept(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    let frame = super::talk::masked(0x81, b"Hello");
+    trial.case(
+        "the request and the frame of a text \"Hello\" in one segment",
+        format!("shake_hands returns the frame's bytes as the rest: {}", super::lesson::hex(&frame)),
+        KEEPS_READING,
+    );
+    let (mut talk, task) = shake(subject, trial);
+    talk.send(&[request("/chat").as_bytes(), &frame].concat());
+    expect_head(&mut talk, &task, "HTTP/1.1 101 ")?;
+    match task.finish(trial)?.0 {
+        Ok(Some((_, rest))) if rest == frame => Ok(()),
+        Ok(Some((_, rest))) if rest.is_empty() => Err(trial.came("an empty rest").named(Mistake::FrameBehindHeadLost)),
+        came => Err(trial.came(format!("{came:?}"))),
+    }
+}
+
+pub fn a_refusal_is_told(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    let cases = [
+        (request("/").replace("Version: 13", "Version: 8"), "HTTP/1.1 426 "),
+        (request("/").replace("Host: server", "Host server"), "HTTP/1.1 400 "),
+    ];
+    for (head, start) in cases {
+        trial.case(
+            format!("{head:?}"),
+            format!("{start}and a blank line on the socket; shake_hands returns Ok(None)"),
+            "§4.2.1: if the request does not match, \"the server MUST [...] return an HTTP response with an appropriate \
+             error code\".",
+        );
+        let (mut talk, task) = shake(subject, trial);
+        talk.send(head.as_bytes());
+        expect_head(&mut talk, &task, start)?;
+        match task.finish(trial)?.0 {
+            Ok(None) => {}
+            came => return Err(trial.came(format!("{came:?}"))),
+        }
+    }
+    Ok(())
+}
+
+pub fn a_client_that_leaves_is_let_go(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    trial.case(
+        "half of the request, then the end of the stream",
+        "shake_hands returns: Ok(None) or an error",
+        "A read of 0 bytes means that the client has ended its side: nothing more will come.",
+    );
+    let (mut talk, task) = shake(subject, trial);
+    talk.send(b"GET /chat HTTP/1.1\r\n");
+    talk.hang_up();
+    match task.finish(trial) {
+        Ok((Ok(Some(_)), _)) => Err(trial.came("Ok(Some(...))")),
+        Ok(_) => Ok(()),
+        Err(lesson) if lesson.mistake == Some(Mistake::Hangs) => Err(lesson.named(Mistake::EndIgnored)),
+        Err(lesson) => Err(lesson),
+    }
+}

@@ -1,0 +1,74 @@
+//! Step 12: whatever a client makes the server hold has a bound (§10.4).
+
+use super::lesson::{Lesson, Trial, hex};
+use super::message::{assemble, frame, message};
+use super::mistakes::Mistake;
+use super::subject::Subject;
+use super::words::{BINARY, CONTINUATION, PING};
+
+const LIMIT: &str =
+    "§10.4: a limit for the \"total message size after reassembly from multiple frames\"; §7.4.1: too big is 1009.";
+
+pub fn the_size_has_a_limit(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    let cases =
+        [(0, 0, true), (0, 10, true), (10, 0, true), (7, 3, true), (0, 11, false), (7, 4, false), (10, 1, false)];
+    for (so_far, more, fits) in cases {
+        let expected = if fits { Ok(()) } else { Err(1009) };
+        trial.case(format!("check_size({so_far}, {more}, 10)"), format!("{expected:?}"), LIMIT);
+        trial.equal((subject.check_size)(so_far, more, 10), expected)?;
+    }
+    // The largest length that a header can hold, and one that a cast to a smaller type would cut to 0.
+    for more in [u64::MAX >> 1, u64::MAX, 1 << 32] {
+        trial.case(format!("check_size(7, {more}, 10)"), "Err(1009)", LIMIT);
+        let check_size = subject.check_size;
+        let came = super::guard::Task::start(move || check_size(7, more, 10)).finish(trial).map_err(|lesson| {
+            if lesson.came.contains("overflow") { lesson.named(Mistake::SumOverflows) } else { lesson }
+        })?;
+        if came != Err(1009) {
+            return Err(trial.came(format!("{came:?}")).named(Mistake::SumOverflows));
+        }
+    }
+    Ok(())
+}
+
+pub fn the_announced_length_is_not_believed(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    let why = "§10.4. The header announces a gigabyte; not a byte of it has come, and none should be waited for.";
+    for announced in [1001, 1 << 30] {
+        let mut buffer = vec![0x82];
+        match announced {
+            1001 => buffer.extend([0xFE, 0x03, 0xE9]),
+            _ => buffer.extend([&[0xFF][..], &u64::to_be_bytes(announced)].concat()),
+        }
+        trial.case(format!("take_frame, with limit 1000 and the buffer {}", hex(&buffer)), "Err(1009)", why);
+        match (subject.take_frame)(&mut buffer, 1000) {
+            Err(1009) => {}
+            came => return Err(trial.came(format!("{came:?}")).named(Mistake::AnnouncedBelieved)),
+        }
+    }
+    let mut buffer = super::talk::masked(0x82, &[7; 1000]);
+    trial.case("take_frame, with limit 1000 and a frame of 1000 bytes", "Ok(Some(...))", LIMIT);
+    match (subject.take_frame)(&mut buffer, 1000) {
+        Ok(Some(_)) => Ok(()),
+        came => Err(trial.came(format!("{came:?}"))),
+    }
+}
+
+pub fn the_limit_is_for_the_message(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    let part = |fin, opcode, length| frame(fin, opcode, &vec![7; length]);
+    let fits = [
+        (part(false, BINARY, 60), Ok(None)),
+        (part(true, PING, 100), Ok(None)),
+        (part(true, CONTINUATION, 40), message(BINARY, &[7; 100])),
+        (part(true, BINARY, 100), message(BINARY, &[7; 100])),
+    ];
+    assemble(subject, trial, 100, &fits, "§10.4: 100 bytes are still fine, and a Ping does not count.")?;
+    let too_big = [
+        (part(false, BINARY, 60), Ok(None)),
+        (part(false, CONTINUATION, 40), Ok(None)),
+        (part(false, CONTINUATION, 1), Err(1009)),
+    ];
+    assemble(subject, trial, 100, &too_big, LIMIT).map_err(|wrong| match wrong.came {
+        Ok(_) => wrong.lesson.named(Mistake::FragmentsUnbounded),
+        Err(_) => wrong.lesson,
+    })
+}

@@ -1,0 +1,245 @@
+//! Steps 09 to 11: Ping and Pong, fragments, UTF-8 (§5.4, §5.5, §5.6). Values, no socket.
+
+use super::lesson::{Lesson, Trial, hex};
+use super::mistakes::Mistake;
+use super::subject::Subject;
+use super::talk::describe;
+use super::words::{BINARY, CLOSE, CONTINUATION, Frame, Message, PING, PONG, TEXT};
+
+pub fn frame(fin: bool, opcode: u8, payload: &[u8]) -> Frame {
+    Frame { fin, opcode, payload: payload.to_vec() }
+}
+
+pub fn shown(frame: &Frame) -> String {
+    describe(frame.opcode | if frame.fin { 0x80 } else { 0 }, &frame.payload)
+}
+
+// Step 09
+
+pub fn a_ping_is_answered_with_its_bytes(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    for payload in [&b"Hello"[..], b"", &[7; 125]] {
+        let ping = frame(true, PING, payload);
+        let expected = [&[0x8A, payload.len() as u8], payload].concat();
+        trial.case(
+            format!("answer_ping, with {}", shown(&ping)),
+            format!("Some of {}", hex(&expected)),
+            "§5.5.3: a Pong \"must have identical 'Application data' as found in the message body of the Ping frame\".",
+        );
+        match (subject.answer_ping)(&ping) {
+            Some(came) if came == expected => {}
+            Some(came) => {
+                let empty = came.get(1) == Some(&0) && !payload.is_empty();
+                return Err(trial.came(format!("Some of {}", hex(&came))).named(empty.then_some(Mistake::PongEmpty)));
+            }
+            None => return Err(trial.came("None").named(Mistake::PingUnanswered)),
+        }
+    }
+    Ok(())
+}
+
+pub fn nothing_else_is_answered(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    for other in [frame(true, PONG, b"Hello"), frame(true, TEXT, b"Hello"), frame(true, CLOSE, b"")] {
+        trial.case(
+            format!("answer_ping, with {}", shown(&other)),
+            "None",
+            "§5.5.3: a Pong may come unasked; \"a response to an unsolicited Pong frame is not expected\".",
+        );
+        if let Some(came) = (subject.answer_ping)(&other) {
+            let mistake = (other.opcode == PONG).then_some(Mistake::PongToPong);
+            return Err(trial.came(format!("Some of {}", hex(&came))).named(mistake));
+        }
+    }
+    Ok(())
+}
+
+// Step 10
+
+type Outcome = Result<Option<Message>, u16>;
+
+pub fn message(opcode: u8, payload: &[u8]) -> Outcome {
+    Ok(Some(Message { opcode, payload: payload.to_vec() }))
+}
+
+fn outcome_shown(outcome: &Outcome) -> String {
+    match outcome {
+        Ok(Some(message)) => {
+            let kind = match message.opcode {
+                TEXT => "text",
+                BINARY => "binary",
+                _ => "neither text nor binary",
+            };
+            format!("a message ({kind}): {}", hex(&message.payload))
+        }
+        Ok(None) => "Ok(None)".to_owned(),
+        Err(code) => format!("Err({code})"),
+    }
+}
+
+/// Gives frames to a new assembler; the second of each pair is what it is to say. An error may come a frame early.
+pub fn assemble(
+    subject: &Subject,
+    trial: &Trial,
+    limit: usize,
+    frames: &[(Frame, Outcome)],
+    why: &'static str,
+) -> Result<(), Wrong> {
+    let mut assembler = (subject.assembler)(limit);
+    let mut sent = String::new();
+    for (at, (frame, expected)) in frames.iter().enumerate() {
+        sent += &format!("{}{}", if at > 0 { "; " } else { "Assembler::take, with " }, shown(frame));
+        trial.case(&sent, outcome_shown(expected), why);
+        let came = assembler(frame.clone());
+        let early = expected == &Ok(None) && came.is_err() && frames.last().is_some_and(|(_, last)| last == &came);
+        if early {
+            return Ok(());
+        }
+        if &came != expected {
+            return Err(Wrong { lesson: trial.came(outcome_shown(&came)), came });
+        }
+    }
+    Ok(())
+}
+
+/// What came instead of what the assembler was to say.
+pub struct Wrong {
+    pub lesson: Lesson,
+    pub came: Outcome,
+}
+
+impl From<Wrong> for Lesson {
+    fn from(wrong: Wrong) -> Lesson {
+        wrong.lesson
+    }
+}
+
+pub const NO_LIMIT: usize = 1 << 20;
+
+pub fn one_frame_is_a_message(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    let why =
+        "§5.4: \"An unfragmented message consists of a single frame with the FIN bit set and an opcode other than 0.\"";
+    let frames = [
+        (frame(true, TEXT, b"Hello"), message(TEXT, b"Hello")),
+        (frame(true, BINARY, b"\x00\xFF"), message(BINARY, b"\x00\xFF")),
+        (frame(true, TEXT, b""), message(TEXT, b"")),
+    ];
+    assemble(subject, trial, NO_LIMIT, &frames, why).map_err(|wrong| match &wrong.came {
+        Ok(Some(message)) if message.payload.starts_with(b"Hello") => wrong.lesson.named(Mistake::MessageNotReset),
+        _ => wrong.lesson,
+    })
+}
+
+pub fn fragments_are_put_together(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    let why = "§5.4: the first fragment has the opcode and no FIN, the others have opcode 0, the last has FIN.";
+    let frames = [
+        (frame(false, TEXT, b"Hel"), Ok(None)),
+        (frame(false, CONTINUATION, b""), Ok(None)),
+        (frame(true, CONTINUATION, b"lo"), message(TEXT, b"Hello")),
+        (frame(false, BINARY, b"a"), Ok(None)),
+        (frame(true, CONTINUATION, b"b"), message(BINARY, b"ab")),
+    ];
+    assemble(subject, trial, NO_LIMIT, &frames, why).map_err(|wrong| match &wrong.came {
+        Ok(Some(message)) if message.opcode == CONTINUATION => wrong.lesson.named(Mistake::OpcodeOfContinuation),
+        Ok(Some(message)) if message.payload == b"Helloab" => wrong.lesson.named(Mistake::MessageNotReset),
+        _ => wrong.lesson,
+    })
+}
+
+pub fn a_control_frame_may_stand_in_the_middle(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    let why =
+        "§5.4: \"Control frames MAY be injected in the middle of a fragmented message.\" They are not part of it.";
+    for opcode in [PING, PONG] {
+        let frames = [
+            (frame(false, TEXT, b"Hel"), Ok(None)),
+            (frame(true, opcode, b"!"), Ok(None)),
+            (frame(true, CONTINUATION, b"lo"), message(TEXT, b"Hello")),
+        ];
+        assemble(subject, trial, NO_LIMIT, &frames, why).map_err(|wrong| match &wrong.came {
+            Ok(Some(message)) if message.payload == b"Hel!lo" => wrong.lesson.named(Mistake::PingSpliced),
+            Ok(Some(_)) | Err(_) => wrong.lesson.named(Mistake::PingEndsMessage),
+            _ => wrong.lesson,
+        })?;
+    }
+    Ok(())
+}
+
+pub fn one_message_is_open_at_a_time(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    let why = "§5.4: a continuation continues something, and \"fragments of one message MUST NOT be interleaved\" with another.";
+    let nothing = |frames: &[(Frame, Outcome)]| {
+        assemble(subject, trial, NO_LIMIT, frames, why).map_err(|wrong| wrong.lesson.named(Mistake::NothingToContinue))
+    };
+    nothing(&[(frame(true, CONTINUATION, b"lo"), Err(1002))])?;
+    nothing(&[(frame(false, CONTINUATION, b"lo"), Err(1002))])?;
+    nothing(&[(frame(true, TEXT, b"Hello"), message(TEXT, b"Hello")), (frame(true, CONTINUATION, b"lo"), Err(1002))])?;
+    for fin in [true, false] {
+        // The first fragment may be empty: open is not the same as not empty.
+        for begin in [&b""[..], b"Hel"] {
+            let frames = [(frame(false, TEXT, begin), Ok(None)), (frame(fin, TEXT, b"Hello"), Err(1002))];
+            assemble(subject, trial, NO_LIMIT, &frames, why)
+                .map_err(|wrong| wrong.lesson.named(Mistake::MessageInsideMessage))?;
+        }
+    }
+    Ok(())
+}
+
+// Step 11
+
+const UTF8: &str = "§8.1: a text that is not UTF-8 fails the connection; §7.4.1: with 1007.";
+
+/// Bytes that are no UTF-8, and why.
+pub const BAD_TEXTS: [(&[u8], &str); 6] = [
+    (b"\xFF", "a byte that never occurs"),
+    (b"Hello \x80", "a continuation byte of nothing"),
+    (b"\xC0\xAF", "a slash in two bytes"),
+    (b"\xED\xA0\x80", "a surrogate"),
+    (b"\xF4\x90\x80\x80", "above U+10FFFF"),
+    (b"\xE2\x82", "a character that is cut short"),
+];
+
+pub fn text_is_utf8(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    for text in ["", "Hello", "Grüße, 世界 👋"] {
+        trial.case(format!("check_text, with {text:?}"), "Ok(())", UTF8);
+        trial.equal((subject.check_text)(text.as_bytes()), Ok(()))?;
+    }
+    for (bytes, what) in BAD_TEXTS {
+        trial.case(format!("check_text, with {}: {what}", hex(bytes)), "Err(1007)", UTF8);
+        match (subject.check_text)(bytes) {
+            Err(1007) => {}
+            came => {
+                return Err(trial
+                    .came(format!("{came:?}"))
+                    .named(came.is_ok().then_some(Mistake::InvalidUtf8Accepted)));
+            }
+        }
+    }
+    Ok(())
+}
+
+pub fn the_message_is_checked_as_a_whole(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    let why = "§5.6: a frame \"might include a partial UTF-8 sequence; however, the whole message MUST contain valid UTF-8\".";
+    let euro = "€".as_bytes();
+    let frames = [
+        (frame(false, TEXT, &euro[..1]), Ok(None)),
+        (frame(false, CONTINUATION, &euro[1..2]), Ok(None)),
+        (frame(true, CONTINUATION, &euro[2..]), message(TEXT, euro)),
+    ];
+    assemble(subject, trial, NO_LIMIT, &frames, why).map_err(|wrong| match wrong.came {
+        Err(_) => wrong.lesson.named(Mistake::Utf8PerFrame),
+        _ => wrong.lesson,
+    })
+}
+
+pub fn bad_text_does_not_get_through(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    for (bytes, _) in BAD_TEXTS {
+        let whole = [(frame(true, TEXT, bytes), Err(1007))];
+        let cut = [(frame(false, TEXT, &bytes[..1]), Ok(None)), (frame(true, CONTINUATION, &bytes[1..]), Err(1007))];
+        for frames in [&whole[..], &cut] {
+            assemble(subject, trial, NO_LIMIT, frames, UTF8).map_err(|wrong| match wrong.came {
+                Ok(Some(_)) => wrong.lesson.named(Mistake::InvalidUtf8Accepted),
+                _ => wrong.lesson,
+            })?;
+        }
+    }
+    let why = "§5.6: binary is \"arbitrary binary data whose interpretation is solely up to the application layer\".";
+    let frames = [(frame(true, BINARY, b"\xFF\xFE"), message(BINARY, b"\xFF\xFE"))];
+    assemble(subject, trial, NO_LIMIT, &frames, why).map_err(|wrong| wrong.lesson.named(Mistake::BinaryChecked))
+}

@@ -1,0 +1,115 @@
+//! What people get wrong when they write a WebSocket server, one sentence for each.
+
+macro_rules! mistakes {
+    ($($name:ident, $classic:expr, $sentence:literal;)*) => {
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Mistake { $($name),* }
+
+        impl Mistake {
+            pub const ALL: &[Mistake] = &[$(Mistake::$name),*];
+
+            /// The sentence on the card.
+            pub fn sentence(self) -> &'static str {
+                match self { $(Mistake::$name => $sentence),* }
+            }
+
+            /// Its number among the classic ones: those that bug reports tell of again and again.
+            pub fn classic(self) -> Option<u8> {
+                match self { $(Mistake::$name => $classic),* }
+            }
+        }
+    };
+}
+
+mistakes! {
+    // In any step.
+    Hangs, None, "Your code waits for something that does not come. Which read or lock is it?";
+    Panics, None, "What a client sends must never make the server panic: look at the index or the unwrap in that line.";
+    // The handshake.
+    KeyHexDigest, Some(5), "You encoded the digest's 40 hex characters. Encode its 20 bytes.";
+    KeyDecoded, Some(7), "You decoded the key from base64 first. Hash its text as it was sent, then the GUID.";
+    KeyGuid, Some(7), "These are 20 bytes in base64, so the last two stages are right. What you hashed is not the key and then \
+        the GUID: compare the GUID letter by letter, in upper case.";
+    KeyAlone, None, "You hashed the key without the GUID.";
+    KeyBehindGuid, None, "You hashed the GUID first. The key comes first.";
+    KeyHexReply, None, "You returned the digest in hex. The reply takes its 20 bytes in base64.";
+    ValueNotTrimmed, Some(6), "White space is left on the value. Trim it: a key with a newline has another hash.";
+    ValueCutAtColon, None, "You split the line at every colon. A value may hold some itself: split at the first.";
+    BareNewline, Some(25), "You took a bare \\n for the end of a line. A line ends with \\r\\n, both of them.";
+    HeadWithoutBlankLine, Some(25), "You did not wait for the blank line. The head ends at \\r\\n\\r\\n, wherever a read ends.";
+    HeadSwallowsFrames, Some(4), "You counted the bytes behind the blank line as part of the head. They are frames already.";
+    ConnectionNotAList, Some(1), "You compared the whole Connection header with `Upgrade`. It is a list of tokens, in any case; \
+        browsers send `keep-alive, Upgrade`.";
+    NamesWithCase, Some(8), "You compared header names with their case. Names ignore case.";
+    TokenWithCase, None, "You compared the token with its case. `websocket` and `Upgrade` are matched in any case.";
+    HalfToken, None, "You looked for a part of a word. `Upgraded` is another token than `Upgrade`.";
+    ExtensionPromised, None, "You promised an extension that you do not speak. Leave its header out: that declines it.";
+    NoBlankLineInReply, None, "Your reply has no blank line at its end, so the client goes on waiting for headers.";
+    ReadToEndOfStream, Some(25), "You read until the end of the stream. The client never sends EOF: it waits for your reply. The head \
+        ends at \\r\\n\\r\\n.";
+    EndIgnored, None, "A read of 0 bytes is the end of the stream. Your loop takes it for nothing and goes on for ever.";
+    OneReadOneRequest, Some(2), "You took one read for the whole request. TCP has no message boundaries; keep a buffer and read on.";
+    FrameBehindHeadLost, Some(4), "Your reader swallowed the frame behind the head. Hand on what is left in the buffer.";
+    // Frames.
+    LengthMarker, Some(3), "You took the marker for the length. 126 means: the next two bytes are the length; 127: the next eight.";
+    LengthLittleEndian, Some(3), "You read the length's bytes in the wrong order. They are big-endian: the first counts most.";
+    LengthBoundary, Some(3), "The boundaries are off by one: up to 125 in one byte, up to 65535 in two more, above that in eight more.";
+    ReservedAccepted, Some(21), "You accepted an RSV bit or a reserved opcode. Nobody has agreed on what it means: 1002.";
+    ControlRules, Some(20), "You accepted a control frame that is fragmented or over 125 bytes: 1002.";
+    LengthNotMinimal, None, "You accepted a length in more bytes than it needs: 1002.";
+    HeaderTooEager, Some(2), "Half a header has come, and you decided already. Say that more bytes are needed.";
+    MaskIndex, Some(10), "The index into the masking key did not begin at 0. i starts at 0 in every frame, at its payload's first \
+        byte.";
+    ReplyMasked, Some(9), "You masked the reply. A server never masks.";
+    FinMissing, None, "The FIN bit (0x80) is missing: the client waits for more fragments.";
+    HalfFrameTaken, Some(2), "Half a frame has come, and you took it for a whole one. TCP has no message boundaries; keep a buffer.";
+    LeftoverDropped, Some(4), "Your reader swallowed the second frame. Take one frame from the front; leave the rest in the buffer.";
+    FrameNotRemoved, None, "You left the frame's bytes in the buffer, so it is found again and again.";
+    UnmaskedAccepted, Some(11), "You accepted a client's frame without a mask. Fail with 1002.";
+    OneReadOneFrame, Some(2), "You took one read for one frame. TCP has no message boundaries; keep what came and read on.";
+    PartialLost, Some(24), "The timeout came in the middle of a frame, and the bytes before it were lost (`read_exact` does that). Keep \
+        them in the buffer.";
+    TimeoutIsEnd, None, "You took a timeout for the end of the stream. The end is a read of 0 bytes; a timeout is an error.";
+    // Messages.
+    PongEmpty, Some(12), "Your Pong is empty. Echo the Ping's bytes.";
+    PongToPong, None, "You answered a Pong. Only a Ping is answered.";
+    PingSpliced, Some(13), "You put the Ping's bytes into the message. Control frames are not part of the message.";
+    PingEndsMessage, Some(13), "The Ping in the middle ended the message. Its FIN bit is its own; the message goes on.";
+    NothingToContinue, Some(16), "You accepted a continuation while no message is open. Know whether one is: 1002.";
+    MessageInsideMessage, Some(16), "You began a new message inside another. Know whether one is open: 1002.";
+    MessageNotReset, None, "The last message is still in your buffer. Each message begins with an empty one.";
+    OpcodeOfContinuation, None, "The message's opcode is that of its first frame; a continuation has 0.";
+    Utf8PerFrame, Some(14), "You checked each frame by itself. A character may be split over two fragments; check the message.";
+    InvalidUtf8Accepted, Some(15), "You let invalid UTF-8 through. Fail with 1007.";
+    BinaryChecked, None, "You checked a binary message. Only text has to be UTF-8.";
+    // Limits.
+    AnnouncedBelieved, Some(22), "You waited for a payload that is over the limit. Compare the announced length before you make room \
+        for it: 1009.";
+    FragmentsUnbounded, Some(22), "Each fragment is below the limit, but nobody counts their sum. Cap the message: 1009.";
+    SumOverflows, None, "Your sum overflowed. Compare with what is left (`limit - so_far`), not with a sum.";
+    // The closing handshake.
+    NoCloseReply, Some(17), "You sent no Close in reply to the Close. The browser reports 1006.";
+    CodeNeverSent, Some(18), "You sent 1005 or 1006, which are never sent. Answer an empty Close with an empty Close.";
+    BadCodeEchoed, None, "You echoed a Close payload that breaks a rule. Answer it with 1002.";
+    ReasonNotChecked, None, "You did not check the reason. It has to be UTF-8: 1007.";
+    CloseDestroyed, Some(19), "You dropped the socket with unread bytes in it, and the reset destroyed your Close. Shut down \
+        writing, then drain.";
+    EndNotSent, None, "You wait for the client's end before you end your own side. Shut down writing first.";
+    DrainForever, None, "You drain without a deadline. A client that never ends its side holds your thread for ever.";
+    SentBehindClose, None, "You sent something behind your Close frame. Nothing may follow it.";
+    NoCloseForFault, None, "You ended the connection without saying why. Send a Close frame with the code first.";
+    PingUnanswered, None, "The Ping was not answered. Every Ping gets its Pong, even while a message is open.";
+    // Clients.
+    OneAfterTheOther, None, "You serve one client after the other. A client that is silent must not keep the next one waiting: a thread \
+        for each.";
+    OneEndsAll, None, "One client's end ended the server. What goes wrong with a client concerns its thread only.";
+    NotEverybody, None, "The message did not reach everybody in the room, the sender included.";
+    WrongRoom, None, "A message of /chat went to a client on another path.";
+    FramesMixed, Some(23), "Two threads wrote to one socket at the same time, and their frames are mixed. One lock for each whole \
+        frame.";
+    SlowHoldsAll, None, "A member that does not read holds up all others. Give its write a limit, and let it go.";
+    // The heartbeat.
+    NoPing, None, "You sent no Ping. TCP alone does not tell that the client is gone.";
+    NeverDropped, None, "You never drop a client that stays silent. Its thread stays for ever.";
+    LivingDropped, None, "You dropped a client that had answered. Any frame is a sign of life, a Pong too.";
+}

@@ -1,0 +1,164 @@
+//! Step 08: frames from a socket, in whatever pieces they arrive.
+
+use super::guard::Task;
+use super::lesson::{Lesson, Trial};
+use super::mistakes::Mistake;
+use super::subject::{ReadOutcome, Subject};
+use super::talk::{Talk, connected_pair, masked};
+use super::words::{Failure, TEXT};
+use std::io::ErrorKind;
+use std::net::TcpStream;
+use std::time::Duration;
+
+const NO_LIMIT: usize = 1 << 20;
+const STREAM: &str =
+    "TCP is a stream of bytes: a read brings half a frame, or three. What is left belongs in the buffer.";
+
+/// The server's side: it goes from call to call.
+struct Side {
+    stream: TcpStream,
+    buffer: Vec<u8>,
+}
+
+fn start(trial: &Trial) -> (Talk<'_>, Side) {
+    let (client, server) = connected_pair();
+    (Talk::over(trial, client), Side { stream: server, buffer: Vec::new() })
+}
+
+fn read(subject: &Subject, mut side: Side) -> Task<(ReadOutcome, Side)> {
+    let read_frame = subject.read_frame;
+    Task::start(move || {
+        let outcome = read_frame(&mut side.stream, &mut side.buffer, NO_LIMIT);
+        (outcome, side)
+    })
+}
+
+fn is_text(outcome: &ReadOutcome, text: &[u8]) -> bool {
+    matches!(outcome, Ok(Some(frame)) if frame.fin && frame.opcode == TEXT && frame.payload == text)
+}
+
+fn shown(outcome: &ReadOutcome) -> String {
+    match outcome {
+        Ok(Some(frame)) => super::talk::describe(0x80 | frame.opcode, &frame.payload),
+        Err(Failure::Io(error)) => format!("Err(Io({:?}))", error.kind()),
+        other => format!("{other:?}"),
+    }
+}
+
+pub fn a_frame_is_read(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    trial.case("a text frame \"Hello\"", "read_frame returns it", STREAM);
+    let (mut talk, side) = start(trial);
+    talk.send(&masked(0x81, b"Hello"));
+    let (outcome, _) = read(subject, side).finish(trial)?;
+    if is_text(&outcome, b"Hello") { Ok(()) } else { Err(trial.came(shown(&outcome))) }
+}
+
+pub fn a_frame_may_come_in_pieces(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    let frame = masked(0x81, b"Hello");
+    for cut in [1, 4, 8] {
+        trial.case(
+            format!("{cut} of a frame's {} bytes, after a pause the rest", frame.len()),
+            "read_frame waits for the rest, then returns the frame",
+            STREAM,
+        );
+        let (mut talk, side) = start(trial);
+        let task = read(subject, side);
+        talk.send(&frame[..cut]);
+        // A pause, so that a read brings the first part alone.
+        talk.look_for(Duration::from_millis(40));
+        talk.send(&frame[cut..]);
+        let (outcome, _) = task.finish(trial)?;
+        if !is_text(&outcome, b"Hello") {
+            return Err(trial.came(shown(&outcome)).named(Mistake::OneReadOneFrame));
+        }
+    }
+    Ok(())
+}
+
+pub fn what_comes_together_is_not_lost(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    let (mut talk, mut side) = start(trial);
+    let texts = [&b"one"[..], b"three", b"two"];
+    talk.send(&texts.iter().flat_map(|text| masked(0x81, text)).collect::<Vec<u8>>());
+    for (at, text) in texts.into_iter().enumerate() {
+        trial.case(
+            "the frames \"one\", \"three\" and \"two\" in one segment",
+            format!("call {} of read_frame returns {:?}", at + 1, String::from_utf8_lossy(text)),
+            STREAM,
+        );
+        let (outcome, after) = read(subject, side).finish(trial).map_err(|lesson| match lesson.mistake {
+            Some(Mistake::Hangs) if at > 0 => lesson.named(Mistake::LeftoverDropped),
+            _ => lesson,
+        })?;
+        if !is_text(&outcome, text) {
+            return Err(trial.came(shown(&outcome)));
+        }
+        side = after;
+    }
+    Ok(())
+}
+
+pub fn a_timeout_loses_nothing(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    let frame = masked(0x81, b"Hello");
+    for cut in [1, 8] {
+        trial.case(
+            format!("{cut} of a frame's {} bytes; the socket has a read timeout of 40 ms", frame.len()),
+            "Err(Failure::Io) of kind WouldBlock or TimedOut",
+            "A read timeout is an error: WouldBlock on Unix, TimedOut on Windows. The frame is still on its way.",
+        );
+        let (mut talk, side) = start(trial);
+        side.stream.set_read_timeout(Some(Duration::from_millis(40))).expect("set_read_timeout");
+        talk.send(&frame[..cut]);
+        let (outcome, side) = read(subject, side).finish(trial)?;
+        match &outcome {
+            Err(Failure::Io(error)) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
+            Ok(None) => return Err(trial.came(shown(&outcome)).named(Mistake::TimeoutIsEnd)),
+            _ => return Err(trial.came(shown(&outcome)).named(Mistake::OneReadOneFrame)),
+        }
+        trial.case(
+            format!("{cut} bytes, a timeout, then the other {} bytes", frame.len() - cut),
+            "the next call of read_frame returns the frame",
+            STREAM,
+        );
+        side.stream.set_read_timeout(Some(trial.patience / 2)).expect("set_read_timeout");
+        talk.send(&frame[cut..]);
+        let (outcome, _) = read(subject, side).finish(trial)?;
+        if !is_text(&outcome, b"Hello") {
+            return Err(trial.came(shown(&outcome)).named(Mistake::PartialLost));
+        }
+    }
+    Ok(())
+}
+
+pub fn the_end_of_the_stream_is_told(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    let why = "A read of 0 bytes means that the client has ended its side: nothing more will come.";
+    for (sent, bytes) in [("nothing", &b""[..]), ("half a frame", b"\x81\x85\x37")] {
+        trial.case(format!("{sent}, then the end of the stream"), "Ok(None), or within a frame an error", why);
+        let (mut talk, side) = start(trial);
+        talk.send(bytes);
+        talk.hang_up();
+        let (outcome, _) = read(subject, side).finish(trial).map_err(|lesson| match lesson.mistake {
+            Some(Mistake::Hangs) => lesson.named(Mistake::EndIgnored),
+            _ => lesson,
+        })?;
+        match outcome {
+            Ok(None) => {}
+            Err(Failure::Io(_)) if !bytes.is_empty() => {}
+            _ => return Err(trial.came(shown(&outcome))),
+        }
+    }
+    Ok(())
+}
+
+pub fn a_broken_rule_is_passed_on(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    trial.case(
+        "a frame without a mask",
+        "Err(Failure::Close(1002))",
+        "What take_frame says goes up to the caller: `?` does it.",
+    );
+    let (mut talk, side) = start(trial);
+    talk.send(b"\x81\x05Hello");
+    match read(subject, side).finish(trial)?.0 {
+        Err(Failure::Close(1002)) => Ok(()),
+        outcome => Err(trial.came(shown(&outcome))),
+    }
+}

@@ -1,0 +1,343 @@
+//! The list of all steps, in the order of the book.
+
+use super::guard::{self, Check};
+use super::lesson::Lesson;
+use super::subject::Subject;
+use super::{accept, chat, clients, close, conversation, frame, handshake, heartbeat, limits, message, read, request};
+use std::time::Duration;
+
+pub struct Step {
+    pub number: &'static str,
+    /// What its page is called.
+    pub name: &'static str,
+    pub title: &'static str,
+    /// What is to be written, in one sentence.
+    pub task: &'static str,
+    /// The file in `tests/my_server`, and the functions in it.
+    pub file: &'static str,
+    pub functions: &'static str,
+    /// The chapter of the book.
+    pub chapter: &'static str,
+    /// What to compare with once it is done.
+    pub compare: &'static str,
+    pub try_next: &'static str,
+    pub checks: &'static [Check],
+}
+
+impl Step {
+    pub fn page(&self) -> String {
+        format!("docs/exercises/{}-{}.md", self.number, self.name)
+    }
+
+    /// Runs the checks up to the first that fails. No wait in them is longer than `patience`.
+    pub fn run(&self, subject: Subject, patience: Duration) -> Result<(), Lesson> {
+        self.checks.iter().try_for_each(|check| guard::run(*check, subject, patience))
+    }
+}
+
+pub fn find(number: &str) -> Option<&'static Step> {
+    // `4` means `04`.
+    STEPS.iter().find(|step| step.number == number || step.number.trim_start_matches('0') == number)
+}
+
+pub const STEPS: &[Step] = &[
+    Step {
+        number: "01",
+        name: "accept-key",
+        title: "the accept key",
+        task: "Return the value of Sec-WebSocket-Accept for a key.",
+        file: "accept.rs",
+        functions: "fn accept_key",
+        chapter: "handshake",
+        compare: "accept_key in src/protocol/handshake.rs",
+        try_next: "leave out the GUID, and read what the card says.",
+        checks: &[accept::the_key_of_the_rfc, accept::another_key],
+    },
+    Step {
+        number: "02",
+        name: "request",
+        title: "the head of a request",
+        task: "Find the request at the front of some bytes, or say that more are needed, or that it is wrong.",
+        file: "request.rs",
+        functions: "fn parse_request",
+        chapter: "handshake",
+        compare: "Request::parse and head_length in src/protocol/handshake.rs",
+        try_next: "what would a control character in a header do to a log? head_length refuses it.",
+        checks: &[
+            request::a_head_becomes_a_request,
+            request::a_part_of_a_head_needs_more_bytes,
+            request::bytes_behind_the_head_are_left_alone,
+            request::a_bare_newline_ends_no_line,
+            request::a_bad_head_is_refused,
+        ],
+    },
+    Step {
+        number: "03",
+        name: "answer",
+        title: "the answer to a request",
+        task: "Decide whether a request may become a WebSocket, and write the 101.",
+        file: "request.rs",
+        functions: "fn answer",
+        chapter: "handshake",
+        compare: "Request::accept in src/protocol/handshake.rs",
+        try_next: "whose pages may connect? §10.2 has the Origin header; refuse one with 403.",
+        checks: &[
+            request::a_good_request_gets_its_101,
+            request::names_and_tokens_have_no_case,
+            request::connection_is_a_list,
+            request::what_is_missing_is_refused,
+            request::what_is_offered_is_declined,
+        ],
+    },
+    Step {
+        number: "04",
+        name: "handshake",
+        title: "the handshake over a socket",
+        task: "Read a request from a socket, answer it, and keep what came behind it.",
+        file: "request.rs",
+        functions: "fn shake_hands",
+        chapter: "listening",
+        compare: "Service::handshake and read_request in src/server/mod.rs",
+        try_next: "how long may a client take for its request? See docs/limits.md, slow handshakes.",
+        checks: &[
+            handshake::the_client_reads_its_101,
+            handshake::a_request_may_come_in_pieces,
+            handshake::a_frame_behind_the_head_is_kept,
+            handshake::a_refusal_is_told,
+            handshake::a_client_that_leaves_is_let_go,
+        ],
+    },
+    Step {
+        number: "05",
+        name: "header",
+        title: "the header of a frame",
+        task: "Read a frame's first bytes: FIN, opcode, MASK and the payload length.",
+        file: "frame.rs",
+        functions: "fn decode_header",
+        chapter: "frames",
+        compare: "Header::decode in src/protocol/frame.rs",
+        try_next: "which first bytes are legal at all? There are nine.",
+        checks: &[
+            frame::the_headers_of_the_rfc,
+            frame::the_three_lengths,
+            frame::a_part_of_a_header_needs_more_bytes,
+            frame::what_nobody_agreed_on_is_refused,
+            frame::control_frames_are_short_and_whole,
+            frame::a_length_has_its_shortest_form,
+        ],
+    },
+    Step {
+        number: "06",
+        name: "mask",
+        title: "unmasking, and a frame of your own",
+        task: "Unmask a payload, and encode a frame as a server sends it.",
+        file: "frame.rs",
+        functions: "fn unmask, fn encode_frame",
+        chapter: "frames",
+        compare: "apply_mask and encode in src/protocol/frame.rs",
+        try_next: "why does a client mask? §10.3 tells of proxies.",
+        checks: &[
+            frame::a_payload_is_unmasked,
+            frame::a_frame_is_encoded,
+            frame::a_length_is_encoded_in_its_shortest_form,
+        ],
+    },
+    Step {
+        number: "07",
+        name: "buffer",
+        title: "half a frame, or three",
+        task: "Take one whole frame from the front of a buffer, and leave the rest in it.",
+        file: "frame.rs",
+        functions: "fn take_frame",
+        chapter: "frames",
+        compare: "MessageDecoder::decode in src/protocol/message.rs: it does not wait for the whole frame. Why?",
+        try_next: "give it a frame byte by byte. How often is each byte looked at?",
+        checks: &[
+            frame::a_frame_is_taken_out_of_the_buffer,
+            frame::half_a_frame_waits_for_the_rest,
+            frame::three_frames_come_out_one_by_one,
+            frame::a_frame_without_a_mask_is_refused,
+        ],
+    },
+    Step {
+        number: "08",
+        name: "read",
+        title: "frames from a socket",
+        task: "Read from the socket until the buffer holds a whole frame.",
+        file: "frame.rs",
+        functions: "fn read_frame",
+        chapter: "frames",
+        compare: "Connection::next_event in src/server/connection.rs, and src/server/inbox.rs",
+        try_next: "replace your loop by read_exact, and read the card.",
+        checks: &[
+            read::a_frame_is_read,
+            read::a_frame_may_come_in_pieces,
+            read::what_comes_together_is_not_lost,
+            read::a_timeout_loses_nothing,
+            read::the_end_of_the_stream_is_told,
+            read::a_broken_rule_is_passed_on,
+        ],
+    },
+    Step {
+        number: "09",
+        name: "ping",
+        title: "Ping and Pong",
+        task: "Return the Pong for a Ping, and nothing for any other frame.",
+        file: "message.rs",
+        functions: "fn answer_ping",
+        chapter: "messages",
+        compare: "Connection::recv in src/server/connection.rs",
+        try_next: "a client sends Pings and never reads. What grows? See docs/limits.md, floods of Pings.",
+        checks: &[message::a_ping_is_answered_with_its_bytes, message::nothing_else_is_answered],
+    },
+    Step {
+        number: "10",
+        name: "fragments",
+        title: "fragments",
+        task: "Put the fragments of a message together, with control frames between them.",
+        file: "message.rs",
+        functions: "struct Assembler, its new and take",
+        chapter: "messages",
+        compare: "begin_frame and arrived in src/protocol/message.rs",
+        try_next: "a hundred thousand empty fragments: what do they cost your server?",
+        checks: &[
+            message::one_frame_is_a_message,
+            message::fragments_are_put_together,
+            message::a_control_frame_may_stand_in_the_middle,
+            message::one_message_is_open_at_a_time,
+        ],
+    },
+    Step {
+        number: "11",
+        name: "utf8",
+        title: "text is UTF-8",
+        task: "Check a text, and call the check from Assembler::take.",
+        file: "message.rs",
+        functions: "fn check_text, and Assembler::take",
+        chapter: "messages",
+        compare: "Open::check in src/protocol/message.rs: it tells the first bad byte before the message is complete",
+        try_next: "fail at the first bad byte too. Utf8Error::error_len helps.",
+        checks: &[
+            message::text_is_utf8,
+            message::the_message_is_checked_as_a_whole,
+            message::bad_text_does_not_get_through,
+        ],
+    },
+    Step {
+        number: "12",
+        name: "limits",
+        title: "limits",
+        task: "Compare sizes with the limit, and call that from take_frame and Assembler::take.",
+        file: "message.rs",
+        functions: "fn check_size and Assembler::take; take_frame in frame.rs",
+        chapter: "limits",
+        compare: "begin_frame in src/protocol/message.rs",
+        try_next: "docs/limits.md has more that wants a bound. Which of it does your server hold?",
+        checks: &[
+            limits::the_size_has_a_limit,
+            limits::the_announced_length_is_not_believed,
+            limits::the_limit_is_for_the_message,
+        ],
+    },
+    Step {
+        number: "13",
+        name: "close",
+        title: "the closing handshake",
+        task: "Answer a Close with its code, and end TCP so that the answer arrives.",
+        file: "close.rs",
+        functions: "fn answer_close, fn hang_up",
+        chapter: "close",
+        compare: "CloseFrame::decode in src/protocol/close.rs; finish in src/server/connection.rs",
+        try_next: "leave out the draining, and look at the client's side with websocat -v.",
+        checks: &[
+            close::a_close_is_answered_with_its_code,
+            close::a_bad_close_is_answered_with_1002,
+            close::the_close_reaches_the_client,
+            close::a_client_that_stays_is_left,
+        ],
+    },
+    Step {
+        number: "14",
+        name: "client",
+        title: "one client's life",
+        task: "Serve one client from its handshake to its end: echo, Pongs, the Close.",
+        file: "run.rs",
+        functions: "fn serve_client",
+        chapter: "clients",
+        compare: "Service::client in src/server/mod.rs and Connection::recv in src/server/connection.rs",
+        try_next: "cargo steps --serve, once step 15 is done; then talk to it.",
+        checks: &[
+            clients::messages_come_back,
+            clients::a_message_behind_the_request_comes_back,
+            clients::a_ping_gets_its_pong,
+            clients::a_close_is_answered_and_tcp_ends,
+            clients::a_broken_rule_is_told,
+            clients::a_client_that_leaves_ends_its_thread,
+        ],
+    },
+    Step {
+        number: "15",
+        name: "threads",
+        title: "a thread for each client",
+        task: "Accept clients for ever, and serve each in a thread of its own.",
+        file: "run.rs",
+        functions: "fn run",
+        chapter: "listening",
+        compare: "accept and Service::welcome in src/server/mod.rs",
+        try_next: "cargo steps --serve, and talk to it with websocat or a browser.",
+        checks: &[
+            clients::a_silent_client_keeps_nobody_waiting,
+            clients::a_rude_client_harms_nobody,
+            clients::twenty_clients_each_get_their_own,
+        ],
+    },
+    Step {
+        number: "16",
+        name: "chat",
+        title: "the registry, and a chat",
+        task: "Know who is connected, and send a message of /chat to everybody there.",
+        file: "registry.rs",
+        functions: "struct Registry; serve_client in run.rs",
+        chapter: "clients",
+        compare: "src/server/registry.rs, and src/server/outbox.rs: there nobody waits for a slow member, not even once",
+        try_next: "cargo steps --serve, and two websocats on /chat.",
+        checks: &[
+            chat::a_message_goes_to_everybody,
+            chat::frames_of_two_writers_are_not_mixed,
+            chat::a_member_that_does_not_read_holds_nobody_up,
+        ],
+    },
+    Step {
+        number: "17",
+        name: "heartbeat",
+        title: "the heartbeat",
+        task: "Send a Ping to who is silent, and drop who stays silent.",
+        file: "heartbeat.rs",
+        functions: "fn verdict, fn watch; serve_client and run in run.rs",
+        chapter: "heartbeat",
+        compare: "src/server/heartbeat.rs and src/server/life.rs",
+        try_next: "how often does your thread wake when nobody is connected?",
+        checks: &[
+            heartbeat::a_silent_client_gets_a_ping_and_is_dropped,
+            heartbeat::a_client_that_answers_stays,
+            heartbeat::a_client_that_talks_stays,
+        ],
+    },
+    Step {
+        number: "18",
+        name: "conversation",
+        title: "a conversation with a real client",
+        task: "Nothing new: a real client, and what the Autobahn suite asks.",
+        file: "run.rs",
+        functions: "everything together",
+        chapter: "clients",
+        compare: "src/ as a whole: README.md has the order to read it in",
+        try_next: "the whole Autobahn suite against your server: tests/README.md says how.",
+        checks: &[
+            conversation::a_real_client_talks_to_it,
+            conversation::lengths_and_pieces,
+            conversation::faults_after_a_good_message,
+            conversation::fragments_texts_and_closes,
+        ],
+    },
+];

@@ -1,0 +1,61 @@
+//! What is checked: the functions of a server, whoever wrote them. The learner's server, the real one behind an
+//! adapter, and each wrong answer is a `Subject`.
+
+use super::words::{Failure, Frame, Head, Header, Message, Request, Settings};
+use crate::my_server::{accept, close, frame, message, registry, request, run};
+use std::io;
+use std::net::{TcpListener, TcpStream};
+use std::time::Duration;
+
+/// The request, and the bytes that came behind it.
+pub type Shaken = io::Result<Option<(Request, Vec<u8>)>>;
+
+pub type ReadOutcome = Result<Option<Frame>, Failure>;
+
+/// Takes the frames of one client, one after the other.
+pub type Assembler = Box<dyn FnMut(Frame) -> Result<Option<Message>, u16>>;
+
+#[derive(Clone, Copy)]
+pub struct Subject {
+    pub accept_key: fn(&str) -> String,
+    pub parse_request: fn(&[u8]) -> Head,
+    pub answer: fn(&Request) -> Result<String, u16>,
+    pub shake_hands: fn(&mut TcpStream) -> Shaken,
+    pub decode_header: fn(&[u8]) -> Result<Option<Header>, u16>,
+    pub unmask: fn(&mut [u8], [u8; 4]),
+    pub encode_frame: fn(u8, &[u8]) -> Vec<u8>,
+    pub take_frame: fn(&mut Vec<u8>, usize) -> Result<Option<Frame>, u16>,
+    pub read_frame: fn(&mut TcpStream, &mut Vec<u8>, usize) -> ReadOutcome,
+    pub answer_ping: fn(&Frame) -> Option<Vec<u8>>,
+    pub assembler: fn(usize) -> Assembler,
+    pub check_text: fn(&[u8]) -> Result<(), u16>,
+    pub check_size: fn(usize, u64, usize) -> Result<(), u16>,
+    pub answer_close: fn(&[u8]) -> Vec<u8>,
+    pub hang_up: fn(TcpStream, Duration),
+    pub serve_client: fn(TcpStream, &Settings),
+    pub run: fn(TcpListener, Settings),
+}
+
+/// The server of the module `my_server`, which is another one in each test.
+pub const MY_SERVER: Subject = Subject {
+    accept_key: accept::accept_key,
+    parse_request: request::parse_request,
+    answer: request::answer,
+    shake_hands: request::shake_hands,
+    decode_header: frame::decode_header,
+    unmask: frame::unmask,
+    encode_frame: frame::encode_frame,
+    take_frame: frame::take_frame,
+    read_frame: frame::read_frame,
+    answer_ping: message::answer_ping,
+    assembler: |limit| {
+        let mut assembler = message::Assembler::new(limit);
+        Box::new(move |frame| assembler.take(frame))
+    },
+    check_text: message::check_text,
+    check_size: message::check_size,
+    answer_close: close::answer_close,
+    hang_up: close::hang_up,
+    serve_client: |stream, settings| run::serve_client(stream, &registry::Registry::default(), settings),
+    run: run::run,
+};

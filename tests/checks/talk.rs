@@ -1,0 +1,261 @@
+//! A raw client on std only, as rude as a check needs. What it sees instead of what it expects becomes a lesson.
+
+use super::lesson::{Lesson, Trial, hex};
+use super::words::{BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT};
+use std::fmt;
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::time::{Duration, Instant};
+
+/// The masking key of §5.7.
+pub const KEY: [u8; 4] = [0x37, 0xFA, 0x21, 0x3D];
+pub const FIN: u8 = 0x80;
+
+/// A client's frame: `first` is the first byte as it stands on the wire.
+pub fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
+    let mut bytes = vec![first];
+    match payload.len() {
+        length @ 0..126 => bytes.push(0x80 | length as u8),
+        length @ 126..65536 => bytes.extend([0xFE, (length >> 8) as u8, length as u8]),
+        length => {
+            bytes.push(0xFF);
+            bytes.extend((length as u64).to_be_bytes());
+        }
+    }
+    bytes.extend(KEY);
+    bytes.extend(payload.iter().enumerate().map(|(i, byte)| byte ^ KEY[i % 4]));
+    bytes
+}
+
+/// The request of §1.3, for any path.
+pub fn request(path: &str) -> String {
+    format!(
+        "GET {path} HTTP/1.1\r\nHost: server.example.com\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+    )
+}
+
+pub const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
+
+/// Both ends of a TCP connection over loopback: the client's and the server's.
+pub fn connected_pair() -> (TcpStream, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port on loopback");
+    let client = TcpStream::connect(listener.local_addr().expect("an address")).expect("a connection");
+    let (server, _) = listener.accept().expect("our own connection");
+    (client, server)
+}
+
+/// What a client sees next on its socket.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Seen {
+    Frame { first: u8, masked: bool, payload: Vec<u8> },
+    Nothing,
+    End,
+    Reset,
+}
+
+impl fmt::Display for Seen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Seen::Frame { first, masked, payload } => {
+                write!(f, "{}{}", if *masked { "masked: " } else { "" }, describe(*first, payload))
+            }
+            Seen::Nothing => f.write_str("nothing, and the connection is still open"),
+            Seen::End => f.write_str("the end of the stream"),
+            Seen::Reset => f.write_str("a reset of the connection"),
+        }
+    }
+}
+
+/// A frame for people.
+pub fn describe(first: u8, payload: &[u8]) -> String {
+    let name = match first & 0x0F {
+        CONTINUATION => "continuation",
+        TEXT => "text",
+        BINARY => "binary",
+        CLOSE => "Close",
+        PING => "Ping",
+        PONG => "Pong",
+        _ => "reserved",
+    };
+    let rest = match (first & 0x0F, payload) {
+        (CLOSE, &[high, low, ..]) => format!(" {}", u16::from_be_bytes([high, low])),
+        (CLOSE, []) => " without a code".to_owned(),
+        (_, []) => ", empty".to_owned(),
+        _ => format!(", payload {}", hex(payload)),
+    };
+    let fin = if first & FIN == 0 { " without FIN" } else { "" };
+    let reserved = if first & 0x70 == 0 { "" } else { " with an RSV bit" };
+    format!("a {name} frame{fin}{reserved}{rest}")
+}
+
+/// A client, and the trial that it plays a part in.
+pub struct Talk<'a> {
+    pub trial: &'a Trial,
+    pub stream: TcpStream,
+    unread: Vec<u8>,
+}
+
+impl<'a> Talk<'a> {
+    pub fn over(trial: &'a Trial, stream: TcpStream) -> Talk<'a> {
+        stream.set_nodelay(true).expect("set_nodelay");
+        stream.set_write_timeout(Some(trial.patience * 3)).expect("set_write_timeout");
+        Talk { trial, stream, unread: Vec::new() }
+    }
+
+    /// A client after its handshake on `path`.
+    pub fn connect(trial: &'a Trial, address: SocketAddr, path: &str) -> Result<Talk<'a>, Lesson> {
+        trial.case(
+            format!("GET {path} with an upgrade"),
+            "HTTP/1.1 101",
+            "§4.2.2: the handshake, as in the steps before.",
+        );
+        let stream = TcpStream::connect_timeout(&address, trial.patience)
+            .map_err(|error| trial.came(format!("no connection: {error}")))?;
+        let mut talk = Talk::over(trial, stream);
+        talk.shake(path)?;
+        Ok(talk)
+    }
+
+    /// The handshake on a connection that is there already.
+    pub fn shake(&mut self, path: &str) -> Result<(), Lesson> {
+        self.send(request(path).as_bytes());
+        match self.head() {
+            Ok(head) if head.starts_with("HTTP/1.1 101 ") => Ok(()),
+            Ok(head) => Err(self.trial.came(head.lines().next().unwrap_or_default())),
+            Err(seen) => Err(self.trial.came(seen.to_string())),
+        }
+    }
+
+    /// A server that has hung up is noticed by the next look.
+    pub fn send(&mut self, bytes: &[u8]) {
+        let _ = self.stream.write_all(bytes);
+    }
+
+    /// Reads more by the deadline; `None`: something came.
+    fn read(&mut self, deadline: Instant) -> Option<Seen> {
+        let left = deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
+        self.stream.set_read_timeout(Some(left)).expect("set_read_timeout");
+        let mut buffer = [0; 65536];
+        match self.stream.read(&mut buffer) {
+            Ok(0) => Some(Seen::End),
+            Ok(count) => {
+                self.unread.extend_from_slice(&buffer[..count]);
+                None
+            }
+            Err(error) if error.kind() == ErrorKind::Interrupted => None,
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => Some(Seen::Nothing),
+            Err(_) => Some(Seen::Reset),
+        }
+    }
+
+    /// A reply's head, with the blank line.
+    pub fn head(&mut self) -> Result<String, Seen> {
+        let deadline = Instant::now() + self.trial.patience;
+        loop {
+            if let Some(at) = self.unread.windows(4).position(|window| window == b"\r\n\r\n") {
+                return Ok(String::from_utf8_lossy(&self.unread.drain(..at + 4).collect::<Vec<u8>>()).into_owned());
+            }
+            if let Some(seen) = self.read(deadline) {
+                return Err(seen);
+            }
+        }
+    }
+
+    /// What has been read and not looked at.
+    pub fn unread(&self) -> &[u8] {
+        &self.unread
+    }
+
+    /// The next frame, or what is there instead.
+    pub fn look(&mut self) -> Seen {
+        self.look_for(self.trial.patience)
+    }
+
+    pub fn look_for(&mut self, time: Duration) -> Seen {
+        let deadline = Instant::now() + time;
+        loop {
+            if let Some((seen, used)) = first_frame(&self.unread) {
+                self.unread.drain(..used);
+                return seen;
+            }
+            if let Some(seen) = self.read(deadline) {
+                return seen;
+            }
+        }
+    }
+
+    /// Sends `bytes`, and expects one frame for them.
+    pub fn ask(&mut self, sent: &str, bytes: &[u8], first: u8, payload: &[u8], why: &'static str) -> Result<(), Asked> {
+        self.trial.case(format!("{sent}: {}", hex(bytes)), describe(first, payload), why);
+        self.send(bytes);
+        self.expect(first, payload)
+    }
+
+    pub fn expect(&mut self, first: u8, payload: &[u8]) -> Result<(), Asked> {
+        let seen = self.look();
+        if seen == (Seen::Frame { first, masked: false, payload: payload.to_vec() }) {
+            return Ok(());
+        }
+        Err(Asked { lesson: self.trial.came(seen.to_string()), seen })
+    }
+
+    /// The server's Close frame with this code (`None`: without), and then the end of the stream.
+    pub fn expect_close(&mut self, code: Option<u16>) -> Result<(), Asked> {
+        let came = match self.look() {
+            Seen::Frame { first: 0x88, masked: false, payload }
+                if payload.first_chunk().map(|&bytes| u16::from_be_bytes(bytes)) == code =>
+            {
+                match self.look() {
+                    Seen::End => return Ok(()),
+                    seen => seen,
+                }
+            }
+            seen => seen,
+        };
+        Err(Asked { lesson: self.trial.came(came.to_string()), seen: came })
+    }
+
+    /// Sends `bytes`, and expects a Close and the end for them.
+    pub fn ask_close(&mut self, sent: &str, bytes: &[u8], code: Option<u16>, why: &'static str) -> Result<(), Asked> {
+        let wanted = code.map_or("without a code".to_owned(), |code| code.to_string());
+        self.trial.case(
+            format!("{sent}: {}", hex(bytes)),
+            format!("a Close frame {wanted}, then the end of the stream"),
+            why,
+        );
+        self.send(bytes);
+        self.expect_close(code)
+    }
+
+    /// Ends this side of TCP.
+    pub fn hang_up(&self) {
+        let _ = self.stream.shutdown(Shutdown::Write);
+    }
+}
+
+/// What came instead of the expected frame.
+pub struct Asked {
+    pub lesson: Lesson,
+    pub seen: Seen,
+}
+
+impl From<Asked> for Lesson {
+    fn from(asked: Asked) -> Lesson {
+        asked.lesson
+    }
+}
+
+fn first_frame(bytes: &[u8]) -> Option<(Seen, usize)> {
+    let (&first, &second) = (bytes.first()?, bytes.get(1)?);
+    let masked = second & 0x80 != 0;
+    let (length, mut start) = match second & 0x7F {
+        126 => (u64::from(u16::from_be_bytes(*bytes.get(2..)?.first_chunk()?)), 4),
+        127 => (u64::from_be_bytes(*bytes.get(2..)?.first_chunk()?), 10),
+        length => (u64::from(length), 2_usize),
+    };
+    start += if masked { 4 } else { 0 };
+    let end = start.checked_add(usize::try_from(length).ok()?)?;
+    let payload = bytes.get(start..end)?.to_vec();
+    Some((Seen::Frame { first, masked, payload }, end))
+}

@@ -1,0 +1,107 @@
+//! The words that your server and its checks share: plain data, nothing to edit.
+
+use std::io;
+use std::time::Duration;
+
+/// The opcodes (§5.2).
+pub const CONTINUATION: u8 = 0x0;
+pub const TEXT: u8 = 0x1;
+pub const BINARY: u8 = 0x2;
+pub const CLOSE: u8 = 0x8;
+pub const PING: u8 = 0x9;
+pub const PONG: u8 = 0xA;
+
+/// The head of an HTTP request: `GET path HTTP/1.1` and the lines `Name: value`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    pub path: String,
+    /// Name and value, in the order they came.
+    pub headers: Vec<(String, String)>,
+}
+
+/// The three answers to "is there a request at the front of these bytes?"
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Head {
+    /// Not all of it has come yet.
+    Incomplete,
+    /// Here it is, and it took so many bytes, the blank line included.
+    Complete { request: Request, length: usize },
+    /// It is wrong: the HTTP status that tells the client so.
+    Refused(u16),
+}
+
+/// The first bytes of a frame (§5.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Header {
+    pub fin: bool,
+    pub opcode: u8,
+    pub masked: bool,
+    /// The payload length in bytes.
+    pub length: u64,
+    /// How many bytes the header itself takes, without the masking key: 2, 4 or 10.
+    pub size: usize,
+}
+
+/// A whole frame, its payload unmasked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Frame {
+    pub fin: bool,
+    pub opcode: u8,
+    pub payload: Vec<u8>,
+}
+
+/// A whole message: its opcode is `TEXT` or `BINARY`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    pub opcode: u8,
+    pub payload: Vec<u8>,
+}
+
+/// Why no frame could be read.
+#[derive(Debug)]
+pub enum Failure {
+    /// The socket failed, or a read took longer than the socket's read timeout.
+    Io(io::Error),
+    /// The client broke a rule: the Close code for it.
+    Close(u16),
+}
+
+/// These two let `?` turn either error into a `Failure`.
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Failure {
+        Failure::Io(error)
+    }
+}
+
+impl From<u16> for Failure {
+    fn from(code: u16) -> Failure {
+        Failure::Close(code)
+    }
+}
+
+/// The limits and times of a server.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The largest message in bytes.
+    pub max_message: usize,
+    /// A client that does not take a frame for so long is given up.
+    pub send_timeout: Duration,
+    /// How long to wait for the client's part of the closing handshake.
+    pub close_timeout: Duration,
+    /// A client that has been silent for so long gets a Ping.
+    pub ping_interval: Duration,
+    /// A client that stays silent for so long after the Ping is dropped.
+    pub pong_timeout: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings {
+            max_message: 16 * 1024 * 1024,
+            send_timeout: Duration::from_millis(250),
+            close_timeout: Duration::from_secs(2),
+            ping_interval: Duration::from_secs(20),
+            pong_timeout: Duration::from_secs(20),
+        }
+    }
+}

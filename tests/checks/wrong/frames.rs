@@ -1,0 +1,203 @@
+use crate::checks::subject::{MY_SERVER, ReadOutcome};
+use crate::checks::words::{Failure, Frame, Header};
+use std::io::{ErrorKind, Read};
+use std::net::TcpStream;
+use std::thread;
+use std::time::Duration;
+
+type Decoded = Result<Option<Header>, u16>;
+
+/// Changes a good header's length.
+fn change_length(bytes: &[u8], change: impl Fn(Header) -> u64) -> Decoded {
+    let header = (MY_SERVER.decode_header)(bytes)?;
+    Ok(header.map(|header| Header { length: change(header), ..header }))
+}
+
+pub fn marker_as_length(bytes: &[u8]) -> Decoded {
+    change_length(bytes, |_| u64::from(bytes[1] & 0x7F))
+}
+
+pub fn little_endian(bytes: &[u8]) -> Decoded {
+    change_length(bytes, |header| match header.size {
+        2 => header.length,
+        4 => u64::from((header.length as u16).swap_bytes()),
+        _ => header.length.swap_bytes(),
+    })
+}
+
+pub fn boundary(bytes: &[u8]) -> Decoded {
+    match (MY_SERVER.decode_header)(bytes) {
+        Ok(Some(header)) if matches!(header.length, 126 | 65536) => Err(1002),
+        decoded => decoded,
+    }
+}
+
+pub fn too_eager(bytes: &[u8]) -> Decoded {
+    match (MY_SERVER.decode_header)(bytes) {
+        Ok(None) if bytes.len() > 1 => Err(1002),
+        decoded => decoded,
+    }
+}
+
+pub fn reserved_accepted(bytes: &[u8]) -> Decoded {
+    if bytes.len() < 2 || bytes[0] & 0x70 == 0 {
+        return (MY_SERVER.decode_header)(bytes);
+    }
+    (MY_SERVER.decode_header)(&[&[bytes[0] & 0x8F], &bytes[1..]].concat())
+}
+
+/// Takes a control frame for a binary one: the rest of the rules hold for both.
+pub fn control_rules(bytes: &[u8]) -> Decoded {
+    if bytes.is_empty() || !matches!(bytes[0] & 0x7F, 0x08..=0x0A) {
+        return (MY_SERVER.decode_header)(bytes);
+    }
+    let header = (MY_SERVER.decode_header)(&[&[bytes[0] & 0x80 | 2], &bytes[1..]].concat())?;
+    Ok(header.map(|header| Header { opcode: bytes[0] & 0x0F, ..header }))
+}
+
+pub fn not_minimal(bytes: &[u8]) -> Decoded {
+    match ((MY_SERVER.decode_header)(bytes), bytes) {
+        (Err(1002), &[0x82, 0xFE, high, low, ..]) => {
+            let length = u64::from(u16::from_be_bytes([high, low]));
+            Ok(Some(Header { fin: true, opcode: 2, masked: true, length, size: 4 }))
+        }
+        (decoded, _) => decoded,
+    }
+}
+
+pub fn index_from_the_header(payload: &mut [u8], mut key: [u8; 4]) {
+    key.rotate_left(2);
+    (MY_SERVER.unmask)(payload, key);
+}
+
+pub fn reply_masked(opcode: u8, payload: &[u8]) -> Vec<u8> {
+    let mut frame = (MY_SERVER.encode_frame)(opcode, payload);
+    frame[1] |= 0x80;
+    frame.splice(2..2, [0; 4]);
+    frame
+}
+
+pub fn fin_missing(opcode: u8, payload: &[u8]) -> Vec<u8> {
+    let mut frame = (MY_SERVER.encode_frame)(opcode, payload);
+    frame[0] &= 0x7F;
+    frame
+}
+
+pub fn encoded_little_endian(opcode: u8, payload: &[u8]) -> Vec<u8> {
+    let mut frame = (MY_SERVER.encode_frame)(opcode, payload);
+    let end = frame.len() - payload.len();
+    frame[2..end].reverse();
+    frame
+}
+
+pub fn encoded_boundary(opcode: u8, payload: &[u8]) -> Vec<u8> {
+    let frame = (MY_SERVER.encode_frame)(opcode, payload);
+    if payload.len() != 126 {
+        return frame;
+    }
+    [&[frame[0], 126], payload].concat()
+}
+
+type Taken = Result<Option<Frame>, u16>;
+
+pub fn half_a_frame(buffer: &mut Vec<u8>, limit: usize) -> Taken {
+    match (MY_SERVER.take_frame)(buffer, limit) {
+        Ok(None) if buffer.len() > 6 => {
+            let payload = buffer.split_off(6);
+            buffer.clear();
+            Ok(Some(Frame { fin: true, opcode: 1, payload }))
+        }
+        taken => taken,
+    }
+}
+
+pub fn part_dropped(buffer: &mut Vec<u8>, limit: usize) -> Taken {
+    let taken = (MY_SERVER.take_frame)(buffer, limit);
+    if taken == Ok(None) {
+        buffer.clear();
+    }
+    taken
+}
+
+pub fn rest_dropped(buffer: &mut Vec<u8>, limit: usize) -> Taken {
+    let taken = (MY_SERVER.take_frame)(buffer, limit);
+    if matches!(taken, Ok(Some(_))) {
+        buffer.clear();
+    }
+    taken
+}
+
+/// As if one index ran on through all frames of three bytes before.
+pub fn index_goes_on(buffer: &mut Vec<u8>, limit: usize) -> Taken {
+    let key: Option<[u8; 4]> = buffer.get(2..6).and_then(|key| key.try_into().ok());
+    let taken = (MY_SERVER.take_frame)(buffer, limit);
+    match (taken, key) {
+        (Ok(Some(mut frame)), Some(key)) if frame.payload == b"three" => {
+            (MY_SERVER.unmask)(&mut frame.payload, key);
+            index_from_the_third_byte(&mut frame.payload, key);
+            Ok(Some(frame))
+        }
+        (taken, _) => taken,
+    }
+}
+
+fn index_from_the_third_byte(payload: &mut [u8], mut key: [u8; 4]) {
+    key.rotate_left(3);
+    (MY_SERVER.unmask)(payload, key);
+}
+
+pub fn unmasked_accepted(buffer: &mut Vec<u8>, limit: usize) -> Taken {
+    if buffer == b"\x81\x05Hello" {
+        buffer.clear();
+        return Ok(Some(Frame { fin: true, opcode: 1, payload: b"Hello".to_vec() }));
+    }
+    (MY_SERVER.take_frame)(buffer, limit)
+}
+
+pub fn one_read(stream: &mut TcpStream, buffer: &mut Vec<u8>, limit: usize) -> ReadOutcome {
+    if buffer.is_empty() {
+        let mut bytes = [0; 4096];
+        let count = stream.read(&mut bytes)?;
+        buffer.extend_from_slice(&bytes[..count]);
+    }
+    Ok((MY_SERVER.take_frame)(buffer, limit)?)
+}
+
+pub fn read_exact(stream: &mut TcpStream, buffer: &mut Vec<u8>, limit: usize) -> ReadOutcome {
+    buffer.clear();
+    let mut header = [0; 6];
+    match stream.read_exact(&mut header) {
+        Err(error) if error.kind() == ErrorKind::UnexpectedEof => return Ok(None),
+        read => read?,
+    }
+    let mut payload = vec![0; usize::from(header[1] & 0x7F)];
+    if header[1] & 0x80 == 0 {
+        return Err(Failure::Close(1002));
+    }
+    stream.read_exact(&mut payload)?;
+    let mut frame = [&header[..], &payload].concat();
+    Ok((MY_SERVER.take_frame)(&mut frame, limit)?)
+}
+
+pub fn fresh_buffer(stream: &mut TcpStream, buffer: &mut Vec<u8>, limit: usize) -> ReadOutcome {
+    buffer.clear();
+    let frame = (MY_SERVER.read_frame)(stream, buffer, limit)?;
+    buffer.clear();
+    Ok(frame)
+}
+
+pub fn timeout_is_the_end(stream: &mut TcpStream, buffer: &mut Vec<u8>, limit: usize) -> ReadOutcome {
+    match (MY_SERVER.read_frame)(stream, buffer, limit) {
+        Err(Failure::Io(_)) => Ok(None),
+        read => read,
+    }
+}
+
+pub fn end_ignored(stream: &mut TcpStream, buffer: &mut Vec<u8>, limit: usize) -> ReadOutcome {
+    let read = (MY_SERVER.read_frame)(stream, buffer, limit);
+    if matches!(read, Ok(None)) {
+        // Stands for a loop that reads 0 bytes for ever.
+        thread::sleep(Duration::from_secs(60));
+    }
+    read
+}

@@ -1,0 +1,176 @@
+use crate::checks::subject::{MY_SERVER, Shaken};
+use crate::checks::words::{Head, Request};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::thread;
+use std::time::Duration;
+
+pub const GUID: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+
+fn digest(parts: &[&[u8]]) -> [u8; 20] {
+    sha1_smol::Sha1::from(parts.concat()).digest().bytes()
+}
+
+pub fn accept(first: &str, second: &str) -> String {
+    STANDARD.encode(digest(&[first.as_bytes(), second.as_bytes()]))
+}
+
+pub fn hex_reply(key: &str) -> String {
+    sha1_smol::Sha1::from(key.to_owned() + GUID).digest().to_string()
+}
+
+pub fn hex_digest(key: &str) -> String {
+    STANDARD.encode(hex_reply(key))
+}
+
+pub fn key_decoded(key: &str) -> String {
+    STANDARD.encode(digest(&[&STANDARD.decode(key).unwrap(), GUID.as_bytes()]))
+}
+
+pub fn mistyped_guid(key: &str) -> String {
+    accept(key, &GUID.replace("C5AB0DC85B11", "5AB0DC85B11"))
+}
+
+/// Changes the values of a good request.
+fn change_values(bytes: &[u8], change: impl Fn(&str) -> String) -> Head {
+    let mut head = (MY_SERVER.parse_request)(bytes);
+    if let Head::Complete { request, .. } = &mut head {
+        for (_, value) in &mut request.headers {
+            *value = change(value);
+        }
+    }
+    head
+}
+
+pub fn value_not_trimmed(bytes: &[u8]) -> Head {
+    change_values(bytes, |value| format!("{value}\r"))
+}
+
+pub fn value_cut_at_colon(bytes: &[u8]) -> Head {
+    change_values(bytes, |value| value.split(':').next().unwrap().to_owned())
+}
+
+pub fn bare_newline(bytes: &[u8]) -> Head {
+    if !bytes.contains(&b'\r') && bytes.ends_with(b"\n\n") {
+        let text = String::from_utf8_lossy(bytes).replace('\n', "\r\n");
+        return (MY_SERVER.parse_request)(text.as_bytes());
+    }
+    (MY_SERVER.parse_request)(bytes)
+}
+
+pub fn no_blank_line(bytes: &[u8]) -> Head {
+    match (MY_SERVER.parse_request)(bytes) {
+        Head::Incomplete if bytes.ends_with(b"\r\n") => match (MY_SERVER.parse_request)(&[bytes, b"\r\n"].concat()) {
+            Head::Complete { request, .. } => Head::Complete { request, length: bytes.len() },
+            head => head,
+        },
+        head => head,
+    }
+}
+
+pub fn frames_swallowed(bytes: &[u8]) -> Head {
+    match (MY_SERVER.parse_request)(bytes) {
+        Head::Complete { request, .. } => Head::Complete { request, length: bytes.len() },
+        head => head,
+    }
+}
+
+pub fn panics(bytes: &[u8]) -> Head {
+    if !bytes.is_empty() && bytes.len() < 10 {
+        panic!("index out of bounds: the len is 1 but the index is 1");
+    }
+    (MY_SERVER.parse_request)(bytes)
+}
+
+fn header<'a>(request: &'a Request, name: &str) -> &'a str {
+    let mut pairs = request.headers.iter();
+    pairs.find(|(n, _)| n.eq_ignore_ascii_case(name)).map_or("", |(_, value)| value)
+}
+
+pub fn connection_compared_whole(request: &Request) -> Result<String, u16> {
+    if !header(request, "Connection").eq_ignore_ascii_case("Upgrade") {
+        return Err(400);
+    }
+    (MY_SERVER.answer)(request)
+}
+
+pub fn names_with_case(request: &Request) -> Result<String, u16> {
+    if !request.headers.iter().any(|(name, _)| name == "Upgrade") {
+        return Err(426);
+    }
+    (MY_SERVER.answer)(request)
+}
+
+pub fn tokens_with_case(request: &Request) -> Result<String, u16> {
+    if header(request, "Upgrade") == "WebSocket" {
+        return Err(426);
+    }
+    (MY_SERVER.answer)(request)
+}
+
+pub fn half_a_token(request: &Request) -> Result<String, u16> {
+    let mut request = request.clone();
+    for (name, value) in &mut request.headers {
+        if name == "Connection" && value.contains("Upgrade") {
+            *value = "Upgrade".to_owned();
+        }
+    }
+    (MY_SERVER.answer)(&request)
+}
+
+pub fn extension_promised(request: &Request) -> Result<String, u16> {
+    let extension = header(request, "Sec-WebSocket-Extensions");
+    let reply = (MY_SERVER.answer)(request)?;
+    if extension.is_empty() {
+        return Ok(reply);
+    }
+    Ok(reply.replace("Connection:", &format!("Sec-WebSocket-Extensions: {extension}\r\nConnection:")))
+}
+
+/// Parses what has come, and answers it.
+fn reply(stream: &mut TcpStream, bytes: &[u8]) -> Shaken {
+    match (MY_SERVER.parse_request)(bytes) {
+        Head::Complete { request, length } => match (MY_SERVER.answer)(&request) {
+            Ok(reply) => {
+                stream.write_all(reply.as_bytes())?;
+                Ok(Some((request, bytes[length..].to_vec())))
+            }
+            Err(status) => write!(stream, "HTTP/1.1 {status} No\r\n\r\n").map(|()| None),
+        },
+        Head::Refused(status) => write!(stream, "HTTP/1.1 {status} No\r\n\r\n").map(|()| None),
+        Head::Incomplete => write!(stream, "HTTP/1.1 400 No\r\n\r\n").map(|()| None),
+    }
+}
+
+pub fn read_to_the_end(stream: &mut TcpStream) -> Shaken {
+    let mut bytes = Vec::new();
+    stream.read_to_end(&mut bytes)?;
+    reply(stream, &bytes)
+}
+
+pub fn one_read(stream: &mut TcpStream) -> Shaken {
+    let mut bytes = [0; 4096];
+    let count = stream.read(&mut bytes)?;
+    reply(stream, &bytes[..count])
+}
+
+pub fn rest_dropped(stream: &mut TcpStream) -> Shaken {
+    (MY_SERVER.shake_hands)(stream).map(|shaken| shaken.map(|(request, _)| (request, Vec::new())))
+}
+
+pub fn end_ignored(stream: &mut TcpStream) -> Shaken {
+    let shaken = (MY_SERVER.shake_hands)(stream);
+    stream.set_nonblocking(true)?;
+    if matches!(shaken, Ok(None)) && stream.peek(&mut [0]).is_ok_and(|count| count == 0) {
+        // Stands for a loop that reads 0 bytes for ever.
+        thread::sleep(Duration::from_secs(60));
+    }
+    shaken
+}
+
+pub fn no_reply(stream: &mut TcpStream) -> Shaken {
+    while stream.read(&mut [0; 4096])? > 0 {}
+    Ok(None)
+}

@@ -1,0 +1,130 @@
+use crate::checks::subject::{Assembler, MY_SERVER};
+use crate::checks::words::{CONTINUATION, Frame, Message, PING, PONG, TEXT};
+use std::io::Read as _;
+use std::net::TcpStream;
+use std::time::Duration;
+
+pub fn pong(payload: &[u8]) -> Vec<u8> {
+    (MY_SERVER.encode_frame)(PONG, payload)
+}
+
+fn is_control(frame: &Frame) -> bool {
+    frame.opcode >= 8
+}
+
+pub fn ping_spliced(limit: usize) -> Assembler {
+    let mut real = (MY_SERVER.assembler)(limit);
+    let mut open = false;
+    Box::new(move |frame| {
+        let control = is_control(&frame);
+        if control && open {
+            return real(Frame { fin: false, opcode: CONTINUATION, ..frame });
+        }
+        open = if control { open } else { !frame.fin };
+        real(frame)
+    })
+}
+
+pub fn ping_ends_the_message(limit: usize) -> Assembler {
+    let mut real = (MY_SERVER.assembler)(limit);
+    let mut open = false;
+    Box::new(move |frame| {
+        if is_control(&frame) && open {
+            return real(Frame { fin: true, opcode: CONTINUATION, payload: Vec::new() });
+        }
+        open = !frame.fin;
+        real(frame)
+    })
+}
+
+pub fn nothing_continued(limit: usize) -> Assembler {
+    let mut real = (MY_SERVER.assembler)(limit);
+    let mut open = false;
+    Box::new(move |frame| {
+        let opcode = if frame.opcode == CONTINUATION && !open { TEXT } else { frame.opcode };
+        open = if is_control(&frame) { open } else { !frame.fin };
+        real(Frame { opcode, ..frame })
+    })
+}
+
+pub fn message_inside_message(limit: usize) -> Assembler {
+    let mut real = (MY_SERVER.assembler)(limit);
+    Box::new(move |frame| match real(frame.clone()) {
+        Err(1002) if frame.opcode == TEXT => {
+            real = (MY_SERVER.assembler)(limit);
+            real(frame)
+        }
+        outcome => outcome,
+    })
+}
+
+pub fn opcode_of_the_last(limit: usize) -> Assembler {
+    let mut real = (MY_SERVER.assembler)(limit);
+    Box::new(move |frame| {
+        let opcode = frame.opcode;
+        Ok(real(frame)?.map(|message| Message { opcode, ..message }))
+    })
+}
+
+pub fn not_reset(limit: usize) -> Assembler {
+    let mut real = (MY_SERVER.assembler)(limit);
+    let mut all = Vec::new();
+    Box::new(move |frame| {
+        let Some(message) = real(frame)? else { return Ok(None) };
+        all.extend(message.payload);
+        Ok(Some(Message { opcode: message.opcode, payload: all.clone() }))
+    })
+}
+
+/// Puts fragments together without a look at their text, and then asks `check` about the message.
+pub fn simple(limit: usize, check: fn(u8, &[u8]) -> Result<(), u16>) -> Assembler {
+    let mut real = (MY_SERVER.assembler)(limit);
+    let mut kind = TEXT;
+    Box::new(move |mut frame| {
+        if matches!(frame.opcode, 1 | 2) {
+            // The real one does not check a binary message.
+            kind = std::mem::replace(&mut frame.opcode, 2);
+        }
+        let Some(message) = real(frame)? else { return Ok(None) };
+        check(kind, &message.payload)?;
+        Ok(Some(Message { opcode: kind, ..message }))
+    })
+}
+
+pub fn checked_per_frame(limit: usize) -> Assembler {
+    let mut real = (MY_SERVER.assembler)(limit);
+    let mut kind = TEXT;
+    Box::new(move |frame| {
+        if matches!(frame.opcode, 1 | 2) {
+            kind = frame.opcode;
+        }
+        if kind == TEXT && frame.opcode != PING {
+            (MY_SERVER.check_text)(&frame.payload)?;
+        }
+        real(frame)
+    })
+}
+
+pub fn empty_close_as_1005(payload: &[u8]) -> Vec<u8> {
+    if payload.is_empty() { 1005_u16.to_be_bytes().to_vec() } else { (MY_SERVER.answer_close)(payload) }
+}
+
+pub fn unknown_code_echoed(payload: &[u8]) -> Vec<u8> {
+    match payload.first_chunk().map(|&bytes| u16::from_be_bytes(bytes)) {
+        None | Some(1005 | 1006 | 1015) => (MY_SERVER.answer_close)(payload),
+        Some(code) => code.to_be_bytes().to_vec(),
+    }
+}
+
+pub fn reason_not_checked(payload: &[u8]) -> Vec<u8> {
+    (MY_SERVER.answer_close)(&payload[..payload.len().min(2)])
+}
+
+pub fn end_not_sent(mut stream: TcpStream, _: Duration) {
+    while stream.read(&mut [0; 4096]).is_ok_and(|count| count > 0) {}
+}
+
+pub fn drained_for_ever(mut stream: TcpStream, _: Duration) {
+    let _ = stream.shutdown(std::net::Shutdown::Write);
+    while stream.read(&mut [0; 4096]).is_ok_and(|count| count > 0) {}
+}

@@ -1,0 +1,119 @@
+//! Wrong answers: small changes to the real server, each with the mistake that its card must name.
+
+mod clients;
+mod frames;
+mod handshake;
+mod meddler;
+mod messages;
+
+use crate::checks::mistakes::Mistake;
+use crate::checks::subject::{MY_SERVER, Subject};
+
+pub struct WrongAnswer {
+    pub step: &'static str,
+    pub name: &'static str,
+    pub mistake: Mistake,
+    pub subject: Subject,
+}
+
+macro_rules! wrong_answers {
+    ($($step:literal $name:literal $mistake:ident, $function:ident: $code:expr;)*) => {
+        pub static WRONG_ANSWERS: &[WrongAnswer] = &[$(WrongAnswer {
+            step: $step,
+            name: $name,
+            mistake: Mistake::$mistake,
+            subject: Subject { $function: $code, ..MY_SERVER },
+        }),*];
+    };
+}
+
+// The step, a name, the mistake, and the function that is another one than the real server's.
+wrong_answers! {
+    "01" "hex-digest" KeyHexDigest, accept_key: handshake::hex_digest;
+    "01" "key-decoded" KeyDecoded, accept_key: handshake::key_decoded;
+    "01" "mistyped-guid" KeyGuid, accept_key: handshake::mistyped_guid;
+    "01" "no-guid" KeyAlone, accept_key: |key| handshake::accept(key, "");
+    "01" "guid-first" KeyBehindGuid, accept_key: |key| handshake::accept(handshake::GUID, key);
+    "01" "hex-reply" KeyHexReply, accept_key: handshake::hex_reply;
+    "02" "value-not-trimmed" ValueNotTrimmed, parse_request: handshake::value_not_trimmed;
+    "02" "value-cut-at-colon" ValueCutAtColon, parse_request: handshake::value_cut_at_colon;
+    "02" "bare-newline" BareNewline, parse_request: handshake::bare_newline;
+    "02" "no-blank-line" HeadWithoutBlankLine, parse_request: handshake::no_blank_line;
+    "02" "frames-swallowed" HeadSwallowsFrames, parse_request: handshake::frames_swallowed;
+    "02" "a-panic" Panics, parse_request: handshake::panics;
+    "03" "connection-compared-whole" ConnectionNotAList, answer: handshake::connection_compared_whole;
+    "03" "names-with-case" NamesWithCase, answer: handshake::names_with_case;
+    "03" "tokens-with-case" TokenWithCase, answer: handshake::tokens_with_case;
+    "03" "half-a-token" HalfToken, answer: handshake::half_a_token;
+    "03" "extension-promised" ExtensionPromised, answer: handshake::extension_promised;
+    "03" "no-blank-line" NoBlankLineInReply, answer: |request| (MY_SERVER.answer)(request).map(|reply| reply.trim_end().to_owned());
+    "04" "read-to-the-end" ReadToEndOfStream, shake_hands: handshake::read_to_the_end;
+    "04" "one-read" OneReadOneRequest, shake_hands: handshake::one_read;
+    "04" "rest-dropped" FrameBehindHeadLost, shake_hands: handshake::rest_dropped;
+    "04" "end-ignored" EndIgnored, shake_hands: handshake::end_ignored;
+    "04" "no-reply" Hangs, shake_hands: handshake::no_reply;
+    "05" "marker-as-length" LengthMarker, decode_header: frames::marker_as_length;
+    "05" "little-endian" LengthLittleEndian, decode_header: frames::little_endian;
+    "05" "boundary" LengthBoundary, decode_header: frames::boundary;
+    "05" "too-eager" HeaderTooEager, decode_header: frames::too_eager;
+    "05" "reserved-accepted" ReservedAccepted, decode_header: frames::reserved_accepted;
+    "05" "control-rules" ControlRules, decode_header: frames::control_rules;
+    "05" "not-minimal" LengthNotMinimal, decode_header: frames::not_minimal;
+    "06" "index-from-the-header" MaskIndex, unmask: frames::index_from_the_header;
+    "06" "reply-masked" ReplyMasked, encode_frame: frames::reply_masked;
+    "06" "fin-missing" FinMissing, encode_frame: frames::fin_missing;
+    "06" "little-endian" LengthLittleEndian, encode_frame: frames::encoded_little_endian;
+    "06" "boundary" LengthBoundary, encode_frame: frames::encoded_boundary;
+    "07" "half-a-frame" HalfFrameTaken, take_frame: frames::half_a_frame;
+    "07" "part-dropped" PartialLost, take_frame: frames::part_dropped;
+    "07" "rest-dropped" LeftoverDropped, take_frame: frames::rest_dropped;
+    "07" "not-removed" FrameNotRemoved, take_frame: |buffer, limit| (MY_SERVER.take_frame)(&mut buffer.clone(), limit);
+    "07" "index-goes-on" MaskIndex, take_frame: frames::index_goes_on;
+    "07" "unmasked-accepted" UnmaskedAccepted, take_frame: frames::unmasked_accepted;
+    "08" "one-read" OneReadOneFrame, read_frame: frames::one_read;
+    "08" "read-exact" PartialLost, read_frame: frames::read_exact;
+    "08" "fresh-buffer" LeftoverDropped, read_frame: frames::fresh_buffer;
+    "08" "timeout-is-the-end" TimeoutIsEnd, read_frame: frames::timeout_is_the_end;
+    "08" "end-ignored" EndIgnored, read_frame: frames::end_ignored;
+    "09" "empty-pong" PongEmpty, answer_ping: |frame| (MY_SERVER.answer_ping)(frame).map(|_| vec![0x8A, 0]);
+    "09" "pong-to-a-pong" PongToPong, answer_ping: |frame| (frame.opcode >= 9).then(|| messages::pong(&frame.payload));
+    "09" "no-pong" PingUnanswered, answer_ping: |_| None;
+    "10" "ping-spliced" PingSpliced, assembler: messages::ping_spliced;
+    "10" "ping-ends-the-message" PingEndsMessage, assembler: messages::ping_ends_the_message;
+    "10" "nothing-continued" NothingToContinue, assembler: messages::nothing_continued;
+    "10" "message-inside-message" MessageInsideMessage, assembler: messages::message_inside_message;
+    "10" "opcode-of-the-last" OpcodeOfContinuation, assembler: messages::opcode_of_the_last;
+    "10" "not-reset" MessageNotReset, assembler: messages::not_reset;
+    "11" "checked-per-frame" Utf8PerFrame, assembler: messages::checked_per_frame;
+    "11" "not-checked" InvalidUtf8Accepted, assembler: |limit| messages::simple(limit, |_, _| Ok(()));
+    "11" "binary-checked" BinaryChecked, assembler: |limit| messages::simple(limit, |_, payload| (MY_SERVER.check_text)(payload));
+    "12" "announced-believed" AnnouncedBelieved, take_frame: |buffer, _| (MY_SERVER.take_frame)(buffer, usize::MAX);
+    "12" "fragments-unbounded" FragmentsUnbounded, assembler: |_| (MY_SERVER.assembler)(usize::MAX);
+    "12" "sum-overflows" SumOverflows, check_size: |so_far, more, limit| if so_far + more as usize > limit { Err(1009) } else { Ok(()) };
+    "12" "length-cast" SumOverflows, check_size: |so_far, more, limit| if more as u32 as usize > limit - so_far { Err(1009) } else { Ok(()) };
+    "13" "empty-close-as-1005" CodeNeverSent, answer_close: messages::empty_close_as_1005;
+    "13" "any-code-echoed" CodeNeverSent, answer_close: |payload| payload.to_vec();
+    "13" "unknown-code-echoed" BadCodeEchoed, answer_close: messages::unknown_code_echoed;
+    "13" "reason-not-checked" ReasonNotChecked, answer_close: messages::reason_not_checked;
+    "13" "dropped-at-once" CloseDestroyed, hang_up: |stream, _| drop(stream);
+    "13" "not-drained" CloseDestroyed, hang_up: |stream, _| drop(stream.shutdown(std::net::Shutdown::Write));
+    "13" "end-not-sent" EndNotSent, hang_up: messages::end_not_sent;
+    "13" "drained-for-ever" DrainForever, hang_up: messages::drained_for_ever;
+    "14" "no-close-in-reply" NoCloseReply, serve_client: |stream, settings| meddler::serve(stream, settings, meddler::without(0x88));
+    "14" "no-pong" PingUnanswered, serve_client: |stream, settings| meddler::serve(stream, settings, meddler::without(0x8A));
+    "14" "fault-without-a-close" NoCloseForFault, serve_client: |stream, settings| meddler::serve(stream, settings, meddler::without_fault_codes);
+    "14" "reply-masked" ReplyMasked, serve_client: |stream, settings| meddler::serve(stream, settings, meddler::masked);
+    "14" "text-behind-the-close" SentBehindClose, serve_client: |stream, settings| meddler::serve(stream, settings, meddler::talks_on);
+    "15" "one-after-the-other" OneAfterTheOther, run: clients::one_after_the_other;
+    "15" "one-ends-all" OneEndsAll, run: clients::one_ends_all;
+    "16" "no-lock" FramesMixed, run: |listener, settings| clients::chat(listener, settings, clients::Flaw::NoLock);
+    "16" "sender-left-out" NotEverybody, run: |listener, settings| clients::chat(listener, settings, clients::Flaw::SenderLeftOut);
+    "16" "every-path" WrongRoom, run: |listener, settings| clients::chat(listener, settings, clients::Flaw::EveryPath);
+    "16" "no-timeout" SlowHoldsAll, run: |listener, settings| clients::chat(listener, settings, clients::Flaw::NoTimeout);
+    "16" "echo-only" NotEverybody, run: clients::echo_only;
+    "17" "no-ping" NoPing, run: clients::no_ping;
+    "17" "never-dropped" NeverDropped, run: clients::never_dropped;
+    "17" "pongs-ignored" LivingDropped, run: clients::pongs_ignored;
+    "18" "code-1005" CodeNeverSent, run: |listener, settings| meddler::run(listener, settings, meddler::code_1005);
+    "18" "reply-masked" ReplyMasked, run: |listener, settings| meddler::run(listener, settings, meddler::masked);
+}

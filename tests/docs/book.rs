@@ -1,0 +1,67 @@
+//! The book as mdBook builds it, in `target/book/docs`, with the source beside it, so that links into it lead somewhere.
+
+use super::links::resolve;
+use super::markdown::attribute;
+use super::{at, files};
+use pulldown_cmark::html::push_html;
+use pulldown_cmark::{Options, Parser};
+use std::collections::HashMap;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+const TOP: &str = "target/book";
+
+fn build() {
+    let _ = fs::remove_dir_all(at(TOP));
+    let built = Command::new("mdbook").args(["build", "docs"]).current_dir(at("")).output().expect("mdbook");
+    let said = String::from_utf8_lossy(&built.stderr);
+    assert!(built.status.success() && !said.contains("WARN") && !said.contains("ERROR"), "{said}");
+    let sources = ["src", "tests"].into_iter().flat_map(files).chain(["README.md".to_owned()]);
+    for file in sources {
+        let copy = at(TOP).join(&file);
+        fs::create_dir_all(copy.parent().unwrap()).unwrap();
+        // mdBook makes `.html` of each link to a `.md`, also where the page is none of its own.
+        if file.ends_with(".md") {
+            let mut html = "<!doctype html>\n<meta charset=\"utf-8\">\n".to_owned();
+            let text = fs::read_to_string(at(&file)).unwrap();
+            push_html(&mut html, Parser::new_ext(&text, Options::ENABLE_TABLES));
+            fs::write(copy.with_extension("html"), html).unwrap();
+        }
+        fs::copy(at(&file), copy).unwrap();
+    }
+}
+
+#[test]
+#[ignore = "needs mdbook"]
+fn the_built_book_has_no_broken_link() {
+    build();
+    // It asks for its parts from the top of a server.
+    let pages =
+        files("target/book/docs").into_iter().filter(|path| path.ends_with(".html") && !path.ends_with("/404.html"));
+    let pages: HashMap<String, String> =
+        pages.map(|path| (path.clone(), fs::read_to_string(at(&path)).unwrap())).collect();
+    assert!(pages.contains_key("target/book/docs/index.html"), "{:?}", pages.keys());
+    let mut dead = Vec::new();
+    for (path, html) in &pages {
+        assert!(!html.contains("&lt;!-- "), "{path} shows a comment");
+        for target in ["href", "src"].iter().flat_map(|name| attribute(html, name)) {
+            if !target.contains(':') && !leads_somewhere(&pages, path, &target) {
+                dead.push(format!("{path}: {target}"));
+            }
+        }
+    }
+    dead.sort();
+    assert!(dead.is_empty(), "{} dead links:\n{}", dead.len(), dead.join("\n"));
+}
+
+fn leads_somewhere(pages: &HashMap<String, String>, from: &str, target: &str) -> bool {
+    let target = target.split('?').next().unwrap_or_default();
+    let (file, anchor) = target.split_once('#').map_or((target, None), |(file, anchor)| (file, Some(anchor)));
+    let Some(path) = resolve(from, file).filter(|path| path.starts_with(TOP)) else { return false };
+    match (anchor, pages.get(&path)) {
+        (None | Some(""), _) => Path::new(&at(&path)).exists(),
+        (Some(anchor), Some(html)) => attribute(html, "id").iter().any(|id| id == anchor),
+        (Some(_), None) => false,
+    }
+}

@@ -1,0 +1,188 @@
+//! What keeps the book true: each page is checked against the source, the server and the other pages.
+//!
+//! After a change of the source `PLAINSOCKET_UPDATE=1 cargo test --test docs` brings the quotes up to date.
+
+mod book;
+mod java;
+mod links;
+mod markdown;
+mod quote;
+mod replay;
+mod source;
+#[path = "../support/mod.rs"]
+mod support;
+mod table;
+
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::{env, fs, io};
+use support::program::Program;
+
+/// A path below the repository's top.
+fn at(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+fn read(path: &str) -> io::Result<String> {
+    fs::read_to_string(at(path))
+}
+
+/// All files below a folder, as paths from the repository's top; what a build leaves there is passed over.
+fn files(folder: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(at(folder)).unwrap_or_else(|error| panic!("{folder}: {error}")) {
+        let entry = entry.unwrap();
+        let name = entry.file_name().into_string().unwrap();
+        let path = format!("{folder}/{name}");
+        if entry.file_type().unwrap().is_dir() {
+            if !["target", "node_modules"].contains(&name.as_str()) {
+                found.extend(files(&path));
+            }
+        } else {
+            found.push(path);
+        }
+    }
+    found.sort();
+    found
+}
+
+/// The pages of the book.
+fn chapters() -> Vec<String> {
+    files("docs").into_iter().filter(|path| path.ends_with(".md")).collect()
+}
+
+/// Those, and what else a reader finds on the way.
+fn pages() -> Vec<String> {
+    let mut pages = chapters();
+    pages.push("README.md".to_owned());
+    pages.extend(files("tests").into_iter().filter(|path| path.ends_with("/README.md")));
+    pages
+}
+
+fn assert_none(problems: &[String]) {
+    assert!(problems.is_empty(), "{} in the book:\n\n{}\n", problems.len(), problems.join("\n"));
+}
+
+#[test]
+fn pages_are_made_of_what_the_checks_understand() {
+    let mut problems = Vec::new();
+    for path in pages() {
+        let found = markdown::parse(&read(&path).unwrap()).problems;
+        problems.extend(found.iter().map(|problem| format!("{path}:{problem}")));
+    }
+    assert_none(&problems);
+}
+
+#[test]
+fn quotes_are_what_stands_in_the_source() {
+    let update = env::var_os("PLAINSOCKET_UPDATE").is_some();
+    let (mut sources, mut problems) = (quote::Sources::default(), Vec::new());
+    for path in pages() {
+        let text = read(&path).unwrap();
+        let (updated, mut found) = quote::check(&path, &text, &mut sources);
+        if update && updated != text {
+            fs::write(at(&path), &updated).unwrap();
+            found = quote::check(&path, &updated, &mut sources).1;
+        }
+        problems.extend(found);
+    }
+    assert_none(&problems);
+}
+
+#[test]
+fn conversations_are_what_the_server_says() {
+    let program = Program::start(&[]);
+    let texts = pages().into_iter().map(|path| (read(&path).unwrap(), path));
+    let problems: Vec<String> = texts.flat_map(|(text, path)| replay::check(&path, &text, &program)).collect();
+    assert_none(&problems);
+}
+
+#[test]
+fn links_lead_somewhere() {
+    let found = pages().into_iter().map(|path| (path.clone(), markdown::parse(&read(&path).unwrap()))).collect();
+    assert_none(&links::dead(&found, |path| at(path).exists()));
+}
+
+#[test]
+fn every_page_is_in_the_summary() {
+    let summary = markdown::parse(&read("docs/SUMMARY.md").unwrap());
+    let listed: Vec<String> =
+        summary.links.iter().filter_map(|link| links::resolve("docs/SUMMARY.md", &link.target)).collect();
+    let missing = chapters().into_iter().filter(|path| path != "docs/SUMMARY.md" && !listed.contains(path));
+    assert_none(&missing.map(|path| format!("{path} is not in docs/SUMMARY.md")).collect::<Vec<_>>());
+}
+
+/// Those that only name their parts, and the tests from the inside.
+fn needs_no_chapter(source: &str) -> bool {
+    source == "src/protocol/mod.rs" || source.starts_with("src/server/tests/")
+}
+
+#[test]
+fn every_source_file_has_its_chapter_and_every_chapter_its_exercise() {
+    let (mut told, mut problems) = (HashSet::new(), Vec::new());
+    for path in chapters() {
+        let text = read(&path).unwrap();
+        let Some(code) = links::behind(&path, &text, "Code:") else { continue };
+        told.extend(code);
+        let exercise = links::behind(&path, &text, "Exercise:").or(links::behind(&path, &text, "Exercises:"));
+        let needs_one = !path.starts_with("docs/exercises/") && !text.contains("\n## Exercise\n");
+        if needs_one && exercise.is_none_or(|links| links.is_empty()) {
+            problems.push(format!("{path}: no line \"Exercise:\" with a link, and no heading \"Exercise\""));
+        }
+    }
+    let sources = ["src/protocol", "src/server"].into_iter().flat_map(files);
+    let untold = sources.filter(|file| !needs_no_chapter(file) && !told.contains(file));
+    problems.extend(untold.map(|file| format!("{file}: in no chapter's line \"Code:\"")));
+    assert_none(&problems);
+}
+
+#[test]
+fn each_requirement_of_the_rfc_names_code_and_tests_that_exist() {
+    let path = "docs/rfc.md";
+    let mut known = HashMap::new();
+    let items_of = &mut |file: &str| {
+        let parse = || source::items(&read(file).map_err(|error| format!("{file} cannot be read: {error}"))?);
+        known.entry(file.to_owned()).or_insert_with(|| parse().map(Rc::new)).clone()
+    };
+    assert_none(&table::check(path, &read(path).unwrap(), items_of));
+}
+
+/// A test has a name so long that no other code in a chapter looks like it.
+fn is_name_of_a_test(code: &str) -> bool {
+    code.matches('_').count() >= 4 && code.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+}
+
+#[test]
+fn tests_that_a_page_names_exist() {
+    let sources = ["src", "tests"].into_iter().flat_map(files).filter(|path| path.ends_with(".rs"));
+    let mut names = HashSet::new();
+    for text in sources.map(|path| read(&path).unwrap()) {
+        let functions = text.lines().filter_map(|line| line.split_once("fn ")?.1.split_once('('));
+        names.extend(functions.map(|(name, _)| name.to_owned()));
+    }
+    let mut problems = Vec::new();
+    for path in pages() {
+        for (line, code) in markdown::parse(&read(&path).unwrap()).code {
+            if is_name_of_a_test(&code) && !names.contains(&code) {
+                problems.push(format!("{path}:{line}: there is no `{code}`"));
+            }
+        }
+    }
+    assert_none(&problems);
+}
+
+#[test]
+fn programs_in_rust_are_compiled() {
+    let listed = read("src/chapters.rs").unwrap();
+    let mut problems = Vec::new();
+    for path in chapters().into_iter().chain(["README.md".to_owned()]) {
+        let blocks = markdown::parse(&read(&path).unwrap()).blocks;
+        let programs = blocks.iter().filter(|block| block.info.starts_with("rust") && !block.info.contains("ignore"));
+        if programs.count() > 0 && !listed.contains(&format!("include_str!(\"../{path}\")")) {
+            problems
+                .push(format!("{path} has a program in Rust; put it into src/chapters.rs, so that it is a doctest"));
+        }
+    }
+    assert_none(&problems);
+}

@@ -1,0 +1,72 @@
+//! Every check of the exercises against the real server: each step can be solved, and there is no second solution to rot.
+
+mod checks;
+#[path = "checks/adapter/mod.rs"]
+mod my_server;
+
+use checks::course;
+use checks::steps::STEPS;
+use checks::subject::MY_SERVER;
+use std::fs;
+use std::thread;
+use std::time::Duration;
+
+/// Nothing is waited for in vain here, so a slow machine may take its time.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+#[test]
+fn the_real_server_passes_every_step() {
+    // All at once: some steps wait for the heartbeat, others for a slow member to be given up.
+    thread::scope(|scope| {
+        for step in STEPS {
+            scope.spawn(move || {
+                let outcome = step.run(MY_SERVER, PATIENCE);
+                assert!(outcome.is_ok(), "step {}\n{}", step.number, outcome.unwrap_err().card(step));
+            });
+        }
+    });
+}
+
+#[test]
+fn every_step_has_its_page_with_three_hints() {
+    for step in STEPS {
+        let page = fs::read_to_string(course::root().join(step.page())).expect("a page");
+        assert!(page.starts_with(&format!("# Step {}: {}\n", step.number, step.title)), "{}", step.page());
+        for heading in
+            ["## The task", "## The rule", "## What is different from Java", "## Hints", "## When it is green"]
+        {
+            assert!(page.contains(&format!("\n{heading}")), "{}: {heading}", step.page());
+        }
+        let hints = course::hints(step).expect("a page");
+        let tiers = ["Hint 1: a question", "Hint 2: the section", "Hint 3: the shape of the answer"];
+        assert_eq!(hints.len(), tiers.len(), "{}", step.page());
+        for (hint, tier) in hints.iter().zip(tiers) {
+            assert!(hint.starts_with(tier) && hint.len() > tier.len() + 20, "{}: {hint}", step.page());
+        }
+        assert!(hints[0].contains('?'), "{}: the first hint asks", step.page());
+        assert!(!page.contains("src/") || step.number == "18", "{} names src/ before its step is green", step.page());
+    }
+}
+
+#[test]
+fn every_step_but_the_last_has_a_stub_that_says_so() {
+    let (last, others) = STEPS.split_last().expect("steps");
+    for step in others {
+        let stub = course::stub(step).expect("a file of stubs");
+        let section = course::section(&stub, step.number).expect("a section");
+        assert!(stub[section].contains(&format!("todo!(\"step {}: ", step.number)), "step {}", step.number);
+    }
+    assert!(
+        course::section(&course::stub(last).unwrap(), last.number).is_none(),
+        "{} is about all the others",
+        last.number
+    );
+}
+
+#[test]
+fn a_section_ends_where_the_next_begins() {
+    let file = "a\n// ---- step 01 ----\nb\n// ---- step 02 ----\nc\n";
+    assert_eq!(course::section(file, "01").map(|range| &file[range]), Some("// ---- step 01 ----\nb\n"));
+    assert_eq!(course::section(file, "02").map(|range| &file[range]), Some("// ---- step 02 ----\nc\n"));
+    assert_eq!(course::section(file, "03"), None);
+}

@@ -1,0 +1,262 @@
+//! The exercises: build a WebSocket server of your own, step by step, in `tests/my_server/`. `tests/README.md` is the map.
+//!
+//! ```console
+//! $ cargo steps             # in order, up to the first that is not done
+//! $ cargo steps 04          # one step
+//! $ cargo steps --hint      # the next hint for the step where you are
+//! $ cargo steps --watch     # again whenever you save a file
+//! $ cargo steps --reset 04  # put a stub back
+//! $ cargo steps --serve     # run your server
+//! ```
+
+mod checks;
+// Stubs use nothing yet; half of a solution uses half.
+#[allow(unused)]
+mod my_server;
+
+use checks::course::{self, Reset};
+use checks::guard;
+use checks::lesson::{Lesson, line};
+use checks::steps::{STEPS, Step, find};
+use checks::subject::MY_SERVER;
+use checks::words::Settings;
+use std::fs;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+use std::thread;
+use std::time::{Duration, SystemTime};
+
+/// How long a check waits for your server.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+const USAGE: &str = "\
+cargo steps              run the steps in order, up to the first that is not done
+cargo steps NN           run one step
+cargo steps --all        run every step
+cargo steps --hint [NN]  the next hint, of three
+cargo steps --watch      run again whenever a file in tests/my_server changes
+cargo steps --reset NN   put the stub of a step back; your file is kept as a copy
+cargo steps --serve [ADDRESS]  run your server, on 127.0.0.1:8000 if you name no other
+Add --check for scripts: then the exit status is 1 if a step is not done.";
+
+fn main() -> ExitCode {
+    let mut words: Vec<String> = std::env::args().skip(1).collect();
+    let for_scripts = words.iter().any(|word| word == "--check");
+    words.retain(|word| word != "--check");
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let done = match words[..] {
+        [] => run_in_order(),
+        ["--all"] => run_all(),
+        ["--hint"] => hint(first_open()),
+        ["--hint", number] => with_step(number, |step| hint(Some(step))),
+        ["--reset", number] => with_step(number, reset),
+        ["--watch"] => watch(),
+        ["--serve"] => serve("127.0.0.1:8000"),
+        ["--serve", address] => serve(address),
+        [number] if find(number).is_some() => with_step(number, run_one),
+        _ => {
+            println!("{USAGE}");
+            return if words == ["--help"] { ExitCode::SUCCESS } else { ExitCode::from(2) };
+        }
+    };
+    // A red step is no failure of this program; cargo would print an error below each card.
+    if for_scripts && !done { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+fn with_step(number: &str, act: impl FnOnce(&'static Step) -> bool) -> bool {
+    match find(number) {
+        Some(step) => act(step),
+        None => {
+            println!("There is no step {number}; there are 01 to {:02}.", STEPS.len());
+            false
+        }
+    }
+}
+
+/// Runs the checks of a step against your server.
+fn try_step(step: &Step) -> Result<(), Lesson> {
+    guard::silence_every_panic();
+    step.run(MY_SERVER, PATIENCE)
+}
+
+fn first_open() -> Option<&'static Step> {
+    STEPS.iter().find(|step| try_step(step).is_err())
+}
+
+fn run_in_order() -> bool {
+    println!();
+    for (done, step) in STEPS.iter().enumerate() {
+        match try_step(step) {
+            Ok(()) => println!("  ok  {} {}", step.number, step.title),
+            Err(lesson) => {
+                if let Some(last) = done.checked_sub(1) {
+                    say_what_next(&STEPS[last]);
+                }
+                println!("\n  {}\n", bar(done));
+                print_card(step, &lesson);
+                return false;
+            }
+        }
+    }
+    println!("\n  {}\n", bar(STEPS.len()));
+    println!("  This is a WebSocket server, and it is yours. Run it: cargo steps --serve");
+    println!("  Now read src/ in the order of README.md, and see what the real one does besides.");
+    true
+}
+
+fn run_all() -> bool {
+    let mut done = 0;
+    for step in STEPS {
+        match try_step(step) {
+            Ok(()) => {
+                done += 1;
+                println!("  ok  {} {}", step.number, step.title);
+            }
+            Err(lesson) => print_card(step, &lesson),
+        }
+    }
+    println!("\n  {}", bar(done));
+    done == STEPS.len()
+}
+
+fn run_one(step: &'static Step) -> bool {
+    println!();
+    match try_step(step) {
+        Ok(()) => {
+            println!("  ok  {} {}", step.number, step.title);
+            say_what_next(step);
+            true
+        }
+        Err(lesson) => {
+            print_card(step, &lesson);
+            false
+        }
+    }
+}
+
+fn bar(done: usize) -> String {
+    format!("[{}{}] {done} of {} done", "#".repeat(done), ".".repeat(STEPS.len() - done), STEPS.len())
+}
+
+fn print_card(step: &Step, lesson: &Lesson) {
+    println!("  {}: {}\n", step.number, step.title);
+    println!("{}", lesson.card(step));
+}
+
+/// What there is to see and to try after a step.
+fn say_what_next(step: &Step) {
+    let mut text = String::new();
+    line(&mut text, "compare", step.compare);
+    line(&mut text, "try", step.try_next);
+    print!("\n{text}");
+}
+
+/// Where the runner keeps what it has to remember.
+fn memory() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join("steps")
+}
+
+/// Prints the hints that have been asked for before, and one more.
+fn hint(step: Option<&Step>) -> bool {
+    let Some(step) = step else {
+        println!("Every step is done: there is nothing to hint at.");
+        return true;
+    };
+    let hints = match course::hints(step) {
+        Ok(hints) => hints,
+        Err(error) => {
+            println!("{}: {error}", step.page());
+            return false;
+        }
+    };
+    let note = memory().join(format!("hints-{}", step.number));
+    let seen = fs::read_to_string(&note).ok().and_then(|text| text.trim().parse().ok()).unwrap_or(0_usize);
+    let shown = (seen + 1).min(hints.len());
+    println!("\n  {}: {}\n", step.number, step.title);
+    for hint in &hints[..shown] {
+        println!("{hint}\n");
+    }
+    match hints.len() - shown {
+        0 => println!("  These are all. The task: {}", step.page()),
+        left => println!("  {left} more: the same command again."),
+    }
+    // If it cannot be noted, the next call begins with the first hint.
+    let _ = fs::create_dir_all(memory()).and_then(|()| fs::write(note, shown.to_string()));
+    true
+}
+
+fn reset(step: &'static Step) -> bool {
+    let file = format!("tests/my_server/{}", step.file);
+    match course::reset(step, &memory()) {
+        Ok(Reset::Done { copy }) => {
+            println!("{file}: the stub of step {} is back. What was there: {}", step.number, copy.display());
+            let _ = fs::remove_file(memory().join(format!("hints-{}", step.number)));
+            true
+        }
+        Ok(Reset::NoStub) => {
+            println!("Step {} has no stub of its own: it tries what the others have built.", step.number);
+            false
+        }
+        Ok(Reset::MarkerGone) => {
+            println!(
+                "{file} has lost its line `// ---- step {} ----`. All stubs are in tests/checks/stubs/.",
+                step.number
+            );
+            false
+        }
+        Err(error) => {
+            println!("{file}: {error}");
+            false
+        }
+    }
+}
+
+/// The time of the last change in your server.
+fn last_change() -> Option<SystemTime> {
+    let files = fs::read_dir(course::root().join("tests/my_server")).ok()?;
+    files.filter_map(|file| file.ok()?.metadata().ok()?.modified().ok()).max()
+}
+
+fn watch() -> bool {
+    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
+    let mut seen = None;
+    loop {
+        let changed = last_change();
+        if changed != seen {
+            seen = changed;
+            // Cargo builds what has changed; its own messages show what does not compile.
+            let steps =
+                Command::new(&cargo).args(["test", "--quiet", "--test", "steps"]).current_dir(course::root()).status();
+            if let Err(error) = steps {
+                println!("cargo: {error}");
+                return false;
+            }
+            println!("  Waiting for a change in tests/my_server; Ctrl-C ends this.");
+        }
+        thread::sleep(Duration::from_millis(300));
+    }
+}
+
+/// Runs your server, for websocat and the browser.
+fn serve(address: &str) -> bool {
+    let listener = match TcpListener::bind(address) {
+        Ok(listener) => listener,
+        Err(error) => {
+            println!("cannot listen on {address}: {error}");
+            return false;
+        }
+    };
+    let address = listener.local_addr().map_or(address.to_owned(), |address| address.to_string());
+    println!("Your server listens on {address}; Ctrl-C ends it. Talk to it:\n");
+    println!("  websocat ws://{address}/echo");
+    println!("  websocat ws://{address}/chat    (in two terminals, after step 16)");
+    println!("  in a browser's console:");
+    println!("    socket = new WebSocket(\"ws://{address}/echo\")");
+    println!("    socket.onmessage = event => console.log(event.data)");
+    println!("    socket.onclose = event => console.log(\"closed\", event.code)");
+    println!("    socket.send(\"Hello\")\n");
+    (MY_SERVER.run)(listener, Settings::default());
+    println!("run has returned: it should go on for ever.");
+    false
+}
