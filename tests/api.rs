@@ -5,6 +5,7 @@ mod support;
 use plainsocket::protocol::frame::{Header, Opcode};
 use plainsocket::protocol::handshake::{Method, Request, Response};
 use plainsocket::protocol::message::{Event, MessageDecoder};
+use plainsocket::protocol::wire::{self, Fault, Field, Handshake, Splitter};
 use plainsocket::{
     CloseCode, CloseFrame, Config, Connection, Error, Handle, HandshakeError, Message, ProtocolError, Server,
 };
@@ -20,7 +21,11 @@ fn values_and_handles_may_be_shared_with_other_threads_and_printed() {
     check::<Config>();
     check::<Error>();
     check::<Event>();
+    check::<Fault>();
+    check::<Field>();
+    check::<wire::Frame>();
     check::<Handle>();
+    check::<Handshake>();
     check::<HandshakeError>();
     check::<Header>();
     check::<Message>();
@@ -30,6 +35,7 @@ fn values_and_handles_may_be_shared_with_other_threads_and_printed() {
     check::<ProtocolError>();
     check::<Request>();
     check::<Response>();
+    check::<Splitter>();
 }
 
 #[test]
