@@ -30,7 +30,7 @@ fn say(trial: &Trial, room: &mut [Talk], speaker: usize, text: &str) -> Result<(
     for (i, member) in room.iter_mut().enumerate() {
         trial.case(
             format!("/chat: member {speaker} says {text:?}"),
-            format!("member {i} of {speaker}'s room gets it"),
+            format!("everybody in the room gets it, here member {i}"),
             ROOM,
         );
         member.expect(0x81, text.as_bytes()).map_err(|asked| match asked.seen {
