@@ -5,6 +5,7 @@ use super::mistakes::Mistake;
 use super::running::{Running, quick};
 use super::subject::Subject;
 use super::talk::{Seen, Talk, masked};
+use super::words::Settings;
 use std::io::Read as _;
 use std::io::Write as _;
 use std::thread;
@@ -30,7 +31,7 @@ fn say(trial: &Trial, room: &mut [Talk], speaker: usize, text: &str) -> Result<(
     for (i, member) in room.iter_mut().enumerate() {
         trial.case(
             format!("/chat: member {speaker} says {text:?}"),
-            format!("member {i} of {speaker}'s room gets it"),
+            format!("everybody in the room gets it, here member {i}"),
             ROOM,
         );
         member.expect(0x81, text.as_bytes()).map_err(|asked| match asked.seen {
@@ -66,51 +67,66 @@ pub fn a_message_goes_to_everybody(subject: &Subject, trial: &Trial) -> Result<(
     say(trial, &mut room, 0, "nobody.")
 }
 
-const LENGTH: usize = 64 * 1024;
-const ROUNDS: usize = 20;
-
-pub fn frames_of_two_writers_are_not_mixed(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
-    let server = Running::start(subject, quick());
-    let mut listener = join(&server, trial, "a listener")?;
-    let writers = [server.connect(trial, "/chat")?, server.connect(trial, "/chat")?];
-    trial.case(
-        format!("/chat: two clients at once, {ROUNDS} messages of {LENGTH} bytes each, one all \"a\", the other all \"b\""),
-        "a third client gets them one by one, each of one letter",
-        "§5.4: frames of different messages are not interleaved. A write may be done in several parts: hold the lock from a \
-         frame's first byte to its last.",
-    );
-    thread::scope(|scope| {
-        for (writer, letter) in writers.iter().zip(*b"ab") {
-            // Who does not read is a slow member: each reads while it writes.
-            let mut reader = &writer.stream;
-            writer.stream.set_read_timeout(Some(trial.patience)).expect("set_read_timeout");
-            scope.spawn(move || while reader.read(&mut [0; 65536]).is_ok_and(|count| count > 0) {});
-            let mut stream = &writer.stream;
-            scope.spawn(move || (0..ROUNDS).all(|_| stream.write_all(&masked(0x82, &vec![letter; LENGTH])).is_ok()));
-        }
-        let outcome = (0..2 * ROUNDS).try_for_each(|_| match listener.look() {
-            Seen::Frame { first: 0x82, masked: false, payload } if is_whole(&payload) => Ok(()),
-            seen @ (Seen::End | Seen::Reset) => Err(trial.came(seen.to_string())),
-            Seen::Frame { payload, .. } => {
-                let letters = [b'a', b'b'].map(|letter| payload.iter().filter(|byte| **byte == letter).count());
-                let mixed = letters.iter().all(|count| *count > 0) || payload.len() != LENGTH;
-                let came = if mixed { "a frame in which the bytes of both are mixed" } else { "another frame" };
-                Err(trial.came(came).named(mixed.then_some(Mistake::FramesMixed)))
-            }
-            Seen::Nothing if listener.unread().is_empty() => Err(trial.came("nothing").named(Mistake::NotEverybody)),
-            Seen::Nothing => {
-                Err(trial.came("a frame in which the bytes of both are mixed").named(Mistake::FramesMixed))
-            }
-        });
-        for writer in &writers {
-            let _ = writer.stream.shutdown(std::net::Shutdown::Both);
-        }
-        outcome
-    })
+/// Several members speak at the same time, each with a letter of its own.
+struct Crowd {
+    writers: usize,
+    rounds: usize,
+    length: usize,
+    /// How long a listener waits before it reads, so that its buffers fill and writes to it stop in the middle.
+    pause: Duration,
 }
 
-fn is_whole(payload: &[u8]) -> bool {
-    payload.len() == LENGTH && payload.iter().all(|byte| *byte == payload[0])
+pub fn frames_of_two_writers_are_not_mixed(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    // Frames so small that the threads meet often, and so many bytes that a write is done in parts.
+    Crowd { writers: 6, rounds: 100, length: 700, pause: Duration::ZERO }.check(subject, trial)?;
+    Crowd { writers: 2, rounds: 25, length: 256 * 1024, pause: Duration::from_millis(250) }.check(subject, trial)
+}
+
+impl Crowd {
+    fn check(&self, subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+        let Crowd { writers, rounds, length, pause } = *self;
+        let server = Running::start(subject, Settings { send_timeout: trial.patience * 2, ..quick() });
+        let mut listener = join(&server, trial, "a listener")?;
+        let clients = (0..writers).map(|_| server.connect(trial, "/chat")).collect::<Result<Vec<_>, _>>()?;
+        trial.case(
+            format!("/chat: {writers} clients at once, {rounds} messages of {length} bytes each; each has a letter of its own"),
+            "another client gets them one by one, each of one letter",
+            "§5.4: frames of different messages are not interleaved. A write may be done in several parts: hold the lock \
+             from a frame's first byte to its last.",
+        );
+        thread::scope(|scope| {
+            for (client, letter) in clients.iter().zip(b'a'..) {
+                // Who does not read is a slow member: each reads while it writes.
+                let (mut reader, mut writer) = (&client.stream, &client.stream);
+                client.stream.set_read_timeout(Some(trial.patience * 2)).expect("set_read_timeout");
+                scope.spawn(move || while reader.read(&mut [0; 65536]).is_ok_and(|count| count > 0) {});
+                scope
+                    .spawn(move || (0..rounds).all(|_| writer.write_all(&masked(0x82, &vec![letter; length])).is_ok()));
+            }
+            thread::sleep(pause);
+            let outcome = (0..writers * rounds).try_for_each(|_| self.expect_whole(&mut listener));
+            for client in &clients {
+                let _ = client.stream.shutdown(std::net::Shutdown::Both);
+            }
+            outcome
+        })
+    }
+
+    fn expect_whole(&self, listener: &mut Talk) -> Result<(), Lesson> {
+        let trial = listener.trial;
+        let mixed = || trial.came("a frame in which the bytes of several are mixed").named(Mistake::FramesMixed);
+        match listener.look() {
+            Seen::Frame { first: 0x82, masked: false, payload } if self.is_whole(&payload) => Ok(()),
+            Seen::Frame { .. } => Err(mixed()),
+            Seen::Nothing if !listener.unread().is_empty() => Err(mixed()),
+            Seen::Nothing => Err(trial.came("nothing").named(Mistake::NotEverybody)),
+            seen => Err(trial.came(seen.to_string())),
+        }
+    }
+
+    fn is_whole(&self, payload: &[u8]) -> bool {
+        payload.len() == self.length && payload.iter().all(|byte| *byte == payload[0])
+    }
 }
 
 pub fn a_member_that_does_not_read_holds_nobody_up(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {

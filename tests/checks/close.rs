@@ -104,15 +104,22 @@ pub fn the_close_reaches_the_client(subject: &Subject, trial: &Trial) -> Result<
 }
 
 pub fn a_client_that_stays_is_left(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
-    trial.case(
-        "nothing; the client never ends its side, and hang_up has 100 ms of patience",
-        "hang_up returns",
-        "§7.1.1: wait for the client's end, but not for ever: whatever a client makes us hold has a bound.",
-    );
+    let why = "§7.1.1: wait for the client's end, but not for ever: whatever a client makes us hold has a bound.";
+    let patience = Duration::from_millis(100);
+    let for_ever = |lesson: Lesson| match lesson.mistake {
+        Some(Mistake::Hangs) => lesson.named(Mistake::DrainForever),
+        _ => lesson,
+    };
+    trial.case("nothing; the client never ends its side, and hang_up has 100 ms of patience", "hang_up returns", why);
+    let (client, server) = connected_pair();
+    let hang_up = subject.hang_up;
+    Task::start(move || hang_up(server, patience)).finish(trial).map_err(for_ever)?;
+    drop(client);
+
+    trial.case("a byte every 40 ms, for ever; hang_up has 100 ms of patience", "hang_up returns", why);
     let (client, server) = connected_pair();
     let mut talk = Talk::over(trial, client);
-    let hang_up = subject.hang_up;
-    let task = Task::start(move || hang_up(server, Duration::from_millis(100)));
+    let task = Task::start(move || hang_up(server, patience));
     // A byte now and then: a timeout for each read would begin anew each time.
     for _ in 0..trial.patience.as_millis() / 40 {
         if task.ends_within(Duration::from_millis(40)) {
@@ -120,8 +127,5 @@ pub fn a_client_that_stays_is_left(subject: &Subject, trial: &Trial) -> Result<(
         }
         talk.send(&[0]);
     }
-    task.finish(trial).map_err(|lesson| match lesson.mistake {
-        Some(Mistake::Hangs) => lesson.named(Mistake::DrainForever),
-        _ => lesson,
-    })
+    Err(trial.came("nothing: the function did not return in time").named(Mistake::DrainForever))
 }

@@ -128,3 +128,8 @@ pub fn drained_for_ever(mut stream: TcpStream, _: Duration) {
     let _ = stream.shutdown(std::net::Shutdown::Write);
     while stream.read(&mut [0; 4096]).is_ok_and(|count| count > 0) {}
 }
+
+pub fn timeout_for_each_read(stream: TcpStream, patience: Duration) {
+    let _ = stream.set_read_timeout(Some(patience));
+    drained_for_ever(stream, patience);
+}

@@ -99,6 +99,7 @@ wrong_answers! {
     "13" "not-drained" CloseDestroyed, hang_up: |stream, _| drop(stream.shutdown(std::net::Shutdown::Write));
     "13" "end-not-sent" EndNotSent, hang_up: messages::end_not_sent;
     "13" "drained-for-ever" DrainForever, hang_up: messages::drained_for_ever;
+    "13" "timeout-for-each-read" DrainForever, hang_up: messages::timeout_for_each_read;
     "14" "no-close-in-reply" NoCloseReply, serve_client: |stream, settings| meddler::serve(stream, settings, meddler::without(0x88));
     "14" "no-pong" PingUnanswered, serve_client: |stream, settings| meddler::serve(stream, settings, meddler::without(0x8A));
     "14" "fault-without-a-close" NoCloseForFault, serve_client: |stream, settings| meddler::serve(stream, settings, meddler::without_fault_codes);
