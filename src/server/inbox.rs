@@ -96,3 +96,59 @@ impl Inbox {
         while self.reader.read(&mut self.buffer, Until::Deadline(deadline)).is_ok() {}
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::server::socket::Socket;
+    use crate::server::tests::ClientsEnd;
+    use std::sync::Arc;
+
+    fn inbox(client: &ClientsEnd) -> Inbox {
+        Inbox::new(Reader::new(Arc::new(Socket::new(client.servers_end()))))
+    }
+
+    #[test]
+    fn a_long_head_takes_few_reads_since_the_buffer_doubles() {
+        let client = ClientsEnd::default();
+        let mut inbox = inbox(&client);
+        client.send([7; 5000]);
+        let mut lengths = Vec::new();
+        while inbox.unread().len() < 5000 {
+            inbox.fill(Until::Forever).unwrap();
+            lengths.push(inbox.unread().len());
+        }
+        assert_eq!(lengths, [1024, 2048, 4096, 5000]);
+    }
+
+    #[test]
+    fn the_large_buffer_is_read_into_and_given_back_and_what_is_unread_moves_along() {
+        let client = ClientsEnd::default();
+        let mut inbox = inbox(&client);
+        client.send([1, 2, 3]);
+        inbox.fill(Until::Forever).unwrap();
+        inbox.consume(1);
+        let large = vec![0; 60_000];
+        let place = large.as_ptr();
+        inbox.take_large(large);
+        assert_eq!(inbox.unread(), [2, 3]);
+        client.send([4; 50_000]);
+        inbox.fill(Until::Forever).unwrap();
+        assert_eq!((inbox.unread().len(), &inbox.unread()[..3]), (50_002, &[2, 3, 4][..]));
+        inbox.consume(50_000);
+        let large = inbox.give_large().unwrap();
+        assert_eq!((large.as_ptr(), large.len()), (place, 60_000));
+        assert_eq!(inbox.unread(), [4, 4]);
+        assert_eq!(inbox.give_large(), None);
+    }
+
+    #[test]
+    fn a_client_is_busy_once_it_has_not_let_its_thread_sleep_for_long() {
+        let client = ClientsEnd::default();
+        let mut inbox = inbox(&client);
+        assert!(!inbox.is_busy(), "it has said nothing yet");
+        client.send([1]);
+        inbox.fill(Until::Forever).unwrap();
+        assert!(inbox.is_busy());
+    }
+}
