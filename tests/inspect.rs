@@ -69,6 +69,21 @@ fn with_the_subprotocol_it_comes_as_json() {
     assert_eq!((&hello["text"], &hello["length"], &hello["error"]), (&json!("Hello"), &json!(5), &Value::Null));
 }
 
+/// A page of another site may connect too, and the browser sends along what that page must not read.
+#[test]
+fn nobody_is_told_what_proves_who_the_client_is() {
+    let program = Program::start(&[]);
+    let mut client = Client::tcp(program.address);
+    let secrets = "Sec-WebSocket-Protocol: plainsocket.json, bearer.secret\r\nCookie: id=secret\r\n\
+                   Authorization: Basic secret\r\nOrigin: https://example.com\r\nHost";
+    client.send(request("/inspect?token=secret").replace("Host", secrets));
+    assert_eq!(header(&client.read_head(), "Sec-WebSocket-Protocol"), Some("plainsocket.json"));
+    let mut inspected = Inspected { client };
+    let handshake = inspected.object().to_string();
+    assert!(handshake.contains("Cookie: (not shown)") && handshake.contains("https://example.com"), "{handshake}");
+    assert!(!handshake.contains("secret"), "{handshake}");
+}
+
 #[test]
 fn fragments_come_one_by_one_and_a_ping_between_them_gets_its_pong() {
     let program = Program::start(&[]);
@@ -107,9 +122,10 @@ fn a_pong_that_answers_the_heartbeat_has_its_round_trip() {
     let (mut inspected, _) = Inspected::json(program.address);
     let (first, payload) = inspected.client.read_frame();
     assert_eq!(first, PING);
-    inspected.client.send([frame(PONG, b"unasked"), frame(PONG, &payload)].concat());
+    inspected.client.send([frame(PONG, b"unasked"), frame(PONG, &payload), frame(PONG, &payload)].concat());
     assert_eq!(inspected.object()["round_trip_us"], Value::Null);
     assert!(inspected.object()["round_trip_us"].as_u64().unwrap() < 10_000_000);
+    assert_eq!(inspected.object()["round_trip_us"], Value::Null, "it was answered already");
 }
 
 #[test]

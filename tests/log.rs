@@ -51,6 +51,12 @@ impl Logged {
     }
 }
 
+fn read_text(client: &mut Client) -> String {
+    let (first, payload) = client.read_frame();
+    assert_eq!(first, TEXT);
+    String::from_utf8(payload).unwrap()
+}
+
 fn close(mut client: Client, code: u16) {
     client.send(close_frame(code, ""));
     client.expect_close(Some(code));
@@ -84,7 +90,7 @@ fn debug_shows_each_connections_life() {
     assert_eq!(
         life,
         [
-            r#"connected to "/echo?room=7", accept value s3pPLMBiTxaQ9kYGzzhZRbK+xOo="#,
+            r#"connected to "/echo", accept value s3pPLMBiTxaQ9kYGzzhZRbK+xOo="#,
             "Ping, payload length 1",
             r#"Close 4000 "bye", begun by the client"#,
             "closed",
@@ -146,13 +152,14 @@ fn trace_shows_every_frame_in_one_line() {
 fn trace_shows_the_handshake_but_no_secret() {
     let logged = Logged::start("handshake", "plainsocket::wire=trace", &[]);
     let mut client = Client::tcp(logged.program.address);
-    let secrets = "Cookie: session=secret\r\nAUTHORIZATION: Basic secret\r\nX: open\r\nHost";
-    client.send(request("/echo").replace("Host", secrets));
+    let secrets = "Cookie: session=secret\r\nAUTHORIZATION: Basic secret\r\nSec-WebSocket-Protocol: bearer.secret\r\n\
+                   X: open\r\nHost";
+    client.send(request("/echo?token=secret").replace("Host", secrets));
     client.read_head();
     close(client, 1000);
     let log = logged.end().join("\n");
     assert!(
-        log.contains(" -> GET /echo HTTP/1.1 (") && log.contains(" <- HTTP/1.1 101 Switching Protocols ("),
+        log.contains(" -> GET /echo?(not shown) HTTP/1.1 (") && log.contains(" <- HTTP/1.1 101 Switching Protocols ("),
         "{log}"
     );
     assert!(log.contains(" -> Cookie: (not shown) (") && log.contains(" -> X: open ("), "{log}");
@@ -194,6 +201,39 @@ fn ten_thousand_messages_from_several_clients_lose_none() {
             let texts: Vec<&str> = texts.into_iter().map(|line| line.split('"').nth(1).unwrap()).collect();
             assert!(texts.into_iter().eq((0..MESSAGES).map(|i| format!("{number}/{i}"))), "{address} {arrow}");
         }
+    }
+}
+
+#[test]
+fn what_many_threads_send_to_a_client_stands_in_the_order_in_which_it_came() {
+    const CLIENTS: usize = 4;
+    const MESSAGES: usize = 200;
+    let logged = Logged::start("order", "plainsocket::wire=trace", &[]);
+    // A client is entered a moment after its 101; it is once it hears itself.
+    let mut clients: Vec<(Client, String, Vec<String>)> = Vec::new();
+    for _ in 0..CLIENTS {
+        let (mut client, address) = logged.connect("/chat");
+        client.send(frame(TEXT, b"here"));
+        clients.push((client, address, Vec::new()));
+        clients.iter_mut().for_each(|(client, _, heard)| heard.push(read_text(client)));
+    }
+    let talks = clients.into_iter().enumerate().map(|(number, (mut client, address, mut heard))| {
+        thread::spawn(move || {
+            let texts = (0..MESSAGES).map(|i| frame(TEXT, format!("{number}/{i}").as_bytes()));
+            client.send(texts.collect::<Vec<_>>().concat());
+            heard.extend((0..CLIENTS * MESSAGES).map(|_| read_text(&mut client)));
+            (client, address, heard)
+        })
+    });
+    let talks: Vec<_> = talks.collect::<Vec<_>>().into_iter().map(|talk| talk.join().unwrap()).collect();
+    let (clients, heard): (Vec<_>, Vec<_>) =
+        talks.into_iter().map(|(client, address, heard)| (client, (address, heard))).unzip();
+    clients.into_iter().for_each(|client| close(client, 1000));
+    let log = logged.end();
+    for (address, heard) in heard {
+        let texts = of(&log, &format!("{address} <- text FIN length "));
+        let texts: Vec<&str> = texts.into_iter().map(|line| line.split('"').nth(1).unwrap()).collect();
+        assert!(texts == heard, "{address}");
     }
 }
 

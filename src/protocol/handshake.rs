@@ -292,7 +292,7 @@ impl Response {
         self
     }
 
-    /// Names the subprotocol that was selected (§4.2.2 rule 5.5).
+    /// Names the subprotocol that was selected (§4.2.2 rule 5.5): a token of HTTP.
     pub fn with_subprotocol(self, name: &str) -> Response {
         self.header("Sec-WebSocket-Protocol", name)
     }

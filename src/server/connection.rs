@@ -57,7 +57,8 @@ pub struct Connection {
     inbox: Inbox,
     decoder: MessageDecoder,
     /// Looks on, if somebody wants to see the frames: the trace log, or [`recv_frame`](Connection::recv_frame).
-    watcher: Option<Box<Watcher>>,
+    watcher: Option<Box<Splitter>>,
+    due: Option<Due>,
     client: Client,
     registry: Arc<Registry>,
     desks: Arc<Desks>,
@@ -73,21 +74,14 @@ pub struct Connection {
     messages: u64,
 }
 
-struct Watcher {
-    splitter: Splitter,
-    /// What the frame that [`recv_frame`](Connection::recv_frame) has returned leaves to be done.
-    due: Option<Due>,
-}
-
+/// What the frame that [`recv_frame`](Connection::recv_frame) has returned leaves to be done.
 enum Due {
     AnswerClose(Option<CloseFrame>),
     Fail(ProtocolError),
 }
 
-impl Watcher {
-    fn new() -> Box<Watcher> {
-        Box::new(Watcher { splitter: Splitter::new(Direction::In), due: None })
-    }
+fn new_watcher() -> Box<Splitter> {
+    Box::new(Splitter::new(Direction::In))
 }
 
 /// How far the closing handshake has come (§7.1).
@@ -127,7 +121,8 @@ impl Connection {
             response,
             inbox,
             decoder: MessageDecoder::new(config.max_message_size),
-            watcher: trace::is_on().then(Watcher::new),
+            watcher: trace::is_on().then(new_watcher),
+            due: None,
             client,
             registry,
             desks,
@@ -178,7 +173,8 @@ impl Connection {
                     return Ok(Some(message));
                 }
                 Event::Ping(payload) => self.answer_ping(&payload),
-                Event::Pong(payload) => drop(self.take_pong(&payload)),
+                // `next_event` has noted the round trip.
+                Event::Pong(_) => {}
                 Event::Close(close) => self.answer_close(close)?,
             }
         }
@@ -192,39 +188,33 @@ impl Connection {
     /// answered, and the connection failed for a broken rule, only with the next call of whichever kind: so the handler
     /// can [`send`](Connection::send) something before that. A frame that breaks a rule is returned with its fault, and the
     /// next call returns the error.
+    ///
+    /// From the first call on all bytes are kept for this, so a large message costs a copy more, also with
+    /// [`recv`](Connection::recv). Behind our Close frames are still returned, though nothing answers them.
     pub fn recv_frame(&mut self) -> Result<Option<Frame>, Error> {
         // Nobody has looked on so far; but `recv` returns between two messages, and so at the start of a frame.
-        self.watcher.get_or_insert_with(Watcher::new);
+        self.watcher.get_or_insert_with(new_watcher);
         self.settle()?;
         if self.state == State::Over {
             return Ok(None);
         }
-        let (mut frame, event) = self.next_frame()?;
+        let (frame, event) = self.next_frame()?;
         match event {
-            Ok(Some(Event::Close(close))) => self.put_off(Due::AnswerClose(close)),
-            Err(error) => self.put_off(Due::Fail(error)),
+            Ok(Some(Event::Close(close))) => self.due = Some(Due::AnswerClose(close)),
+            Err(error) => self.due = Some(Due::Fail(error)),
             Ok(Some(Event::Ping(payload))) => self.answer_ping(&payload),
-            Ok(Some(Event::Pong(payload))) => {
-                frame.round_trip_us = self.take_pong(&payload).map(|time| time.as_micros() as u64);
-            }
             Ok(Some(Event::Message(message))) => {
                 self.messages += 1;
                 self.decoder.take_memory(Some(message.into_bytes()));
             }
-            Ok(None) => {}
+            Ok(Some(Event::Pong(_)) | None) => {}
         }
         Ok(Some(frame))
     }
 
-    fn put_off(&mut self, due: Due) {
-        if let Some(watcher) = &mut self.watcher {
-            watcher.due = Some(due);
-        }
-    }
-
-    /// Does what was put off.
+    /// Does what [`recv_frame`](Connection::recv_frame) has left to the next call.
     fn settle(&mut self) -> Result<(), Error> {
-        match self.watcher.as_mut().and_then(|watcher| watcher.due.take()) {
+        match self.due.take() {
             Some(Due::AnswerClose(close)) => self.answer_close(close),
             Some(Due::Fail(error)) => Err(self.fail(error)),
             None => Ok(()),
@@ -339,8 +329,8 @@ impl Connection {
     /// not answer in time or the socket fails, and [`Error::Protocol`] if it breaks a rule instead.
     pub fn close(&mut self, code: CloseCode, reason: &str) -> Result<(), Error> {
         self.settle()?;
-        if self.is_open() {
-            log::debug!("{}: Close {code} {:?}, begun by the server", self.peer, reason);
+        if self.sends_its_close() {
+            log::debug!("{}: Close {code} {reason:?}, begun by the server", self.peer);
         }
         self.begin_close(Some(CloseFrame::new(code, reason)))?;
         while self.recv()?.is_some() {}
@@ -365,12 +355,26 @@ impl Connection {
 
     /// The next event, from what has been read already or from the socket.
     fn next_event(&mut self) -> Result<Event, Error> {
-        while self.watcher.is_some() {
+        if self.watcher.is_some() {
+            return self.next_watched_event();
+        }
+        let event = self.next_decoded()?;
+        if let Event::Pong(payload) = &event {
+            self.take_pong(payload);
+        }
+        Ok(event)
+    }
+
+    fn next_watched_event(&mut self) -> Result<Event, Error> {
+        loop {
             let (_, event) = self.next_frame()?;
             if let Some(event) = event.map_err(|error| self.fail(error))? {
                 return Ok(event);
             }
         }
+    }
+
+    fn next_decoded(&mut self) -> Result<Event, Error> {
         loop {
             let (used, event) = self.decoder.decode(self.inbox.unread()).map_err(|error| self.fail(error))?;
             self.inbox.consume(used);
@@ -394,11 +398,14 @@ impl Connection {
     /// The next frame, and what the decoder makes of it; only while there is a watcher. All bytes go through the inbox then.
     fn next_frame(&mut self) -> Result<(Frame, Result<Option<Event>, ProtocolError>), Error> {
         loop {
-            let watcher = self.watcher.get_or_insert_with(Watcher::new);
-            let step = watcher.splitter.watch(&mut self.decoder, self.inbox.unread());
+            let splitter = self.watcher.get_or_insert_with(new_watcher);
+            let step = splitter.watch(&mut self.decoder, self.inbox.unread());
             self.inbox.consume(step.used);
-            if let Some(frame) = step.frame {
-                trace::frame(self.peer, &frame);
+            if let Some(mut frame) = step.frame {
+                if let Ok(Some(Event::Pong(payload))) = &step.event {
+                    frame.round_trip_us = self.take_pong(payload).map(|time| time.as_micros() as u64);
+                }
+                trace::received(self.peer, &frame);
                 return Ok((frame, step.event));
             }
             self.flush()?;
@@ -483,6 +490,11 @@ impl Connection {
         self.deadline.get_or_insert_with(|| Instant::now() + self.close_timeout);
     }
 
+    /// No Close of ours is out yet. One may be without our knowing: when the server goes down, another thread sends it.
+    fn sends_its_close(&self) -> bool {
+        self.is_open() && !self.client.outbox.is_closing()
+    }
+
     fn begin_close(&mut self, close: Option<CloseFrame>) -> Result<(), Error> {
         if self.state != State::Open {
             return Ok(());
@@ -499,9 +511,7 @@ impl Connection {
     /// The client's Close: answered with its code, and an empty one with an empty one. "When sending a Close frame
     /// in response, the endpoint typically echos the status code it received" (§5.5.1).
     fn answer_close(&mut self, close: Option<CloseFrame>) -> Result<(), Error> {
-        // The server's own Close may be out without our knowing: when it goes down, another thread sends it.
-        let by_server = !self.is_open() || self.client.outbox.is_closing();
-        let role = if by_server { "the client's answer" } else { "begun by the client" };
+        let role = if self.sends_its_close() { "begun by the client" } else { "the client's answer" };
         match &close {
             Some(CloseFrame { code, reason }) => log::debug!("{}: Close {code} {reason:?}, {role}", self.peer),
             None => log::debug!("{}: Close without a code, {role}", self.peer),
@@ -513,7 +523,7 @@ impl Connection {
 
     /// Fails the connection (§7.1.7): the client is told why, and no more of what it sends is looked at.
     fn fail(&mut self, error: ProtocolError) -> Error {
-        if self.is_open() {
+        if self.sends_its_close() {
             log::debug!("{}: Close {}, begun by the server: {error}", self.peer, CloseFrame::from(error).code);
         }
         // If the Close cannot be delivered, the rule that was broken still is the better reason.

@@ -13,8 +13,16 @@ pub(super) struct Life {
     /// How many threads wait for the client: its own in a read or write, and the stand-in that works off a backlog. While
     /// there is none, since the handler is busy, nobody hears anything and silence proves nothing.
     waiting: AtomicU32,
-    /// When the last Ping went out, and its payload: how many there were before it.
-    ping: Mutex<Option<(Instant, u64)>>,
+    ping: Mutex<Option<Ping>>,
+}
+
+/// The last Ping that went out.
+#[derive(Clone, Copy)]
+struct Ping {
+    sent: Instant,
+    /// Its payload: how many there were before it.
+    number: u64,
+    answered: bool,
 }
 
 impl Life {
@@ -54,20 +62,23 @@ impl Life {
 
     /// How long ago the last Ping went out.
     pub(super) fn since_ping(&self) -> Option<Duration> {
-        lock(&self.ping).map(|(sent, _)| sent.elapsed())
+        lock(&self.ping).map(|ping| ping.sent.elapsed())
     }
 
     /// The payload for a Ping that goes out now: another one each time, so that a late Pong is known as such.
     pub(super) fn new_ping(&self) -> [u8; 8] {
-        let mut ping = lock(&self.ping);
-        let number = ping.map_or(0, |(_, number)| number + 1);
-        *ping = Some((Instant::now(), number));
+        let mut last = lock(&self.ping);
+        let number = last.map_or(0, |ping| ping.number + 1);
+        *last = Some(Ping { sent: Instant::now(), number, answered: false });
         number.to_be_bytes()
     }
 
-    /// How long the round trip took, if `payload` answers the last Ping.
+    /// How long the round trip took, if `payload` is the first answer to the last Ping.
     pub(super) fn round_trip(&self, payload: &[u8]) -> Option<Duration> {
-        lock(&self.ping).filter(|(_, number)| payload == number.to_be_bytes()).map(|(sent, _)| sent.elapsed())
+        let mut last = lock(&self.ping);
+        let ping = last.as_mut().filter(|ping| !ping.answered && payload == ping.number.to_be_bytes())?;
+        ping.answered = true;
+        Some(ping.sent.elapsed())
     }
 }
 
@@ -99,5 +110,6 @@ mod tests {
         assert!(life.since_ping().is_some() && first != second);
         assert_eq!((life.round_trip(&first), life.round_trip(b"unasked")), (None, None));
         assert!(life.round_trip(&second).is_some());
+        assert_eq!(life.round_trip(&second), None, "only once");
     }
 }

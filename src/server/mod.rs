@@ -144,7 +144,8 @@ impl Server {
 
     /// Names a subprotocol that the clients of `path` may ask for (§1.9); another call for the same path adds one that the
     /// server likes less. Of those that a client offers the server selects the one it likes best, and the handler finds
-    /// it in [`Connection::subprotocol`]. A client that offers none, or only unknown ones, is served without. The name is
+    /// it in [`Connection::subprotocol`]. A client that offers none, or only unknown ones, is served without; a browser
+    /// whose page offers only unknown ones gives up then. The name is
     /// compared with its case; it must be a token of HTTP, since no client can offer another one.
     pub fn subprotocol(mut self, path: &str, name: &str) -> Server {
         self.service.subprotocols.entry(path.to_owned()).or_default().push(name.to_owned());
@@ -280,7 +281,7 @@ impl Service {
             Err(error) => return log::debug!("{peer}: gone during the handshake: {error}"),
         };
         let accept_value = response.header_value("Sec-WebSocket-Accept").unwrap_or_default();
-        log::debug!("{peer}: connected to {:?}, accept value {accept_value}", request.resource_name);
+        log::debug!("{peer}: connected to {:?}, accept value {accept_value}", request.path());
         trace::handshake(peer, || Handshake::new(&request, &response));
         let client = match self.entry(peer, socket, &request, seat.number()) {
             Ok(client) => client,

@@ -150,8 +150,8 @@ impl Outbox {
             return self.leave(state, frames);
         }
         state.writing = true;
-        drop(state);
         trace::sent(self.peer, frames);
+        drop(state);
         match writer {
             Writer::Guest(round) if round.full_sockets.get() >= PATIENCE => self.hand_over(frames),
             _ => self.write_out(frames, writer),
@@ -258,7 +258,6 @@ impl Outbox {
         if backlog <= self.limit {
             state.queue.extend(frames[0]);
             state.queue.extend(frames[1]);
-            drop(state);
             trace::sent(self.peer, frames);
             return Ok(());
         }

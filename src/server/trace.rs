@@ -1,45 +1,36 @@
 //! The trace log: every frame in and out, explained, with `RUST_LOG=plainsocket::wire=trace`. One record is one line, so that
 //! the lines of two threads never mix. While it is off it costs a comparison.
 
-use crate::protocol::wire::{Direction, Frame, Handshake, Line, Splitter};
+use crate::protocol::wire::{Direction, Frame, Handshake, Splitter};
 use std::net::SocketAddr;
 
 const TARGET: &str = "plainsocket::wire";
-
-/// Who can read a log should not be able to log in with it.
-const SECRET: [&str; 3] = ["authorization", "cookie", "proxy-authorization"];
 
 pub(super) fn is_on() -> bool {
     log::log_enabled!(target: TARGET, log::Level::Trace)
 }
 
-/// The lines of a handshake; what proves who the client is left out.
+/// The lines of a handshake.
 pub(super) fn handshake(peer: SocketAddr, handshake: impl FnOnce() -> Handshake) {
     if !is_on() {
         return;
     }
     let handshake = handshake();
     for line in &handshake.request {
-        log::trace!(target: TARGET, "{peer} -> {} ({}, §{})", without_secret(line), line.about, line.section);
+        log::trace!(target: TARGET, "{peer} -> {line} ({}, §{})", line.about, line.section);
     }
     for line in &handshake.response {
         log::trace!(target: TARGET, "{peer} <- {line} ({}, §{})", line.about, line.section);
     }
 }
 
-fn without_secret(line: &Line) -> String {
-    match line.line.split_once(':') {
-        Some((name, _)) if SECRET.contains(&&name.to_ascii_lowercase()[..]) => format!("{name}: (not shown)"),
-        _ => line.to_string(),
-    }
-}
-
 /// A frame that has come.
-pub(super) fn frame(peer: SocketAddr, frame: &Frame) {
+pub(super) fn received(peer: SocketAddr, frame: &Frame) {
     log::trace!(target: TARGET, "{peer} -> {}", frame.to_line());
 }
 
-/// Whole frames that go out, in pieces.
+/// Whole frames that go out, in pieces. The outbox calls this with its lock held, so that the lines stand in the order of
+/// the wire; what is lost with the connection has a line all the same.
 pub(super) fn sent(peer: SocketAddr, pieces: [&[u8]; 2]) {
     if !is_on() {
         return;

@@ -22,7 +22,8 @@ pub struct Handshake {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Line {
-    /// The line itself, without its end. What a client sent is in here as it is: escape it before it is shown.
+    /// The line, put together again from what was understood of it, without its end; what proves who a client is, is left
+    /// out. Anything else that a client sent is in here as it is: escape it before it is shown.
     pub line: String,
     /// What it is for.
     pub about: &'static str,
@@ -65,9 +66,14 @@ impl Handshake {
     }
 }
 
+/// What proves who the client is. It is never shown: a page of another site may read what `/inspect` says, and many people a
+/// log. Browsers can set no headers for a WebSocket, so a token may also stand in the query or among the subprotocols.
+const SECRET: [&str; 4] = ["authorization", "cookie", "proxy-authorization", "sec-websocket-protocol"];
+
 fn request_lines(request: &Request) -> Vec<Line> {
     let method = if request.method == Method::Get { "GET" } else { "HEAD" };
-    let line = format!("{method} {} HTTP/1.1", request.resource_name);
+    let query = if request.path() == request.resource_name { "" } else { "?(not shown)" };
+    let line = format!("{method} {}{query} HTTP/1.1", request.path());
     let mut lines = vec![Line { line, about: "asks for what lives at this resource name", section: "4.1" }];
     for (name, value) in &request.headers {
         let (about, section) = match &name.to_ascii_lowercase()[..] {
@@ -83,6 +89,8 @@ fn request_lines(request: &Request) -> Vec<Line> {
             "authorization" => ("who the client is", "10.5"),
             _ => ("any header of HTTP may come along; WebSocket needs none", "4.1"),
         };
+        let is_secret = SECRET.contains(&&name.to_ascii_lowercase()[..]);
+        let value = if is_secret { "(not shown)" } else { value };
         lines.push(Line { line: format!("{name}: {value}"), about, section });
     }
     lines
