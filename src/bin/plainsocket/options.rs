@@ -33,7 +33,8 @@ Usage: plainsocket [OPTIONS]
   --help                      print this
   --version                   print the version
 
-SECS takes decimals. RUST_LOG sets the log's level: error, warn, info (the default), debug, trace.
+SECS takes decimals. RUST_LOG sets the log's level: error, warn, info (the default), debug.
+RUST_LOG=plainsocket::wire=trace shows every frame, and what clients say in them.
 ";
 
 pub fn parse(mut arguments: lexopt::Parser) -> Result<Command, lexopt::Error> {
