@@ -142,7 +142,7 @@ describe("the end of a connection", () => {
   it("a Close with code 4000, and who began it", async () => {
     await connect(page, "/inspect");
     await press(page, "Close");
-    await see(page, "#notice", 'closed with 4000 (the application's own); this page began it');
+    await see(page, "#notice", "closed with 4000 (the application's own); this page began it");
     const labels = (await allText(".row .label")).slice(-3);
     assert.deepEqual(labels, ['browser to server: Close 4000 "bye"', "server to browser: Close 4000", "closed; the browser began"]);
     // The server's Close, drawn: FIN, opcode 8, not masked, 2 bytes; 4000 is 0fa0.
