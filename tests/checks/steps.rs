@@ -96,7 +96,7 @@ pub const STEPS: &[Step] = &[
         task: "Read a request from a socket, answer it, and keep what came behind it.",
         file: "request.rs",
         functions: "fn shake_hands",
-        chapter: "listening",
+        chapter: "handshake",
         compare: "Service::handshake and read_request in src/server/mod.rs",
         try_next: "how long may a client take for its request? See docs/limits.md, slow handshakes.",
         checks: &[
