@@ -89,7 +89,11 @@ wrong_answers! {
     "11" "binary-checked" BinaryChecked, assembler: |limit| messages::simple(limit, |_, payload| (MY_SERVER.check_text)(payload));
     "12" "announced-believed" AnnouncedBelieved, take_frame: |buffer, _| (MY_SERVER.take_frame)(buffer, usize::MAX);
     "12" "fragments-unbounded" FragmentsUnbounded, assembler: |_| (MY_SERVER.assembler)(usize::MAX);
-    "12" "sum-overflows" SumOverflows, check_size: |so_far, more, limit| if so_far + more as usize > limit { Err(1009) } else { Ok(()) };
+    "12" "sum-overflows" SumOverflows, check_size: |so_far, more, limit| {
+        // What `so_far + more` is in a debug build, which is what learners run.
+        let sum = so_far.checked_add(more as usize).expect("attempt to add with overflow");
+        if sum > limit { Err(1009) } else { Ok(()) }
+    };
     "12" "length-cast" SumOverflows, check_size: |so_far, more, limit| if more as u32 as usize > limit - so_far { Err(1009) } else { Ok(()) };
     "13" "empty-close-as-1005" CodeNeverSent, answer_close: messages::empty_close_as_1005;
     "13" "any-code-echoed" CodeNeverSent, answer_close: |payload| payload.to_vec();
