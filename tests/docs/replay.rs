@@ -5,7 +5,7 @@
 use super::markdown::{self, Block};
 use super::support::program::{Program, plainsocket};
 use super::support::{Client, header, status};
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read as _};
 use std::net::SocketAddr;
 use std::process::Stdio;
 use tungstenite::{Message, WebSocket};
@@ -237,7 +237,8 @@ fn curl(words: &[String], address: SocketAddr) -> Result<String, String> {
 }
 
 /// `$ RUST_LOG=filter cargo run`, then lines of the log, in their order; other lines may stand between them. What is
-/// done meanwhile stands in the comment: `websocat /path "text"...`, or `curl ...`.
+/// done meanwhile stands in the comment: `websocat /path "text"...`, `bytes /path "what is sent" "what comes back"` for
+/// frames that no client sends, or `curl ...`.
 fn log(command: &Command, deed: &[String]) -> Result<(), String> {
     let words: Vec<&str> = command.words.iter().map(String::as_str).collect();
     let [setting, "cargo", "run", flags @ ..] = &words[..] else {
@@ -274,9 +275,21 @@ fn act(deed: &[String], address: SocketAddr) -> Result<(), String> {
             }
             close(socket)
         }
+        [who, path, sent, back] if who == "bytes" => {
+            let mut client = Client::connect(address, path);
+            client.send(from_hex(sent)?);
+            let mut said = vec![0; from_hex(back)?.len()];
+            client.stream.read_exact(&mut said).map_err(|error| format!("no {back}: {error}"))?;
+            compare(back, &said.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(" "))
+        }
         [who, ..] if who == "curl" => curl(deed, address).map(drop),
-        _ => Err("it must read: replay: log websocat /path \"text\"".to_owned()),
+        _ => Err("it must read: replay: log websocat /path \"text\", or bytes /path \"sent\" \"back\"".to_owned()),
     }
+}
+
+/// `01 83 00`
+fn from_hex(digits: &str) -> Result<Vec<u8>, String> {
+    digits.split(' ').map(|byte| u8::from_str_radix(byte, 16).map_err(|error| format!("{byte}: {error}"))).collect()
 }
 
 fn compare(expected: &str, said: &str) -> Result<(), String> {
