@@ -38,7 +38,12 @@ fn check_block(block: &Block, body: &str, program: &Program) -> Result<(), Strin
     for command in commands(body)? {
         match kind.as_str() {
             "websocat" => websocat(&command, program.address)?,
-            "http" => http(&command, program.address)?,
+            "http" if rest.is_empty() => http(&command, program.address)?,
+            "http" if *rest == ["full"] => {
+                let full = Program::start(&["--max-clients", "2"]);
+                let _both = [Client::tcp(full.address), Client::tcp(full.address)];
+                http(&command, full.address)?;
+            }
             "log" => log(&command, rest)?,
             // For a conversation with something else; the comment says why.
             "none:" if !rest.is_empty() => {}
@@ -237,12 +242,13 @@ fn curl(words: &[String], address: SocketAddr) -> Result<String, String> {
 }
 
 /// `$ RUST_LOG=filter cargo run`, then lines of the log, in their order; other lines may stand between them. What is
-/// done meanwhile stands in the comment: `websocat /path "text"...`, `bytes /path "what is sent" "what comes back"` for
-/// frames that no client sends, or `curl ...`.
+/// done meanwhile stands in the comment: see [`act`].
 fn log(command: &Command, deed: &[String]) -> Result<(), String> {
     let words: Vec<&str> = command.words.iter().map(String::as_str).collect();
-    let [setting, "cargo", "run", flags @ ..] = &words[..] else {
-        return Err("it must read: $ RUST_LOG=... cargo run".to_owned());
+    let (setting, flags) = match &words[..] {
+        ["cargo", "run", flags @ ..] => ("RUST_LOG=info", flags),
+        [setting, "cargo", "run", flags @ ..] => (*setting, flags),
+        _ => return Err("it must read: $ RUST_LOG=... cargo run".to_owned()),
     };
     let filter = setting.strip_prefix("RUST_LOG=").ok_or("it must read: $ RUST_LOG=... cargo run")?;
     let mut program = plainsocket(&["--listen", "127.0.0.1:0"]);
@@ -265,6 +271,11 @@ fn log(command: &Command, deed: &[String]) -> Result<(), String> {
     Ok(())
 }
 
+/// - `websocat /path "text"...`: sends each text, and reads what comes back.
+/// - `bytes /path "what is sent" "what comes back"`: frames that no client sends.
+/// - `silent /path 2`: answers two Pings, and then hears nothing more.
+/// - `stalled /path 400`: stays without reading while another client sends 400 messages of 60,001 bytes.
+/// - `curl ...`
 fn act(deed: &[String], address: SocketAddr) -> Result<(), String> {
     match deed {
         [who, path, texts @ ..] if who == "websocat" => {
@@ -282,9 +293,34 @@ fn act(deed: &[String], address: SocketAddr) -> Result<(), String> {
             client.stream.read_exact(&mut said).map_err(|error| format!("no {back}: {error}"))?;
             compare(back, &said.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(" "))
         }
+        [who, path, pings] if who == "silent" => silent(&mut connect(address, path)?, number(pings)?),
+        [who, path, count] if who == "stalled" => {
+            let _stalled = connect(address, path)?;
+            let mut sender = connect(address, path)?;
+            let text = "x".repeat(60_000) + "\n";
+            for _ in 0..number(count)? {
+                sender.send(Message::text(text.clone())).map_err(|error| error.to_string())?;
+                read(&mut sender)?;
+            }
+            close(sender)
+        }
         [who, ..] if who == "curl" => curl(deed, address).map(drop),
-        _ => Err("it must read: replay: log websocat /path \"text\", or bytes /path \"sent\" \"back\"".to_owned()),
+        _ => Err(format!("nobody can do this: {}", deed.join(" "))),
     }
+}
+
+fn silent(socket: &mut Socket, pings: u32) -> Result<(), String> {
+    for _ in 0..pings {
+        while !socket.read().map_err(|error| error.to_string())?.is_ping() {}
+        socket.flush().map_err(|error| error.to_string())?;
+    }
+    // What still comes is taken from under the client, up to the end.
+    let _ = socket.get_mut().read_to_end(&mut Vec::new());
+    Ok(())
+}
+
+fn number(digits: &str) -> Result<u32, String> {
+    digits.parse().map_err(|error| format!("{digits}: {error}"))
 }
 
 /// `01 83 00`
