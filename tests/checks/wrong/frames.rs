@@ -17,6 +17,10 @@ pub fn marker_as_length(bytes: &[u8]) -> Decoded {
     change_length(bytes, |_| u64::from(bytes[1] & 0x7F))
 }
 
+pub fn marker_and_nothing_behind_it(bytes: &[u8]) -> Decoded {
+    Ok(marker_as_length(bytes)?.map(|header| Header { size: 2, ..header }))
+}
+
 pub fn little_endian(bytes: &[u8]) -> Decoded {
     change_length(bytes, |header| match header.size {
         2 => header.length,

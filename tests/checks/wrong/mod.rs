@@ -53,6 +53,7 @@ wrong_answers! {
     "04" "end-ignored" EndIgnored, shake_hands: handshake::end_ignored;
     "04" "no-reply" Hangs, shake_hands: handshake::no_reply;
     "05" "marker-as-length" LengthMarker, decode_header: frames::marker_as_length;
+    "05" "marker-and-nothing-behind-it" LengthMarker, decode_header: frames::marker_and_nothing_behind_it;
     "05" "little-endian" LengthLittleEndian, decode_header: frames::little_endian;
     "05" "boundary" LengthBoundary, decode_header: frames::boundary;
     "05" "too-eager" HeaderTooEager, decode_header: frames::too_eager;
