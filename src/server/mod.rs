@@ -17,7 +17,6 @@ use crate::config::Config;
 use crate::error::{Error, HandshakeError};
 use crate::protocol::close::CloseCode;
 use crate::protocol::handshake::{Method, Request, Response};
-use crate::protocol::wire::Handshake;
 pub use connection::Connection;
 use desk::Desks;
 use inbox::Inbox;
@@ -282,16 +281,21 @@ impl Service {
         };
         let accept_value = response.header_value("Sec-WebSocket-Accept").unwrap_or_default();
         log::debug!("{peer}: connected to {:?}, accept value {accept_value}", request.path());
-        trace::handshake(peer, || Handshake::new(&request, &response));
+        trace::handshake(peer, &request, &response);
         let client = match self.entry(peer, socket, &request, seat.number()) {
             Ok(client) => client,
             Err(error) => return log::debug!("{peer}: {error}"),
         };
         seat.enter(client.clone());
-        let registry = Arc::clone(&self.registry);
-        let mut connection =
-            Connection::new(peer, (request, response), inbox, client, registry, Arc::clone(&self.desks), &self.config);
+        self.serve(peer, (request, response), inbox, client, handler);
+    }
 
+    /// A client's life after the handshake. What the two parts need of the stack lies in the same place, one after the
+    /// other, as long as neither is inlined: else each client costs a page more, 4 KiB.
+    #[inline(never)]
+    fn serve(&self, peer: SocketAddr, opened_by: (Request, Response), inbox: Inbox, client: Client, handler: &Handler) {
+        let (registry, desks) = (Arc::clone(&self.registry), Arc::clone(&self.desks));
+        let mut connection = Connection::new(peer, opened_by, inbox, client, registry, desks, &self.config);
         let result = catch_unwind(AssertUnwindSafe(|| handler(&mut connection)));
         let result = result.unwrap_or_else(|_| Err(Error::handler("panicked")));
         let code = if result.is_ok() { CloseCode::NORMAL } else { CloseCode::INTERNAL_ERROR };
@@ -317,6 +321,7 @@ impl Service {
     }
 
     /// Reads the request and answers it. `None`: the answer was no upgrade, and the connection is over.
+    #[inline(never)]
     fn handshake(
         &self,
         mut socket: &Socket,

@@ -1,6 +1,7 @@
 //! The trace log: every frame in and out, explained, with `RUST_LOG=plainsocket::wire=trace`. One record is one line, so that
 //! the lines of two threads never mix. While it is off it costs a comparison.
 
+use crate::protocol::handshake::{Request, Response};
 use crate::protocol::wire::{Direction, Frame, Handshake, Splitter};
 use std::net::SocketAddr;
 
@@ -10,12 +11,13 @@ pub(super) fn is_on() -> bool {
     log::log_enabled!(target: TARGET, log::Level::Trace)
 }
 
-/// The lines of a handshake.
-pub(super) fn handshake(peer: SocketAddr, handshake: impl FnOnce() -> Handshake) {
+/// The lines of a handshake. Not inlined: what it needs of the stack would cost each client a page, 4 KiB.
+#[inline(never)]
+pub(super) fn handshake(peer: SocketAddr, request: &Request, response: &Response) {
     if !is_on() {
         return;
     }
-    let handshake = handshake();
+    let handshake = Handshake::new(request, response);
     for line in &handshake.request {
         log::trace!(target: TARGET, "{peer} -> {line} ({}, §{})", line.about, line.section);
     }
