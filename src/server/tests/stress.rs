@@ -98,7 +98,7 @@ fn send_and_close(seed: u64) -> usize {
                 thread::yield_now();
             }
         });
-        for _ in 0..2 {
+        let closers = [(); 2].map(|()| {
             scope.spawn(move || {
                 // Before the Close every frame is taken, so this comes to its end.
                 while all.load(Ordering::Relaxed) < close_after {
@@ -106,8 +106,8 @@ fn send_and_close(seed: u64) -> usize {
                 }
                 let closed = outbox.write_close(CLOSE, Writer::Guest(&Round::default()));
                 *lock(closes) += u32::from(closed.is_ok());
-            });
-        }
+            })
+        });
         let senders: Vec<_> = (0..4)
             .map(|sender| {
                 let random = random.fork();
@@ -115,6 +115,7 @@ fn send_and_close(seed: u64) -> usize {
             })
             .collect();
         let accepted = senders.into_iter().map(|sender| sender.join().unwrap()).collect();
+        closers.into_iter().for_each(|closer| closer.join().unwrap());
         // What the client's thread does last: it waits for the writer, whoever that is.
         outbox.hang_up(Some(Instant::now() + DEADLINE));
         done.store(true, Ordering::Relaxed);
