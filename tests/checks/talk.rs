@@ -1,39 +1,17 @@
 //! A raw client on std only, as rude as a check needs. What it sees instead of what it expects becomes a lesson.
 
+#[path = "../support/bytes.rs"]
+mod bytes;
+
 use super::lesson::{Lesson, Trial, hex};
 use super::words::{BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT};
+pub use bytes::{KEY, frame as masked, request};
 use std::fmt;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
-/// The masking key of §5.7.
-pub const KEY: [u8; 4] = [0x37, 0xFA, 0x21, 0x3D];
 pub const FIN: u8 = 0x80;
-
-/// A client's frame: `first` is the first byte as it stands on the wire.
-pub fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
-    let mut bytes = vec![first];
-    match payload.len() {
-        length @ 0..126 => bytes.push(0x80 | length as u8),
-        length @ 126..65536 => bytes.extend([0xFE, (length >> 8) as u8, length as u8]),
-        length => {
-            bytes.push(0xFF);
-            bytes.extend((length as u64).to_be_bytes());
-        }
-    }
-    bytes.extend(KEY);
-    bytes.extend(payload.iter().enumerate().map(|(i, byte)| byte ^ KEY[i % 4]));
-    bytes
-}
-
-/// The request of §1.3, for any path.
-pub fn request(path: &str) -> String {
-    format!(
-        "GET {path} HTTP/1.1\r\nHost: server.example.com\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
-    )
-}
 
 pub const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 

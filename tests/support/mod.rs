@@ -1,8 +1,11 @@
 //! What the tests share: a server on a port of its own, and a raw client that can be as rude as a test needs.
 //! Written without the crate's own encoder, so that a fault there cannot hide here.
-#![allow(dead_code)] // each test file uses its part
+#![allow(dead_code, unused_imports)] // each test file uses its part
 
+pub mod bytes;
 pub mod program;
+
+pub use bytes::{KEY, frame, request};
 
 use plainsocket::{CloseCode, Config, Connection, Error, Handle, Message, Server};
 use std::io::{ErrorKind, Read, Write};
@@ -18,32 +21,6 @@ pub const BINARY: u8 = 0x82;
 pub const CLOSE: u8 = 0x88;
 pub const PING: u8 = 0x89;
 pub const PONG: u8 = 0x8A;
-
-pub const KEY: [u8; 4] = [0x37, 0xFA, 0x21, 0x3D];
-
-/// The RFC's own handshake (§1.3), for any path.
-pub fn request(path: &str) -> String {
-    format!(
-        "GET {path} HTTP/1.1\r\nHost: server.example.com\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
-    )
-}
-
-/// A client's frame: `first` is the first byte as it stands on the wire.
-pub fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
-    let mut bytes = vec![first];
-    match payload.len() {
-        length @ 0..126 => bytes.push(0x80 | length as u8),
-        length @ 126..65536 => bytes.extend([0xFE, (length >> 8) as u8, length as u8]),
-        length => {
-            bytes.push(0xFF);
-            bytes.extend((length as u64).to_be_bytes());
-        }
-    }
-    bytes.extend(KEY);
-    bytes.extend(payload.iter().enumerate().map(|(i, byte)| byte ^ KEY[i % 4]));
-    bytes
-}
 
 pub fn close_frame(code: u16, reason: &str) -> Vec<u8> {
     frame(CLOSE, &[&code.to_be_bytes(), reason.as_bytes()].concat())

@@ -76,7 +76,8 @@ fn request_lines(request: &Request) -> Vec<Line> {
     let line = format!("{method} {}{query} HTTP/1.1", request.path());
     let mut lines = vec![Line { line, about: "asks for what lives at this resource name", section: "4.1" }];
     for (name, value) in &request.headers {
-        let (about, section) = match &name.to_ascii_lowercase()[..] {
+        let lower_case = name.to_ascii_lowercase();
+        let (about, section) = match &lower_case[..] {
             "host" => ("the name by which the client knows the server", "4.1"),
             "upgrade" => ("asks to leave HTTP and go on with WebSocket", "4.1"),
             "connection" => ("names Upgrade: no proxy may pass that on", "4.1"),
@@ -89,8 +90,7 @@ fn request_lines(request: &Request) -> Vec<Line> {
             "authorization" => ("who the client is", "10.5"),
             _ => ("any header of HTTP may come along; WebSocket needs none", "4.1"),
         };
-        let is_secret = SECRET.contains(&&name.to_ascii_lowercase()[..]);
-        let value = if is_secret { "(not shown)" } else { value };
+        let value = if SECRET.contains(&&lower_case[..]) { "(not shown)" } else { value };
         lines.push(Line { line: format!("{name}: {value}"), about, section });
     }
     lines
