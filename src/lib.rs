@@ -58,7 +58,7 @@
 //! - **frame**: the unit on the wire: header, masking key, payload (§5.2).
 //! - **opcode**: what a frame is for: continuation, text, binary, Close, Ping, Pong.
 //! - **masking key**: four bytes that a client XORs its payload with (§5.3).
-//! - **message**: the unit of the application: one frame, or several fragments (§5.4).
+//! - **message**: the unit of the application: one frame, or several fragments (§5.4); text or binary (§5.6).
 //! - **fragment**: a frame that holds a part of a message.
 //! - **control frame**: Close, Ping or Pong; may arrive between fragments (§5.5).
 //! - **closing handshake**: a Close frame each way, then the end of TCP (§7).
@@ -78,6 +78,7 @@ pub use config::Config;
 pub use error::{Error, HandshakeError, ProtocolError};
 pub use protocol::close::{CloseCode, CloseFrame};
 pub use protocol::message::Message;
+pub use protocol::text::Text;
 pub use server::{Connection, Handle, Server};
 
 /// For the fuzz target `connection`.

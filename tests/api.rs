@@ -7,7 +7,7 @@ use plainsocket::protocol::handshake::{Method, Request, Response};
 use plainsocket::protocol::message::{Event, MessageDecoder};
 use plainsocket::protocol::wire::{self, Fault, Field, Handshake, Splitter};
 use plainsocket::{
-    CloseCode, CloseFrame, Config, Connection, Error, Handle, HandshakeError, Message, ProtocolError, Server,
+    CloseCode, CloseFrame, Config, Connection, Error, Handle, HandshakeError, Message, ProtocolError, Server, Text,
 };
 use std::fmt::Debug;
 use support::{Client, request, status, wait_for};
@@ -36,6 +36,22 @@ fn values_and_handles_may_be_shared_with_other_threads_and_printed() {
     check::<Request>();
     check::<Response>();
     check::<Splitter>();
+    check::<Text>();
+}
+
+#[test]
+fn a_text_gives_back_what_it_was_made_of_and_shows_itself_as_a_string_does() {
+    for plain in ["", "Hello", "Grüße \"€\" 🙂\n"] {
+        let text = Text::from(plain);
+        assert_eq!((text.as_str(), text.as_bytes()), (plain, plain.as_bytes()));
+        assert_eq!((text.to_string(), format!("{text:?}")), (plain.to_owned(), format!("{plain:?}")));
+        assert_eq!(text, plain);
+        assert_eq!(text, Text::from(plain.to_owned()));
+        assert_ne!(text, "something else");
+        assert_eq!((text.clone().into_string(), text.into_bytes()), (plain.to_owned(), plain.as_bytes().to_vec()));
+    }
+    assert_eq!(format!("{:>4}|{:<4}|", Text::from("a"), Text::from("b")), "   a|b   |");
+    assert_eq!(Message::from(Text::from("Hello")), Message::from("Hello"));
 }
 
 #[test]

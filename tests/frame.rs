@@ -118,8 +118,24 @@ fn masking_is_xor_with_byte_i_modulo_4_at_every_length_and_offset() {
         for offset in 0..9 {
             let mut payload: Vec<u8> = (0..length).map(|i| (i * 7) as u8).collect();
             let plain: Vec<u8> = payload.iter().zip(offset..).map(|(byte, i)| byte ^ KEY[i % 4]).collect();
-            apply_mask(&mut payload, KEY, offset as u64);
+            let is_ascii = apply_mask(&mut payload, KEY, offset as u64);
             assert_eq!(payload, plain, "length {length}, offset {offset}");
+            assert_eq!(is_ascii, plain.is_ascii(), "length {length}, offset {offset}");
+        }
+    }
+}
+
+#[test]
+fn one_byte_that_is_not_ascii_is_seen_wherever_it_is() {
+    for length in 1..100 {
+        for place in 0..length {
+            let mut payload = vec![b'a'; length];
+            payload[place] = 0x80;
+            apply_mask(&mut payload, KEY, 0);
+            assert!(!apply_mask(&mut payload, KEY, 0), "length {length}, place {place}");
+            payload[place] = 0x7F;
+            apply_mask(&mut payload, KEY, 0);
+            assert!(apply_mask(&mut payload, KEY, 0), "length {length}, place {place}");
         }
     }
 }
@@ -140,7 +156,9 @@ fn masking_is_at_least_four_times_as_fast_as_the_plain_loop() {
             *byte ^= black_box(KEY)[i % 4];
         }
     });
-    let wide = fastest(|| apply_mask(black_box(&mut payload), KEY, 0));
+    let wide = fastest(|| {
+        apply_mask(black_box(&mut payload), KEY, 0);
+    });
     assert!(plain >= wide * 4, "plain {plain:?}, wide {wide:?}");
 }
 

@@ -119,7 +119,7 @@ proptest! {
         let mut sent = Vec::new();
         encode(Opcode::Text, text.as_bytes(), &mut sent);
         let wire = with_mask(&sent, text.len(), key);
-        prop_assert_eq!(decode(&wire, &cuts), (vec![Event::Message(Message::Text(text))], None));
+        prop_assert_eq!(decode(&wire, &cuts), (vec![Event::Message(Message::from(text))], None));
     }
 
     #[test]
@@ -178,7 +178,7 @@ struct Sent {
 
 fn sent() -> impl Strategy<Value = Sent> {
     let message =
-        prop_oneof![any::<String>().prop_map(Message::Text), vec(any::<u8>(), 0..300).prop_map(Message::Binary),];
+        prop_oneof![any::<String>().prop_map(Message::from), vec(any::<u8>(), 0..300).prop_map(Message::from),];
     let control = (select(vec![PING, PONG]), vec(any::<u8>(), 0..126));
     let cuts = vec((any::<Index>(), proptest::option::of(control)), 0..4);
     (message, cuts).prop_map(|(message, cuts)| Sent { message, cuts })

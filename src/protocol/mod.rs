@@ -7,4 +7,5 @@ pub mod close;
 pub mod frame;
 pub mod handshake;
 pub mod message;
+pub mod text;
 pub mod wire;

@@ -82,7 +82,7 @@ fn server(config: Config) -> Server {
         })
         .route("/whoami", |connection| {
             let text = format!("{} {:?}", connection.request().resource_name, connection.request().header("cookie"));
-            connection.send(Message::Text(text))
+            connection.send(text)
         })
         .route("/subprotocol", |connection| {
             let text = format!("{:?}", connection.subprotocol());

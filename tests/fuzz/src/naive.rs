@@ -128,7 +128,7 @@ impl Naive<'_> {
             self.open = Some((is_text, message));
             return Ok(None);
         }
-        Ok(Some(Event::Message(if is_text { Message::Text(text(message)?) } else { Message::Binary(message) })))
+        Ok(Some(Event::Message(if is_text { Message::from(text(message)?) } else { Message::Binary(message) })))
     }
 
     /// Takes the masking key, and as much of the payload as has come.
