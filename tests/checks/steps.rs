@@ -69,6 +69,8 @@ pub const STEPS: &[Step] = &[
             request::bytes_behind_the_head_are_left_alone,
             request::a_bare_newline_ends_no_line,
             request::a_bad_head_is_refused,
+            request::the_host_is_found_in_any_case,
+            request::a_strange_head_is_no_panic,
         ],
     },
     Step {
@@ -84,7 +86,8 @@ pub const STEPS: &[Step] = &[
         checks: &[
             request::a_good_request_gets_its_101,
             request::names_and_tokens_have_no_case,
-            request::connection_is_a_list,
+            request::connection_and_upgrade_are_lists,
+            request::a_list_may_go_on_in_another_header,
             request::what_is_missing_is_refused,
             request::what_is_offered_is_declined,
         ],
