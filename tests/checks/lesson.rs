@@ -110,7 +110,7 @@ fn stays_whole(piece: &str, word: &str, quotes: bool) -> bool {
     let is_byte = |word: &str| word.len() == 2 && word.bytes().all(|digit| digit.is_ascii_hexdigit());
     let bytes = piece.rsplit(' ').next().is_some_and(is_byte) && (is_byte(word) || word == "...");
     let pair = piece.ends_with("\",") && word.starts_with('"');
-    bytes || is_open('`') || quotes && (pair || is_open('"'))
+    bytes || is_open('`') || quotes && (pair || is_open('"') || word.starts_with('}'))
 }
 
 /// The end of a line as a quoted text shows it.
@@ -118,11 +118,10 @@ const LINE_END: &str = "\\n";
 
 /// A piece that fits on no line, cut behind each line end in it. What closes the quote stays with the last line.
 fn parts(piece: &str) -> Vec<&str> {
-    let text = piece.rfind(LINE_END).filter(|_| piece.chars().count() > WIDTH).map(|at| &piece[..at]);
-    let Some(text) = text else { return vec![piece] };
-    let mut parts: Vec<&str> = text.split_inclusive(LINE_END).collect();
-    parts.push(&piece[parts.concat().len()..]);
-    parts
+    let last_line_end = piece.rfind(LINE_END).filter(|_| piece.chars().count() > WIDTH);
+    let Some(at) = last_line_end else { return vec![piece] };
+    let start = piece[..at].rfind(LINE_END).map_or(0, |before| before + LINE_END.len());
+    piece[..start].split_inclusive(LINE_END).chain([&piece[start..]]).collect()
 }
 
 /// What a check is trying at the moment, so that a panic or a hang can be told with it.

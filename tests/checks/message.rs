@@ -48,11 +48,11 @@ pub fn nothing_else_is_answered(subject: &Subject, trial: &Trial) -> Result<(), 
         frame(false, CONTINUATION, b"Hel"),
         frame(true, CLOSE, b""),
     ] {
-        trial.case(
-            format!("answer_ping, with {}", shown(&other)),
-            "None",
-            "§5.5.3: a Pong may come unasked; \"a response to an unsolicited Pong frame is not expected\".",
-        );
+        let why = match other.opcode {
+            PONG => "§5.5.3: a Pong may come unasked; \"a response to an unsolicited Pong frame is not expected\".",
+            _ => "§5.5.2: it is a Ping that is answered with a Pong. Other frames are for other functions.",
+        };
+        trial.case(format!("answer_ping, with {}", shown(&other)), "None", why);
         if let Some(came) = (subject.answer_ping)(&other) {
             let mistake = if other.opcode == PONG { Mistake::PongToPong } else { Mistake::PongToOther };
             return Err(trial.came(format!("Some of {}", hex(&came))).named(mistake));

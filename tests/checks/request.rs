@@ -44,11 +44,12 @@ fn expect_request(subject: &Subject, trial: &Trial, head: &str) -> Result<(), Le
     match (subject.parse_request)(head.as_bytes()) {
         Head::Complete { request, length } if request == expected && length == head.len() => Ok(()),
         Head::Complete { request, length } => {
-            let mistake = wrong_request(&request, &expected).or_else(|| {
-                let short = request == expected && matches!(head.len() - length.min(head.len()), 1..=4);
-                short.then_some(Mistake::LengthWithoutBlankLine)
-            });
-            Err(trial.came(format!("Complete, with {request:?} and length {length}")).named(mistake))
+            let lesson = trial.came(format!("Complete, with {request:?} and length {length}"));
+            if request == expected && (1..=4).any(|missing| length + missing == head.len()) {
+                let why = "RFC 9112 §2.1: the head is the first line, the lines of the headers, and the blank line.";
+                return Err(Lesson { why, ..lesson }.named(Mistake::LengthWithoutBlankLine));
+            }
+            Err(lesson.named(wrong_request(&request, &expected)))
         }
         came => Err(trial.came(format!("{came:?}"))),
     }
@@ -88,11 +89,11 @@ pub fn bytes_behind_the_head_are_left_alone(subject: &Subject, trial: &Trial) ->
     let blank_line = b"\x81\x84\0\0\0\0\r\n\r\n".to_vec();
     // More than a head may have, but the head is short.
     let long = masked(0x82, &[b'x'; 9000]);
-    for (frame, what) in [(text, "a frame"), (blank_line, "a frame that holds \\r\\n\\r\\n"), (long, "a frame")] {
+    for (frame, what) in [(text, ""), (blank_line, ", in which \\r\\n\\r\\n stands"), (long, "")] {
         let bytes = [head.as_bytes(), &frame].concat();
         trial.case(
             format!(
-                "parse_request, with a request of {} bytes and {} bytes of {what} behind it",
+                "parse_request, with a request of {} bytes, behind it a frame of {}{what}",
                 head.len(),
                 frame.len()
             ),
@@ -240,13 +241,11 @@ fn with(name: &str, value: &str) -> Request {
 
 /// Expects the 101 of §4.2.2.
 fn welcome(subject: &Subject, trial: &Trial, sent: &str, request: &Request, why: &'static str) -> Result<(), Lesson> {
-    trial.case(
-        format!("answer, with {sent}"),
-        format!(
-            "Ok: HTTP/1.1 101, Upgrade: websocket, Connection: Upgrade, Sec-WebSocket-Accept: {ACCEPT}, a blank line"
-        ),
-        why,
+    let model = format!(
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Accept: {ACCEPT}\r\n\r\n"
     );
+    trial.case(format!("answer, with {sent}"), format!("Ok({model:?}), the headers in any order"), why);
     let reply = (subject.answer)(request).map_err(|status| trial.came(format!("Err({status})")))?;
     let came = || trial.came(format!("Ok({reply:?})"));
     if reply.replace("\r\n", "").contains('\n') {
@@ -359,8 +358,11 @@ pub fn what_is_missing_is_refused(subject: &Subject, trial: &Trial) -> Result<()
 }
 
 pub fn what_is_offered_is_declined(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
-    let why = "§9.1: an extension that the reply names is in force from then on. To leave it out declines it.";
-    for (name, value) in [("Sec-WebSocket-Extensions", "permessage-deflate"), ("Sec-WebSocket-Protocol", "chat")] {
+    let extension = "§9.1: an extension that the reply names is in force from then on. To leave it out declines it.";
+    let subprotocol = "§1.9: both speak the subprotocol that the reply names. To leave it out declines it.";
+    for (name, value, why) in
+        [("Sec-WebSocket-Extensions", "permessage-deflate", extension), ("Sec-WebSocket-Protocol", "chat", subprotocol)]
+    {
         welcome(subject, trial, &format!("{name}: {value}"), &with(name, value), why)?;
     }
     Ok(())

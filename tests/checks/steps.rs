@@ -16,7 +16,7 @@ pub struct Step {
     /// The file in `tests/my_server`, and the functions in it.
     pub file: &'static str,
     pub functions: &'static str,
-    /// The chapter of the book.
+    /// The chapter of the book. It quotes the source, so it is named when the step is done.
     pub chapter: &'static str,
     /// What to compare with once it is done.
     pub compare: &'static str,
@@ -119,7 +119,7 @@ pub const STEPS: &[Step] = &[
         functions: "fn decode_header",
         chapter: "frames",
         compare: "Header::decode in src/protocol/frame.rs",
-        try_next: "which first bytes are legal at all? There are nine.",
+        try_next: "how many of the 256 first bytes are legal? The page says how to count them.",
         checks: &[
             frame::the_headers_of_the_rfc,
             frame::the_three_lengths,
