@@ -48,6 +48,8 @@ wrong_answers! {
     "02" "names-in-lower-case" NamesChanged, parse_request: handshake::names_in_lower_case;
     "02" "query-cut" QueryCut, parse_request: handshake::query_cut;
     "02" "words-not-counted" WordsNotCounted, parse_request: handshake::words_not_counted;
+    "02" "method-in-any-case" MethodInAnyCase, parse_request: handshake::method_in_any_case;
+    "02" "blank-line-as-a-header" GoodHeadRefused, parse_request: handshake::blank_line_as_a_header;
     "02" "lines-of-both-kinds" BareNewline, parse_request: handshake::lines_of_both_kinds;
     "02" "two-bare-newlines" EndsAtBareNewlines, parse_request: handshake::two_bare_newlines;
     "02" "blank-line-not-counted" LengthWithoutBlankLine, parse_request: handshake::blank_line_not_counted;
@@ -60,6 +62,7 @@ wrong_answers! {
     "03" "connection-compared-whole" ConnectionNotAList, answer: handshake::connection_compared_whole;
     "03" "upgrade-compared-whole" UpgradeNotAList, answer: handshake::upgrade_compared_whole;
     "03" "elements-not-trimmed" ElementNotTrimmed, answer: handshake::elements_not_trimmed;
+    "03" "comma-and-space" CommaAndSpace, answer: handshake::comma_and_space;
     "03" "first-header-only" OneHeaderOnly, answer: handshake::first_header_only;
     "03" "last-header-only" OneHeaderOnly, answer: handshake::last_header_only;
     "03" "names-with-case" NamesWithCase, answer: handshake::names_with_case;
@@ -68,9 +71,11 @@ wrong_answers! {
     "03" "half-of-websocket" HalfToken, answer: handshake::half_of_websocket;
     "03" "key-not-measured" KeyNotMeasured, answer: |request| handshake::any_key_that(request, |_| true);
     "03" "key-of-24-characters" KeyNotMeasured, answer: |request| handshake::any_key_that(request, |key| key.len() == 24);
+    "03" "part-of-the-version" HalfToken, answer: handshake::part_of_the_version;
     "03" "extension-promised" ExtensionPromised, answer: handshake::extension_promised;
     "03" "subprotocol-promised" SubprotocolPromised, answer: handshake::subprotocol_promised;
     "03" "bare-newlines" ReplyBareNewline, answer: |request| (MY_SERVER.answer)(request).map(|reply| reply.replace('\r', ""));
+    "03" "indented" ReplyIndented, answer: |request| (MY_SERVER.answer)(request).map(|reply| reply.replace("\r\nUp", "\r\n        Up"));
     "03" "no-blank-line" NoBlankLineInReply, answer: |request| (MY_SERVER.answer)(request).map(|reply| reply.trim_end().to_owned());
     "04" "read-to-the-end" ReadToEndOfStream, shake_hands: handshake::read_to_the_end;
     "04" "one-read" OneReadOneRequest, shake_hands: handshake::one_read;
@@ -79,6 +84,9 @@ wrong_answers! {
     "04" "whole-array" WholeArrayTaken, shake_hands: handshake::whole_array;
     "04" "end-ignored" EndIgnored, shake_hands: handshake::end_ignored;
     "04" "no-reply" Hangs, shake_hands: handshake::no_reply;
+    "04" "refusal-not-written" NoReply, shake_hands: handshake::refusal_not_written;
+    "04" "refusal-without-blank-line" NoBlankLineInReply, shake_hands: handshake::refusal_without_blank_line;
+    "04" "bytes-behind-the-reply" BytesBehindReply, shake_hands: handshake::bytes_behind_the_reply;
     "05" "marker-as-length" LengthMarker, decode_header: frames::marker_as_length;
     "05" "marker-and-nothing-behind-it" LengthMarker, decode_header: frames::marker_and_nothing_behind_it;
     "05" "little-endian" LengthLittleEndian, decode_header: frames::little_endian;
@@ -86,6 +94,10 @@ wrong_answers! {
     "05" "signed" LengthSigned, decode_header: frames::signed;
     "05" "four-bytes-of-eight" LengthWidth, decode_header: frames::four_bytes_of_eight;
     "05" "cut-to-32-bits" LengthWidth, decode_header: |bytes| frames::change_length(bytes, |header| u64::from(header.length as u32));
+    "05" "two-bytes-of-eight" LengthWidth, decode_header: frames::two_bytes_of_eight;
+    "05" "a-byte-too-early" LengthPlace, decode_header: frames::a_byte_too_early;
+    "05" "fin-turned-round" FinBit, decode_header: |bytes| Ok((MY_SERVER.decode_header)(bytes)?.map(|header| Header { fin: !header.fin, ..header }));
+    "05" "three-bits-of-opcode" OpcodeBits, decode_header: |bytes| Ok((MY_SERVER.decode_header)(bytes)?.map(|header| Header { opcode: header.opcode & 0x07, ..header }));
     "05" "mask-bit-in-the-length" MaskBitInLength, decode_header: |bytes| frames::change_length(bytes, |_| u64::from(bytes[1]));
     "05" "fin-in-the-opcode" OpcodeBits, decode_header: |bytes| Ok((MY_SERVER.decode_header)(bytes)?.map(|header| Header { opcode: bytes[0], ..header }));
     "05" "key-counted" KeyInHeaderSize, decode_header: |bytes| Ok((MY_SERVER.decode_header)(bytes)?.map(|header| Header { size: header.size + 4, ..header }));
@@ -102,6 +114,8 @@ wrong_answers! {
     "06" "little-endian" LengthLittleEndian, encode_frame: frames::encoded_little_endian;
     "06" "boundary" LengthBoundary, encode_frame: frames::encoded_boundary;
     "06" "length-in-four-bytes" LengthWidth, encode_frame: frames::length_in_four_bytes;
+    "06" "always-two-bytes" LengthNotShort, encode_frame: frames::always_two_bytes;
+    "06" "no-payload" PayloadForgotten, encode_frame: |opcode, payload| (MY_SERVER.encode_frame)(opcode, payload).drain(..2).collect();
     "07" "half-a-frame" HalfFrameTaken, take_frame: frames::half_a_frame;
     "07" "part-dropped" BufferTouched, take_frame: frames::part_dropped;
     "07" "rest-dropped" LeftoverDropped, take_frame: frames::rest_dropped;
@@ -109,6 +123,9 @@ wrong_answers! {
     "07" "key-not-removed" KeyNotRemoved, take_frame: |buffer, limit| frames::removes(buffer, limit, |whole, _| whole - 4);
     "07" "payload-not-removed" PartNotRemoved, take_frame: |buffer, limit| frames::removes(buffer, limit, |whole, payload| whole - payload);
     "07" "payload-at-the-key" PayloadAtKey, take_frame: frames::payload_at_the_key;
+    "07" "payload-to-the-end" PayloadToTheEnd, take_frame: frames::payload_to_the_end;
+    "07" "header-of-two-bytes" HeaderSizeFixed, take_frame: frames::header_of_two_bytes;
+    "07" "one-byte-more" WholeNotTaken, take_frame: frames::one_byte_more;
     "07" "not-unmasked" NotUnmasked, take_frame: frames::not_unmasked;
     "07" "fin-not-copied" HeaderNotCopied, take_frame: |buffer, limit| Ok((MY_SERVER.take_frame)(buffer, limit)?.map(|frame| Frame { fin: true, ..frame }));
     "07" "index-goes-on" MaskIndex, take_frame: frames::index_goes_on;
@@ -126,6 +143,7 @@ wrong_answers! {
     "09" "pong-to-a-pong" PongToPong, answer_ping: |frame| (frame.opcode >= 9).then(|| messages::pong(&frame.payload));
     "09" "no-pong" PingUnanswered, answer_ping: |_| None;
     "09" "ping-for-a-ping" PongIsPing, answer_ping: |frame| (frame.opcode == PING).then(|| (MY_SERVER.encode_frame)(PING, &frame.payload));
+    "09" "fin-missing" FinMissing, answer_ping: |frame| (frame.opcode == PING).then(|| frames::fin_missing(PONG, &frame.payload));
     "09" "answers-all-but-a-pong" PongToOther, answer_ping: |frame| (frame.opcode != PONG).then(|| messages::pong(&frame.payload));
     "10" "ping-spliced" PingSpliced, assembler: messages::ping_spliced;
     "10" "ping-ends-the-message" PingEndsMessage, assembler: messages::ping_ends_the_message;
