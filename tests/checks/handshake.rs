@@ -28,7 +28,7 @@ fn expect_head(talk: &mut Talk, task: &Task<(Shaken, TcpStream)>, start: &str) -
             Some(panic) => return Err(panic),
             None if !talk.unread().is_empty() => {
                 let text = String::from_utf8_lossy(talk.unread()).into_owned();
-                return Err(talk.trial.came(format!("{text:?}, and {seen}")).named(Mistake::NoBlankLineInReply));
+                return Err(talk.trial.came(format!("{text:?}, then {seen}")).named(Mistake::NoBlankLineInReply));
             }
             None if seen == Seen::Nothing => {
                 let has_returned = task.ends_within(Duration::ZERO);

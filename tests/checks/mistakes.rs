@@ -98,11 +98,11 @@ mistakes! {
     LengthSigned, Some(3), "You read the length as a signed number, and it became negative. It is unsigned, as u16 \
         and u64 are.";
     LengthWidth, Some(3), "Behind 126 the length has two bytes, behind 127 it has eight, and all of them count.";
-    MaskBitInLength, None, "You left the MASK bit in the length. The length is the other seven bits: & 0x7F.";
+    MaskBitInLength, None, "You left the MASK bit in the length. The length is the other seven bits: `& 0x7F`.";
     LengthPlace, Some(3), "You read the length from other bytes. It begins with the third: bytes[2] and bytes[3], or \
         bytes[2..10].";
     FinBit, None, "FIN is the top bit of the first byte, 0x80. It is set in the last frame of a message.";
-    OpcodeBits, None, "You took more bits for the opcode, or fewer. It is the lower four of the first byte: & 0x0F.";
+    OpcodeBits, None, "You took more bits for the opcode, or fewer. It is the lower four of the first byte: `& 0x0F`.";
     KeyInHeaderSize, None, "You counted the masking key. `size` is that of the header alone: 2, 4 or 10.";
     HeaderTooPatient, None, "You ask for more bytes than this header has. It ends before the masking key: 2, 4 or 10 \
         bytes.";
