@@ -66,7 +66,8 @@ mistakes! {
     ElementNotTrimmed, Some(1), "You did not trim the elements of the list: behind the comma stands a space.";
     CommaAndSpace, None, "You split the list at a comma and a space. The space may be missing: split at the comma, \
         then trim.";
-    OneHeaderOnly, None, "You looked at one header of that name only. Headers of the same name are one list: look at all of them.";
+    OneHeaderOnly, None, "You looked at one header of that name only. Headers of the same name are one list: look at \
+        all of them.";
     NamesWithCase, Some(8), "You compared header names with their case. Names ignore case.";
     TokenWithCase, None, "You compared the token with its case. `websocket` and `Upgrade` are matched in any case.";
     HalfToken, None, "You looked for a part of a word. A token is compared as a whole: `Upgraded` is another one \

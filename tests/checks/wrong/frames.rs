@@ -7,8 +7,15 @@ use std::time::Duration;
 
 type Decoded = Result<Option<Header>, u16>;
 
+/// Changes a good header.
+pub fn change(bytes: &[u8], change: impl Fn(&mut Header)) -> Decoded {
+    let mut decoded = (MY_SERVER.decode_header)(bytes)?;
+    decoded.iter_mut().for_each(change);
+    Ok(decoded)
+}
+
 /// Changes a good header's length.
-pub fn change_length(bytes: &[u8], change: impl Fn(Header) -> u64) -> Decoded {
+fn change_length(bytes: &[u8], change: impl Fn(Header) -> u64) -> Decoded {
     let header = (MY_SERVER.decode_header)(bytes)?;
     Ok(header.map(|header| Header { length: change(header), ..header }))
 }
@@ -39,6 +46,21 @@ pub fn four_bytes_of_eight(bytes: &[u8]) -> Decoded {
         10 => Header { length: header.length >> 32, size: 6, ..header },
         _ => header,
     }))
+}
+
+pub fn waits_for_the_key(bytes: &[u8]) -> Decoded {
+    let header = (MY_SERVER.decode_header)(bytes)?;
+    Ok(header.filter(|header| bytes.len() >= header.size + 4))
+}
+
+pub fn continuation_refused(bytes: &[u8]) -> Decoded {
+    let refused = bytes.first().is_some_and(|byte| byte & 0x0F == 0);
+    if refused { Err(1002) } else { (MY_SERVER.decode_header)(bytes) }
+}
+
+pub fn mask_asked(bytes: &[u8]) -> Decoded {
+    let refused = bytes.get(1).is_some_and(|byte| byte & 0x80 == 0);
+    if refused { Err(1002) } else { (MY_SERVER.decode_header)(bytes) }
 }
 
 pub fn two_bytes_of_eight(bytes: &[u8]) -> Decoded {
@@ -232,6 +254,11 @@ pub fn payload_at_the_key(buffer: &mut Vec<u8>, limit: usize) -> Taken {
 
 pub fn not_unmasked(buffer: &mut Vec<u8>, limit: usize) -> Taken {
     takes_from(buffer, limit, 4, false)
+}
+
+pub fn fin_not_copied(buffer: &mut Vec<u8>, limit: usize) -> Taken {
+    let taken = (MY_SERVER.take_frame)(buffer, limit)?;
+    Ok(taken.map(|frame| Frame { fin: true, ..frame }))
 }
 
 pub fn payload_to_the_end(buffer: &mut Vec<u8>, limit: usize) -> Taken {

@@ -185,6 +185,10 @@ fn has_host(head: &str, host: &str) -> bool {
     head.contains(&format!("\r\n{host}:"))
 }
 
+pub fn limit_first(bytes: &[u8]) -> Head {
+    if bytes.len() > 8192 { Head::Refused(431) } else { (MY_SERVER.parse_request)(bytes) }
+}
+
 pub fn host_not_asked(bytes: &[u8]) -> Head {
     change_head(bytes, |head| if has_host(head, "Host") { head.to_owned() } else { format!("{head}\r\nHost: x") })
 }
@@ -306,6 +310,10 @@ pub fn subprotocol_promised(request: &Request) -> Result<String, u16> {
         return Ok(reply);
     }
     Ok(reply.replace("Connection:", &format!("Sec-WebSocket-Protocol: {offered}\r\nConnection:")))
+}
+
+pub fn indented(request: &Request) -> Result<String, u16> {
+    (MY_SERVER.answer)(request).map(|reply| reply.replace("\r\nUp", "\r\n        Up"))
 }
 
 pub fn extension_promised(request: &Request) -> Result<String, u16> {

@@ -8,7 +8,7 @@ mod messages;
 
 use crate::checks::mistakes::Mistake;
 use crate::checks::subject::{MY_SERVER, Subject};
-use crate::checks::words::{Frame, Head, Header, PING, PONG};
+use crate::checks::words::{PING, PONG};
 
 pub struct WrongAnswer {
     pub step: &'static str,
@@ -56,7 +56,7 @@ wrong_answers! {
     "02" "frames-read-as-text" FramesReadAsText, parse_request: handshake::frames_read_as_text;
     "02" "end-at-the-end" HeadEndAtTheEnd, parse_request: handshake::end_at_the_end;
     "02" "last-blank-line" HeadSwallowsFrames, parse_request: handshake::last_blank_line;
-    "02" "limit-first" LimitBeforeEnd, parse_request: |bytes| if bytes.len() > 8192 { Head::Refused(431) } else { (MY_SERVER.parse_request)(bytes) };
+    "02" "limit-first" LimitBeforeEnd, parse_request: handshake::limit_first;
     "02" "host-not-asked" HostNotAsked, parse_request: handshake::host_not_asked;
     "02" "host-with-case" NamesWithCase, parse_request: handshake::host_with_case;
     "03" "connection-compared-whole" ConnectionNotAList, answer: handshake::connection_compared_whole;
@@ -75,7 +75,7 @@ wrong_answers! {
     "03" "extension-promised" ExtensionPromised, answer: handshake::extension_promised;
     "03" "subprotocol-promised" SubprotocolPromised, answer: handshake::subprotocol_promised;
     "03" "bare-newlines" ReplyBareNewline, answer: |request| (MY_SERVER.answer)(request).map(|reply| reply.replace('\r', ""));
-    "03" "indented" ReplyIndented, answer: |request| (MY_SERVER.answer)(request).map(|reply| reply.replace("\r\nUp", "\r\n        Up"));
+    "03" "indented" ReplyIndented, answer: handshake::indented;
     "03" "no-blank-line" NoBlankLineInReply, answer: |request| (MY_SERVER.answer)(request).map(|reply| reply.trim_end().to_owned());
     "04" "read-to-the-end" ReadToEndOfStream, shake_hands: handshake::read_to_the_end;
     "04" "one-read" OneReadOneRequest, shake_hands: handshake::one_read;
@@ -93,17 +93,17 @@ wrong_answers! {
     "05" "boundary" LengthBoundary, decode_header: frames::boundary;
     "05" "signed" LengthSigned, decode_header: frames::signed;
     "05" "four-bytes-of-eight" LengthWidth, decode_header: frames::four_bytes_of_eight;
-    "05" "cut-to-32-bits" LengthWidth, decode_header: |bytes| frames::change_length(bytes, |header| u64::from(header.length as u32));
+    "05" "cut-to-32-bits" LengthWidth, decode_header: |bytes| frames::change(bytes, |header| header.length &= 0xFFFF_FFFF);
     "05" "two-bytes-of-eight" LengthWidth, decode_header: frames::two_bytes_of_eight;
     "05" "a-byte-too-early" LengthPlace, decode_header: frames::a_byte_too_early;
-    "05" "fin-turned-round" FinBit, decode_header: |bytes| Ok((MY_SERVER.decode_header)(bytes)?.map(|header| Header { fin: !header.fin, ..header }));
-    "05" "three-bits-of-opcode" OpcodeBits, decode_header: |bytes| Ok((MY_SERVER.decode_header)(bytes)?.map(|header| Header { opcode: header.opcode & 0x07, ..header }));
-    "05" "mask-bit-in-the-length" MaskBitInLength, decode_header: |bytes| frames::change_length(bytes, |_| u64::from(bytes[1]));
-    "05" "fin-in-the-opcode" OpcodeBits, decode_header: |bytes| Ok((MY_SERVER.decode_header)(bytes)?.map(|header| Header { opcode: bytes[0], ..header }));
-    "05" "key-counted" KeyInHeaderSize, decode_header: |bytes| Ok((MY_SERVER.decode_header)(bytes)?.map(|header| Header { size: header.size + 4, ..header }));
-    "05" "waits-for-the-key" HeaderTooPatient, decode_header: |bytes| Ok((MY_SERVER.decode_header)(bytes)?.filter(|header| bytes.len() >= header.size + 4));
-    "05" "continuation-refused" KnownRefused, decode_header: |bytes| if bytes.first().is_some_and(|byte| byte & 0x0F == 0) { Err(1002) } else { (MY_SERVER.decode_header)(bytes) };
-    "05" "mask-asked" MaskAskedInHeader, decode_header: |bytes| if bytes.get(1).is_some_and(|byte| byte & 0x80 == 0) { Err(1002) } else { (MY_SERVER.decode_header)(bytes) };
+    "05" "fin-turned-round" FinBit, decode_header: |bytes| frames::change(bytes, |header| header.fin = !header.fin);
+    "05" "three-bits-of-opcode" OpcodeBits, decode_header: |bytes| frames::change(bytes, |header| header.opcode &= 0x07);
+    "05" "mask-bit-in-the-length" MaskBitInLength, decode_header: |bytes| frames::change(bytes, |header| header.length = u64::from(bytes[1]));
+    "05" "fin-in-the-opcode" OpcodeBits, decode_header: |bytes| frames::change(bytes, |header| header.opcode = bytes[0]);
+    "05" "key-counted" KeyInHeaderSize, decode_header: |bytes| frames::change(bytes, |header| header.size += 4);
+    "05" "waits-for-the-key" HeaderTooPatient, decode_header: frames::waits_for_the_key;
+    "05" "continuation-refused" KnownRefused, decode_header: frames::continuation_refused;
+    "05" "mask-asked" MaskAskedInHeader, decode_header: frames::mask_asked;
     "05" "too-eager" HeaderTooEager, decode_header: frames::too_eager;
     "05" "reserved-accepted" ReservedAccepted, decode_header: frames::reserved_accepted;
     "05" "control-rules" ControlRules, decode_header: frames::control_rules;
@@ -127,7 +127,7 @@ wrong_answers! {
     "07" "header-of-two-bytes" HeaderSizeFixed, take_frame: frames::header_of_two_bytes;
     "07" "one-byte-more" WholeNotTaken, take_frame: frames::one_byte_more;
     "07" "not-unmasked" NotUnmasked, take_frame: frames::not_unmasked;
-    "07" "fin-not-copied" HeaderNotCopied, take_frame: |buffer, limit| Ok((MY_SERVER.take_frame)(buffer, limit)?.map(|frame| Frame { fin: true, ..frame }));
+    "07" "fin-not-copied" HeaderNotCopied, take_frame: frames::fin_not_copied;
     "07" "index-goes-on" MaskIndex, take_frame: frames::index_goes_on;
     "07" "unmasked-accepted" UnmaskedAccepted, take_frame: frames::unmasked_accepted;
     "07" "unmasked-told-late" UnmaskedLate, take_frame: frames::unmasked_told_late;
@@ -142,7 +142,7 @@ wrong_answers! {
     "09" "empty-pong" PongEmpty, answer_ping: |frame| (MY_SERVER.answer_ping)(frame).map(|_| vec![0x8A, 0]);
     "09" "pong-to-a-pong" PongToPong, answer_ping: |frame| (frame.opcode >= 9).then(|| messages::pong(&frame.payload));
     "09" "no-pong" PingUnanswered, answer_ping: |_| None;
-    "09" "ping-for-a-ping" PongIsPing, answer_ping: |frame| (frame.opcode == PING).then(|| (MY_SERVER.encode_frame)(PING, &frame.payload));
+    "09" "ping-for-a-ping" PongIsPing, answer_ping: messages::ping_for_a_ping;
     "09" "fin-missing" FinMissing, answer_ping: |frame| (frame.opcode == PING).then(|| frames::fin_missing(PONG, &frame.payload));
     "09" "answers-all-but-a-pong" PongToOther, answer_ping: |frame| (frame.opcode != PONG).then(|| messages::pong(&frame.payload));
     "10" "ping-spliced" PingSpliced, assembler: messages::ping_spliced;
