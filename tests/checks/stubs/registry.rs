@@ -26,6 +26,11 @@ impl Client {
     pub fn send(&self, frame: &[u8]) -> io::Result<()> {
         todo!("step 16: one frame, one lock")
     }
+
+    /// Ends the connection at once, both ways: a read in the client's own thread wakes up.
+    pub fn shut_down(&self) {
+        todo!("step 16: let a client go")
+    }
 }
 
 impl Registry {
@@ -44,7 +49,7 @@ impl Registry {
         todo!("step 16: copy the list")
     }
 
-    /// Sends a frame to every client on this path.
+    /// Sends a frame to every client on this path. Whoever cannot be written to is let go.
     pub fn broadcast(&self, path: &str, frame: &[u8]) {
         todo!("step 16: send to everybody")
     }
