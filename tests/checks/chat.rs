@@ -206,35 +206,41 @@ pub fn the_list_is_free_while_somebody_is_written_to(subject: &Subject, trial: &
 
 pub fn who_took_half_a_frame_is_let_go(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
     let alone = Alone::new(subject, trial);
-    let mut slow = alone.join("/chat", Duration::from_millis(100))?;
+    // Two slow ones: in whichever order they are written to, the first must not be the end of it.
+    let limit = Duration::from_millis(100);
+    let mut slow = [alone.join("/chat", limit)?, alone.join("/chat", limit)?];
     let mut fine = alone.join("/chat", trial.patience * 4)?;
     ALONE.case(
         trial,
-        "broadcast of 16 MiB; one member does not read, and its write timeout is 100 ms; the other reads",
-        "the other gets the frame; the slow one is let go, and its socket is shut down",
+        "broadcast of 16 MiB; two members do not read, and their write timeout is 100 ms; a third reads",
+        "the third gets the frame; the two are let go, and their sockets are shut down",
         "A write that fails may have written a part of the frame, and nothing can follow that.",
     );
     let writing = alone.broadcast("/chat", binary(b'x', BIG));
     let seen = fine.talk.look_for(trial.patience * 2);
-    if seen != (Seen::Frame { first: 0x82, masked: false, payload: vec![b'x'; BIG] }) {
-        let came = writing.panic(trial).unwrap_or(trial.came(seen.to_string()));
-        return Err(came.named((seen == Seen::Nothing).then_some(Mistake::NotEverybody)));
-    }
+    let got_it = seen == (Seen::Frame { first: 0x82, masked: false, payload: vec![b'x'; BIG] });
+    // That the third got nothing may come of the two, so they are asked first.
     writing.finish(trial).map_err(|lesson| match lesson.mistake {
         Some(Mistake::Hangs) => lesson.named(Mistake::Deadlock),
         _ => lesson,
     })?;
     let listed = alone.listed()?;
+    // The part of the frame is no frame; what comes behind it is the question.
+    let open = slow.each_mut().map(|member| !matches!(member.talk.look_for(limit * 3), Seen::End | Seen::Reset));
+    let kept = slow.each_ref().map(|member| listed.contains(&member.peer));
+    match (open, kept) {
+        ([false, false], _) => {}
+        ([true, true], [false, false]) => {
+            return Err(trial.came("the sockets of the two are still open").named(Mistake::NotShutDown));
+        }
+        ([true, true], _) => return Err(trial.came("the two are still in the list").named(Mistake::HalfFrameKept)),
+        _ => return Err(trial.came("only one of the two is let go").named(Mistake::BroadcastStops)),
+    }
+    if !got_it {
+        return Err(trial.came(seen.to_string()).named((seen == Seen::Nothing).then_some(Mistake::NotEverybody)));
+    }
     if !listed.contains(&fine.peer) {
         return Err(trial.came("the member that reads is no longer in the list").named(Mistake::WrongOneLeft));
-    }
-    // The part of the frame is no frame; what comes behind it is the question.
-    match slow.talk.look_for(trial.patience / 2) {
-        Seen::End | Seen::Reset => {}
-        _ if listed.contains(&slow.peer) => {
-            return Err(trial.came("the slow one is still in the list").named(Mistake::HalfFrameKept));
-        }
-        _ => return Err(trial.came("the slow one's socket is still open").named(Mistake::NotShutDown)),
     }
     ALONE.case(trial, "Client::shut_down", "the client sees the end", "The heartbeat of step 17 needs it too.");
     let client = Arc::clone(&fine.client);
@@ -321,6 +327,12 @@ impl<'a> House<'a> {
                 Seen::Nothing => self.why_nothing(lesson),
                 _ => lesson,
             }
+        })?;
+        HOUSE.case(self.trial, format!("{path}: the text \"hi\", then a Ping"), "the text once, then the Pong", ROOM);
+        talk.send(&masked(0x89, b"?"));
+        talk.expect(0x8A, b"?").map_err(|asked| match asked.seen {
+            Seen::Frame { first: 0x81, .. } => asked.lesson.named(Mistake::SentTwice),
+            _ => asked.lesson,
         })?;
         Ok((talk, task))
     }
@@ -445,18 +457,19 @@ pub fn a_message_goes_to_the_room(subject: &Subject, trial: &Trial) -> Result<()
 
 pub fn replies_go_through_send(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
     let big = Arc::new(binary(b'x', BIG));
-    let replies: [(&str, u8, &[u8], &[u8]); 3] = [
-        ("a Ping", 0x89, b"?", b"\x8A\x01?"),
-        ("a text", 0x81, b"hi", b"\x81\x02hi"),
-        ("a Close", 0x88, b"\x03\xE8", b"\x88\x02\x03\xE8"),
+    let replies = [
+        ("a Ping", masked(0x89, b"?"), 0x8A, &b"?"[..]),
+        ("a text", masked(0x81, b"hi"), 0x81, b"hi"),
+        ("a Close", masked(0x88, b"\x03\xE8"), 0x88, b"\x03\xE8"),
+        ("a frame without a mask", b"\x81\x02hi".to_vec(), 0x88, b"\x03\xEA"),
     ];
-    for (what, first, sent, reply) in replies {
+    for (what, sent, first, reply) in replies {
         let house = House::new(subject, trial, Settings { send_timeout: trial.patience * 4, ..quick() });
         let (mut talk, _task) = house.greet("/echo")?;
         HOUSE.case(
             trial,
             format!("another thread is writing a frame of 16 MiB to a client; meanwhile the client sends {what}"),
-            format!("the whole frame, and behind it {}", describe(reply[0], &reply[2..])),
+            format!("the whole frame, and behind it {}", describe(first, reply)),
             "§5.4: frames are not interleaved. Whoever writes to a client does it through Client::send.",
         );
         let Some((_, client)) = house.clients()?.pop() else {
@@ -465,7 +478,7 @@ pub fn replies_go_through_send(subject: &Subject, trial: &Trial) -> Result<(), L
         let frame = Arc::clone(&big);
         let writing = Task::start(move || drop(client.send(&frame)));
         wait_for_bytes(&talk)?;
-        talk.send(&masked(first, sent));
+        talk.send(&sent);
         // The write waits, since nobody reads; so the reply has time to go wrong.
         std::thread::sleep(Duration::from_millis(30));
         let seen = talk.look_for(trial.patience * 2);
@@ -478,7 +491,7 @@ pub fn replies_go_through_send(subject: &Subject, trial: &Trial) -> Result<(), L
             }));
         }
         let seen = talk.look();
-        if !matches!(&seen, Seen::Frame { first, payload, .. } if *first == reply[0] && payload == &reply[2..]) {
+        if !matches!(&seen, Seen::Frame { first: came, payload, .. } if *came == first && payload.starts_with(reply)) {
             return Err(trial.came(format!("the frame, then {seen}")));
         }
     }

@@ -63,7 +63,10 @@ fn expect_ping(talk: &mut Talk, sent: &str) -> Result<Vec<u8>, Lesson> {
 
 pub fn a_silent_client_gets_a_ping_and_is_dropped(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
     let server = start(subject);
-    let mut talk = server.connect(trial, "/echo")?;
+    let mut talk = server.connect(trial, "/echo").map_err(|lesson| match lesson.came == Seen::Nothing.to_string() {
+        true => lesson.named(Mistake::WatchEndsAll),
+        false => lesson,
+    })?;
     expect_ping(&mut talk, "nothing; ping_interval is 150 ms").map_err(|lesson| match lesson.mistake {
         Some(Mistake::LivingDropped) => lesson.named(Mistake::DroppedUnasked),
         _ => lesson,

@@ -144,6 +144,8 @@ mistakes! {
         the list with `clients()`, and write without its lock.";
     HalfFrameKept, None, "Only a part of a frame could be written, and you kept the member. Its next frame would begin in the middle of \
         this one: `leave`, and `shut_down`.";
+    BroadcastStops, None, "Your broadcast ends with the first member that cannot be written to. Let that one go, and go on with the others.";
+    SentTwice, None, "The sender got its message twice. On /chat broadcast it, which reaches the sender too; elsewhere echo it. Not both.";
     NotShutDown, None, "You have forgotten the member, but its socket is still open, and its thread waits in a read. `shut_down` wakes it.";
     BesideTheLock, None, "A reply to the client itself was written beside `Client::send`, into the middle of another thread's frame. \
         From step 16 on everything goes through `send`: echoes, Pongs and Closes.";
@@ -157,6 +159,7 @@ mistakes! {
     NeverDropped, None, "You never drop a client that stays silent. `shut_down` its socket, which wakes its thread; to forget it is not \
         enough.";
     LivingDropped, None, "You dropped a client that had answered. Any frame is a sign of life, a Pong too.";
+    WatchEndsAll, None, "Nobody is served any more. `watch` never returns: start it in a thread of its own, before the loop of `run`.";
     DroppedUnasked, None, "You dropped a silent client without asking it. First a Ping; then it has `pong_timeout` to answer.";
     PingAgain, None, "You sent a second Ping in one silence. Note when you have sent one; until the client is heard again, it is enough.";
     NotHeard, None, "You sent a Ping to a client that was not silent. Set `last_heard` in `serve_client` whenever a frame has come.";

@@ -20,6 +20,7 @@ pub enum Flaw {
     Kept,
     FineOneRemoved,
     NotShutDown,
+    BroadcastStops,
     ShutDownUnderLock,
     NoLock,
     // serve_client and run.
@@ -31,8 +32,10 @@ pub enum Flaw {
     EchoOnly,
     SenderLeftOut,
     EchoToEverybody,
+    SentTwice,
     PongBesideTheLock,
     CloseBesideTheLock,
+    FaultBesideTheLock,
     NoTimeout,
     RegistryForEach,
 }
@@ -127,8 +130,10 @@ impl Registry for Room {
             }
             self.leave(peer);
             member.shut_down();
-            if self.flaw == Flaw::FineOneRemoved {
-                self.members.lock().unwrap().clear();
+            match self.flaw {
+                Flaw::FineOneRemoved => self.members.lock().unwrap().clear(),
+                Flaw::BroadcastStops => return,
+                _ => {}
             }
         }
     }
@@ -147,7 +152,8 @@ impl Registry for Room {
         }
         let outcome = self.talk(&mut stream, &me, buffer, settings);
         if let Err(Failure::Close(code)) = outcome {
-            let _ = me.send(&(MY_SERVER.encode_frame)(CLOSE, &code.to_be_bytes()));
+            let close = (MY_SERVER.encode_frame)(CLOSE, &code.to_be_bytes());
+            let _ = if flaw == Flaw::FaultBesideTheLock { stream.write_all(&close) } else { me.send(&close) };
         }
         if flaw != Flaw::NotLeft && (flaw != Flaw::LeftAfterACloseOnly || outcome.is_ok()) {
             self.leave(peer);
@@ -207,7 +213,7 @@ impl Room {
             _ if me.path == "/chat" => self.broadcast("/chat", frame),
             _ => {}
         }
-        if me.path != "/chat" && self.flaw != Flaw::EchoOnly {
+        if (me.path != "/chat" || self.flaw == Flaw::SentTwice) && self.flaw != Flaw::EchoOnly {
             me.send(frame)?;
         }
         Ok(())

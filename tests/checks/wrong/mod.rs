@@ -156,6 +156,9 @@ wrong_answers! {
     "16" "half-a-frame-kept" HalfFrameKept, registry: || chat::registry(Flaw::Kept);
     "16" "fine-one-removed" WrongOneLeft, registry: || chat::registry(Flaw::FineOneRemoved);
     "16" "not-shut-down" NotShutDown, registry: || chat::registry(Flaw::NotShutDown);
+    "16" "broadcast-stops" BroadcastStops, registry: || chat::registry(Flaw::BroadcastStops);
+    "16" "sent-twice" SentTwice, registry: || chat::registry(Flaw::SentTwice);
+    "16" "fault-beside-the-lock" BesideTheLock, registry: || chat::registry(Flaw::FaultBesideTheLock);
     "16" "shut-down-under-lock" Deadlock, registry: || chat::registry(Flaw::ShutDownUnderLock);
     "16" "no-lock" FramesMixed, registry: || chat::registry(Flaw::NoLock);
     "16" "not-joined" NotListed, registry: || chat::registry(Flaw::NotJoined);
@@ -174,6 +177,12 @@ wrong_answers! {
     "17" "no-ping" NoPing, run: clients::no_ping;
     "17" "never-dropped" NeverDropped, run: clients::never_dropped;
     "17" "pongs-ignored" LivingDropped, run: clients::pongs_ignored;
+    "17" "watch-in-run" WatchEndsAll, run: |listener, _| {
+        let _listener = listener;
+        loop {
+            std::thread::park();
+        }
+    };
     "17" "drop-without-a-ping" DroppedUnasked, verdict: |silent, _, settings| if silent < settings.ping_interval { Verdict::Fine } else { Verdict::Drop };
     "17" "ping-again-and-again" PingAgain, verdict: |silent, _, settings| if silent < settings.ping_interval { Verdict::Fine } else { Verdict::Ping };
     "17" "silence-counted-twice" TooEarly, verdict: |silent, pinged, settings| match pinged {
