@@ -95,12 +95,20 @@ fn not_closed(asked: &Asked, code: Option<u16>) -> Option<Mistake> {
 pub fn a_close_is_answered_and_tcp_ends(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
     let why = "§5.5.1: \"If an endpoint receives a Close frame and did not previously send a Close frame, the endpoint MUST send \
                a Close frame in response.\" §7.1.1: then the server ends TCP.";
-    for (payload, code) in [(&b"\x03\xE8"[..], Some(1000)), (b"\x0F\xA0bye", Some(4000)), (b"", None)] {
+    let closes = [
+        (&b"\x03\xE8"[..], Some(1000)),
+        (b"\x0F\xA0bye", Some(4000)),
+        (b"", None),
+        // answer_close knows what must not be echoed.
+        (b"\x03\xED", Some(1002)),
+    ];
+    for (payload, code) in closes {
         let (mut talk, task) = serve(subject, trial, quick())?;
         talk.ask_close("a Close", &masked(0x88, payload), code, why).map_err(|asked| {
             let mistake = not_closed(&asked, code).or(match asked.seen {
                 Seen::End | Seen::Nothing => Some(Mistake::NoCloseReply),
                 Seen::Frame { first: 0x88, .. } if code.is_none() => Some(Mistake::EmptyCloseGotCode),
+                Seen::Frame { first: 0x88, payload: ref came, .. } if came == payload => Some(Mistake::BadCodeEchoed),
                 _ => None,
             });
             let lesson = task.panic(trial).unwrap_or(asked.lesson);
@@ -185,17 +193,27 @@ pub fn a_refused_client_reads_the_reply(subject: &Subject, trial: &Trial) -> Res
 
 pub fn a_client_that_leaves_ends_its_thread(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
     let why = "Phones lose their network in the middle of a message. The thread must not stay behind.";
+    let ignored = |lesson: Lesson| match lesson.mistake {
+        Some(Mistake::Hangs) => lesson.named(Mistake::EndOfClientIgnored),
+        _ => lesson,
+    };
     for bytes in [&b""[..], b"\x81\x85\x37"] {
         let (mut talk, task) = serve(subject, trial, quick())?;
         trial.case(format!("{}, then the end of the stream, without a Close", hex(bytes)), "serve_client returns", why);
         talk.send(bytes);
         drop(talk);
-        task.finish(trial).map_err(|lesson| match lesson.mistake {
-            Some(Mistake::Hangs) => lesson.named(Mistake::EndOfClientIgnored),
-            _ => lesson,
-        })?;
+        task.finish(trial).map_err(ignored)?;
     }
-    Ok(())
+    let (mut talk, task) = serve(subject, trial, quick())?;
+    trial.case("a text; then the client is gone without having read the echo", "serve_client returns", why);
+    talk.send(&masked(0x81, b"Hello"));
+    talk.stream.set_read_timeout(Some(trial.patience)).expect("set_read_timeout");
+    if talk.stream.peek(&mut [0]).is_err() {
+        return Err(trial.came("no echo"));
+    }
+    // What lies unread at the client makes a reset of its end: the next read of the server is an error.
+    drop(talk);
+    task.finish(trial).map_err(ignored)
 }
 
 // Step 15

@@ -99,7 +99,7 @@ mistakes! {
     CodeNeverSent, Some(18), "You sent 1005, 1006 or 1015, which never stand in a Close frame. A client that sends one breaks a rule: 1002.";
     EmptyCloseGotCode, Some(18), "The client's Close had an empty payload, and you answered with a code. Without a code there is none to \
         send back: the payload of your Close is empty too.";
-    BadCodeEchoed, None, "You echoed a Close payload that breaks a rule. Answer it with the two bytes of 1002.";
+    BadCodeEchoed, None, "You echoed a Close payload that breaks a rule. `answer_close` answers it with the two bytes of 1002.";
     GoodCodeRefused, None, "You refused a code that may be sent. Allowed are 1000 to 1003, 1007 to 1014 (the last three of them \
         are younger than the RFC) and 3000 to 4999.";
     CodeLittleEndian, None, "The two bytes of the code are in the wrong order. They are big-endian: `from_be_bytes`, `to_be_bytes`.";

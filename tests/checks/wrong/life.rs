@@ -20,6 +20,8 @@ pub enum Slip {
     EmptyCloseAs1000,
     EndIgnored,
     Unwraps,
+    UnwrapsReads,
+    ClosePayloadEchoed,
 }
 
 pub fn serve(mut stream: TcpStream, settings: &Settings, slip: Slip) {
@@ -63,6 +65,7 @@ fn talk(stream: &mut TcpStream, mut buffer: Vec<u8>, settings: &Settings, slip: 
                 buffer.clear();
                 continue;
             }
+            Err(Failure::Io(error)) if slip == Slip::UnwrapsReads => panic!("{error:?}"),
             Err(failure) => return Err(failure),
         };
         if slip == Slip::AssemblerAnew {
@@ -88,6 +91,7 @@ fn talk(stream: &mut TcpStream, mut buffer: Vec<u8>, settings: &Settings, slip: 
 fn close(frame: &Frame, slip: Slip) -> Vec<u8> {
     let payload = match slip {
         Slip::EmptyCloseAs1000 if frame.payload.is_empty() => 1000_u16.to_be_bytes().to_vec(),
+        Slip::ClosePayloadEchoed => frame.payload.clone(),
         _ => (MY_SERVER.answer_close)(&frame.payload),
     };
     (MY_SERVER.encode_frame)(CLOSE, &payload)

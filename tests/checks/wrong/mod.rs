@@ -143,6 +143,8 @@ wrong_answers! {
     "14" "empty-buffer" FrameBehindHeadLost, serve_client: |stream, settings| life::serve(stream, settings, Slip::EmptyBuffer);
     "14" "empty-close-as-1000" EmptyCloseGotCode, serve_client: |stream, settings| life::serve(stream, settings, Slip::EmptyCloseAs1000);
     "14" "end-of-client-ignored" EndOfClientIgnored, serve_client: |stream, settings| life::serve(stream, settings, Slip::EndIgnored);
+    "14" "close-payload-echoed" BadCodeEchoed, serve_client: |stream, settings| life::serve(stream, settings, Slip::ClosePayloadEchoed);
+    "14" "unwraps-reads" Panics, serve_client: |stream, settings| life::serve(stream, settings, Slip::UnwrapsReads);
     "14" "unwraps" Panics, serve_client: |stream, settings| life::serve(stream, settings, Slip::Unwraps);
     "15" "one-after-the-other" OneAfterTheOther, run: clients::one_after_the_other;
     "15" "one-ends-all" OneEndsAll, run: clients::one_ends_all;
