@@ -80,7 +80,7 @@ pub enum HandshakeError {
     HttpVersionTooLow,
     /// A header line is not `Name: value`.
     BadHeader,
-    /// A header line that continues the one before, which RFC 7230 §3.2.4 has ended.
+    /// A header line that continues the one before, which RFC 9112 §5.2 has ended.
     FoldedHeader,
     /// No `Host` header (§4.2.1 rule 2).
     HostMissing,

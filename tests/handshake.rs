@@ -210,7 +210,7 @@ fn an_origin_must_be_on_the_list_if_there_is_one() {
     assert!(no_browser.accept(&allowed).is_ok());
 }
 
-// RFC 7230 §3: the head as HTTP
+// RFC 9112 §2: the head as HTTP
 
 #[test]
 fn bytes_behind_the_blank_line_are_left_alone() {

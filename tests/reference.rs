@@ -44,7 +44,22 @@ fn every_step_has_its_page_with_three_hints() {
             assert!(hint.starts_with(tier) && hint.len() > tier.len() + 20, "{}: {hint}", step.page());
         }
         assert!(hints[0].contains('?'), "{}: the first hint asks", step.page());
+        let (before, after) = page.split_once("\n## When it is green\n").expect("the heading");
+        let chapter = format!("(../{}.md)", step.chapter);
+        assert!(!before.contains(&chapter), "{} sends to the chapter before its step is green", step.page());
+        assert!(after.contains(&chapter), "{} does not name its chapter", step.page());
         assert!(!page.contains("src/") || step.number == "18", "{} names src/ before its step is green", step.page());
+    }
+}
+
+#[test]
+fn a_prediction_has_its_answer_folded_below_it() {
+    for step in STEPS {
+        let page = fs::read_to_string(course::root().join(step.page())).expect("a page");
+        let paragraphs: Vec<&str> = page.split("\n\n").collect();
+        for pair in paragraphs.windows(2).filter(|pair| pair[0].starts_with("Predict")) {
+            assert!(pair[1].starts_with("<details>\n<summary>The answer"), "{}: {}", step.page(), pair[0]);
+        }
     }
 }
 

@@ -21,6 +21,7 @@ use checks::steps::{STEPS, Step, find};
 use checks::subject::MY_SERVER;
 use checks::words::Settings;
 use std::fs;
+use std::io::{self, ErrorKind};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -37,7 +38,7 @@ cargo steps --all        run every step
 cargo steps --hint [NN]  the next hint, of three
 cargo steps --watch      run again whenever a file in tests/my_server changes
 cargo steps --reset NN   put the stub of a step back; your file is kept as a copy
-cargo steps --serve [ADDRESS]  run your server, on 127.0.0.1:8000 if you name no other
+cargo steps --serve [PORT or ADDRESS]  run your server, on 127.0.0.1:8000 if you name no other
 Add --check for scripts: then the exit status is 1 if a step is not done.";
 
 fn main() -> ExitCode {
@@ -52,8 +53,8 @@ fn main() -> ExitCode {
         ["--hint", number] => with_step(number, |step| hint(Some(step))),
         ["--reset", number] => with_step(number, reset),
         ["--watch"] => watch(),
-        ["--serve"] => serve("127.0.0.1:8000"),
-        ["--serve", address] => serve(address),
+        ["--serve"] => return serve("8000"),
+        ["--serve", address] => return serve(address),
         [number] if find(number).is_some() => with_step(number, run_one),
         _ => {
             println!("{USAGE}");
@@ -147,7 +148,9 @@ fn print_card(step: &Step, lesson: &Lesson) {
 /// What there is to see and to try after a step.
 fn say_what_next(step: &Step) {
     let mut text = String::new();
+    // Both show the real code, and that is for those who have written their own.
     line(&mut text, "compare", step.compare);
+    line(&mut text, "read", &format!("docs/{}.md, the chapter: why the real code is as it is", step.chapter));
     line(&mut text, "try", step.try_next);
     print!("\n{text}");
 }
@@ -238,13 +241,25 @@ fn watch() -> bool {
     }
 }
 
-/// Runs your server, for websocat and the browser.
-fn serve(address: &str) -> bool {
-    let listener = match TcpListener::bind(address) {
+/// `8123` is a port on this machine, as `127.0.0.1:8123` is.
+fn listen(address: &str) -> io::Result<TcpListener> {
+    match address.parse::<u16>() {
+        Ok(port) => TcpListener::bind(("127.0.0.1", port)),
+        Err(_) => TcpListener::bind(address),
+    }
+}
+
+/// Runs your server, for websocat and the browser, until you end it. If that cannot be, scripts and people want to know.
+fn serve(address: &str) -> ExitCode {
+    let listener = match listen(address) {
         Ok(listener) => listener,
         Err(error) => {
-            println!("cannot listen on {address}: {error}");
-            return false;
+            let advice = match error.kind() {
+                ErrorKind::AddrInUse => "Another program listens there; name another port, as in --serve 8001.",
+                _ => "Name a port, as in --serve 8001, or an address of this machine, as in --serve 127.0.0.1:8001.",
+            };
+            println!("Cannot listen on {address}: {error}. {advice}");
+            return ExitCode::FAILURE;
         }
     };
     let address = listener.local_addr().map_or(address.to_owned(), |address| address.to_string());
@@ -258,5 +273,5 @@ fn serve(address: &str) -> bool {
     println!("    socket.send(\"Hello\")\n");
     (MY_SERVER.run)(listener, Settings::default());
     println!("run has returned: it should go on for ever.");
-    false
+    ExitCode::FAILURE
 }

@@ -254,7 +254,7 @@ fn parse_header(line: &str) -> Result<(String, String), HandshakeError> {
         return Err(HandshakeError::FoldedHeader);
     }
     let (name, value) = line.split_once(':').ok_or(HandshakeError::BadHeader)?;
-    // "No whitespace is allowed between the header field-name and colon" (RFC 7230 §3.2.4): proxies disagree on it.
+    // "No whitespace is allowed between the field name and colon" (RFC 9112 §5.1): proxies disagree on it.
     if !is_token(name) {
         return Err(HandshakeError::BadHeader);
     }
@@ -266,7 +266,7 @@ fn is_authority(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+;=:[]".contains(&byte))
 }
 
-/// RFC 7230 §3.2.6: the characters of a method or a header name.
+/// RFC 9110 §5.6.2: the characters of a method or a header name.
 fn is_token(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
 }
@@ -351,7 +351,7 @@ impl From<&HandshakeError> for Response {
         match status.0 {
             405 => response.header("Allow", "GET, HEAD").header("Connection", "close"),
             // §4.4: the reply to another version names the one that is spoken here. `Upgrade` wants to be named
-            // in `Connection` (RFC 7230 §6.7).
+            // in `Connection` (RFC 9110 §7.8).
             426 => response
                 .header("Upgrade", "websocket")
                 .header("Sec-WebSocket-Version", "13")

@@ -28,14 +28,15 @@ fn check(subject: &Subject, trial: &Trial, key: &str) -> Result<(), Lesson> {
 }
 
 fn recognise(key: &str, came: &str) -> Option<Mistake> {
-    let digest = sha1([key, GUID].concat());
-    let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex = hex_of(sha1([key, GUID].concat()));
     let mut decoded = STANDARD.decode(key).unwrap_or_default();
     decoded.extend(GUID.as_bytes());
     let known = [
         (STANDARD.encode(&hex), Mistake::KeyHexDigest),
         (STANDARD.encode(hex.to_uppercase()), Mistake::KeyHexDigest),
         (hex, Mistake::KeyHexReply),
+        (hex_of(sha1(key)), Mistake::KeyAloneInHex),
+        (STANDARD.encode(hex_of(sha1(key))), Mistake::KeyAloneInHex),
         (STANDARD.encode(sha1(decoded)), Mistake::KeyDecoded),
         (STANDARD.encode(sha1(key)), Mistake::KeyAlone),
         (STANDARD.encode(sha1(GUID.to_owned() + key)), Mistake::KeyBehindGuid),
@@ -44,6 +45,10 @@ fn recognise(key: &str, came: &str) -> Option<Mistake> {
     ];
     let exact = known.into_iter().find(|(text, _)| text.eq_ignore_ascii_case(came)).map(|(_, mistake)| mistake);
     exact.or_else(|| STANDARD.decode(came).is_ok_and(|bytes| bytes.len() == 20).then_some(Mistake::KeyGuid))
+}
+
+fn hex_of(digest: [u8; 20]) -> String {
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn sha1(bytes: impl AsRef<[u8]>) -> [u8; 20] {

@@ -10,10 +10,11 @@ pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The three hints of a step: what its page folds away.
+/// The three hints of a step: what its page folds away below that heading.
 pub fn hints(step: &Step) -> io::Result<Vec<String>> {
     let page = fs::read_to_string(root().join(step.page()))?;
-    let folded = page.split("<details>").skip(1).map(|part| part.split("</details>").next().unwrap_or_default());
+    let hints = page.split("\n## ").find(|part| part.starts_with("Hints\n")).unwrap_or_default();
+    let folded = hints.split("<details>").skip(1).map(|part| part.split("</details>").next().unwrap_or_default());
     Ok(folded.map(|part| part.replace("<summary>", "").replace("</summary>", "").trim().to_owned()).collect())
 }
 

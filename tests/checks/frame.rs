@@ -4,7 +4,7 @@ use super::lesson::{Lesson, Trial, hex};
 use super::mistakes::Mistake;
 use super::subject::Subject;
 use super::talk::{KEY, masked};
-use super::words::{BINARY, Frame, Header, PING, PONG, TEXT};
+use super::words::{BINARY, CLOSE, CONTINUATION, Frame, Header, PING, PONG, TEXT};
 
 // Step 05
 
@@ -17,23 +17,53 @@ fn decode(subject: &Subject, trial: &Trial, bytes: &[u8], expected: Header, why:
         return Ok(());
     }
     let mistake = match came {
-        // A length of 126 is right by chance, if the two bytes behind it have not been counted.
-        Ok(Some(header))
-            if matches!(header.length, 126 | 127)
-                && (header.length != expected.length || header.size < expected.size) =>
-        {
-            Some(Mistake::LengthMarker)
-        }
-        Ok(Some(header)) if header.length == expected.length => None,
-        Ok(Some(header)) if expected.size == 4 && header.length == u64::from((expected.length as u16).swap_bytes()) => {
-            Some(Mistake::LengthLittleEndian)
-        }
-        Ok(Some(header)) if header.length == expected.length.swap_bytes() => Some(Mistake::LengthLittleEndian),
-        Ok(Some(_)) | Ok(None) if expected.size > 2 => Some(Mistake::LengthBoundary),
-        Err(_) if expected.size > 2 => Some(Mistake::LengthBoundary),
-        _ => None,
+        Ok(Some(header)) => wrong_header(bytes, header, expected),
+        Ok(None) => Some(Mistake::HeaderTooPatient),
+        Err(_) => wrongly_refused(subject, bytes, expected),
     };
     Err(trial.came(format!("{came:?}")).named(mistake))
+}
+
+fn wrong_header(bytes: &[u8], came: Header, expected: Header) -> Option<Mistake> {
+    let length_bytes = &bytes[2..expected.size];
+    let as_number = |bytes: &[u8]| bytes.iter().fold(0, |number, &byte| number << 8 | u64::from(byte));
+    let a_part_of_it = || {
+        let lengths = 1..length_bytes.len();
+        lengths.flat_map(|length| length_bytes.windows(length)).any(|part| as_number(part) == came.length)
+    };
+    match came {
+        // A length of 126 is right by chance, if the two bytes behind it have not been counted.
+        Header { length: 126 | 127, size, .. } if came.length != expected.length || size < expected.size => {
+            Some(Mistake::LengthMarker)
+        }
+        Header { length, .. } if length != expected.length => match length {
+            _ if expected.masked && length == u64::from(bytes[1]) => Some(Mistake::MaskBitInLength),
+            _ if length == as_number(&length_bytes.iter().rev().copied().collect::<Vec<u8>>()) => {
+                Some(Mistake::LengthLittleEndian)
+            }
+            // As an i16, widened; or made an u32 on the way.
+            _ if length >> 32 == u64::from(u32::MAX) || length >> 16 == 0xFFFF => Some(Mistake::LengthSigned),
+            _ if a_part_of_it() => Some(Mistake::LengthWidth),
+            _ if expected.size > 2 => Some(Mistake::LengthBoundary),
+            _ => None,
+        },
+        Header { size, .. } if size == expected.size + 4 => Some(Mistake::KeyInHeaderSize),
+        Header { opcode, .. } if opcode != expected.opcode && opcode & 0x0F == expected.opcode => {
+            Some(Mistake::OpcodeBits)
+        }
+        _ => None,
+    }
+}
+
+fn wrongly_refused(subject: &Subject, bytes: &[u8], expected: Header) -> Option<Mistake> {
+    if !expected.masked && (subject.decode_header)(&[&[bytes[0], bytes[1] | 0x80], &bytes[2..]].concat()).is_ok() {
+        return Some(Mistake::MaskAskedInHeader);
+    }
+    match expected {
+        Header { size: 4 | 10, .. } => Some(Mistake::LengthBoundary),
+        Header { opcode: TEXT, .. } => None,
+        _ => Some(Mistake::KnownRefused),
+    }
 }
 
 pub fn the_headers_of_the_rfc(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
@@ -43,8 +73,12 @@ pub fn the_headers_of_the_rfc(subject: &Subject, trial: &Trial) -> Result<(), Le
     decode(subject, trial, &masked(0x81, b"Hello"), hello, why)?;
     let fragment = Header { fin: false, opcode: TEXT, masked: false, length: 3, size: 2 };
     decode(subject, trial, b"\x01\x03Hel", fragment, why)?;
-    let ping = Header { fin: true, opcode: PING, masked: true, length: 0, size: 2 };
-    decode(subject, trial, &masked(0x89, b""), ping, why)
+    let why = "§5.2: 0 is a continuation, 1 a text, 2 is binary; 8 is a Close, 9 a Ping, 10 a Pong.";
+    for opcode in [CONTINUATION, BINARY, CLOSE, PING, PONG] {
+        let empty = Header { fin: true, opcode, masked: true, length: 0, size: 2 };
+        decode(subject, trial, &masked(0x80 | opcode, b""), empty, why)?;
+    }
+    Ok(())
 }
 
 /// A binary frame's header, in the shortest form.
@@ -184,7 +218,12 @@ pub fn a_length_is_encoded_in_its_shortest_form(subject: &Subject, trial: &Trial
         if header != expected || came.len() != expected.len() + length as usize {
             let mut turned = expected.clone();
             turned[2..].reverse();
-            let mistake = if header == turned { Mistake::LengthLittleEndian } else { Mistake::LengthBoundary };
+            let mistake = match header {
+                _ if header == turned => Mistake::LengthLittleEndian,
+                // The right marker, and behind it too much or too little.
+                [_, marker @ (126 | 127), _, ..] if *marker == expected[1] => Mistake::LengthWidth,
+                _ => Mistake::LengthBoundary,
+            };
             return Err(trial.came(format!("{}, then {length} bytes", hex(header))).named(mistake));
         }
     }
@@ -195,10 +234,6 @@ pub fn a_length_is_encoded_in_its_shortest_form(subject: &Subject, trial: &Trial
 
 const NO_LIMIT: usize = 1 << 20;
 
-fn frame(opcode: u8, payload: &[u8]) -> Frame {
-    Frame { fin: true, opcode, payload: payload.to_vec() }
-}
-
 fn shown(came: &Result<Option<Frame>, u16>) -> String {
     match came {
         Ok(Some(frame)) => super::talk::describe(frame.opcode | if frame.fin { 0x80 } else { 0 }, &frame.payload),
@@ -206,36 +241,66 @@ fn shown(came: &Result<Option<Frame>, u16>) -> String {
     }
 }
 
+/// A buffer for people.
+fn holding(bytes: &[u8]) -> String {
+    if bytes.is_empty() { "an empty buffer".to_owned() } else { format!("the buffer {}", hex(bytes)) }
+}
+
+/// The first frame of a buffer that holds a whole one: as it stands there, and as it is to come out.
+struct First {
+    bytes: Vec<u8>,
+    frame: Frame,
+}
+
+fn first(first: u8, payload: &[u8]) -> First {
+    let frame = Frame { fin: first & 0x80 != 0, opcode: first & 0x0F, payload: payload.to_vec() };
+    First { bytes: masked(first, payload), frame }
+}
+
 /// Takes a frame from the front of the buffer, and expects this one.
 fn take(
     subject: &Subject,
     trial: &Trial,
     buffer: &mut Vec<u8>,
-    expected: Frame,
+    expected: &First,
     why: &'static str,
 ) -> Result<(), Lesson> {
-    let expected = Ok(Some(expected));
-    trial.case(format!("take_frame, with the buffer {}", hex(buffer)), shown(&expected), why);
+    let First { bytes, frame } = expected;
+    let wanted = Ok(Some(frame.clone()));
+    trial.case(format!("take_frame, with {}", holding(buffer)), shown(&wanted), why);
     let came = (subject.take_frame)(buffer, NO_LIMIT);
-    if came == expected {
+    if came == wanted {
         return Ok(());
     }
-    let mistake = match (&came, &expected) {
-        (Ok(Some(came)), Ok(Some(expected))) => wrong_index(&came.payload, &expected.payload),
-        (Ok(None), _) => None,
-        _ => None,
+    let Ok(Some(came)) = came else { return Err(trial.came(shown(&came))) };
+    let key_at = bytes.len() - frame.payload.len() - 4;
+    let mut from_the_key = bytes[key_at..key_at + frame.payload.len()].to_vec();
+    let mistake = match &came.payload {
+        payload if *payload == frame.payload => Some(Mistake::HeaderNotCopied),
+        payload if *payload == bytes[key_at + 4..] => Some(Mistake::NotUnmasked),
+        payload if *payload == from_the_key => Some(Mistake::PayloadAtKey),
+        payload => {
+            from_the_key.iter_mut().enumerate().for_each(|(i, byte)| *byte ^= KEY[i % 4]);
+            let at_key = (*payload == from_the_key).then_some(Mistake::PayloadAtKey);
+            at_key.or_else(|| wrong_index(payload, &frame.payload))
+        }
     };
-    Err(trial.came(shown(&came)).named(mistake))
+    Err(trial.came(shown(&Ok(Some(came)))).named(mistake))
 }
 
 pub fn a_frame_is_taken_out_of_the_buffer(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
     let why = "§5.2: the header, the masking key, and as many bytes of payload as the header says.";
-    for (first, payload) in [(0x81, &b"Hello"[..]), (0x82, b""), (0x82, &[7; 300])] {
-        let mut buffer = masked(first, payload);
-        take(subject, trial, &mut buffer, frame(first & 0x0F, payload), why)?;
-        trial.case("the same", "afterwards the buffer is empty", why);
+    for expected in [first(0x81, b"Hello"), first(0x82, b""), first(0x01, b"Hel"), first(0x82, &[7; 300])] {
+        let mut buffer = expected.bytes.clone();
+        take(subject, trial, &mut buffer, &expected, why)?;
+        trial.case(format!("take_frame, with {}", holding(&expected.bytes)), "afterwards the buffer is empty", why);
         if !buffer.is_empty() {
-            return Err(trial.came(format!("it holds {}", hex(&buffer))).named(Mistake::FrameNotRemoved));
+            let mistake = match buffer.len() {
+                left if left >= expected.bytes.len() => Mistake::FrameNotRemoved,
+                4 => Mistake::KeyNotRemoved,
+                _ => Mistake::PartNotRemoved,
+            };
+            return Err(trial.came(format!("it holds {}", hex(&buffer))).named(mistake));
         }
     }
     Ok(())
@@ -255,9 +320,8 @@ pub fn half_a_frame_waits_for_the_rest(subject: &Subject, trial: &Trial) -> Resu
                 return Err(trial.came(shown(&came)).named(Mistake::HalfFrameTaken));
             }
             if buffer != whole[..cut] {
-                return Err(trial
-                    .came(format!("Ok(None), and the buffer {}", hex(&buffer)))
-                    .named(Mistake::PartialLost));
+                let came = format!("Ok(None), and {}", holding(&buffer));
+                return Err(trial.came(came).named(Mistake::BufferTouched));
             }
         }
     }
@@ -269,7 +333,7 @@ pub fn three_frames_come_out_one_by_one(subject: &Subject, trial: &Trial) -> Res
     let payloads: [&[u8]; 3] = [b"one", b"three", b"two"];
     let mut buffer: Vec<u8> = payloads.iter().flat_map(|payload| masked(0x81, payload)).collect();
     for (at, payload) in payloads.into_iter().enumerate() {
-        take(subject, trial, &mut buffer, frame(TEXT, payload), why).map_err(|mut lesson| {
+        take(subject, trial, &mut buffer, &first(0x81, payload), why).map_err(|mut lesson| {
             lesson.sent = format!(
                 "three frames in one buffer; take_frame, call {} with {}",
                 at + 1,
@@ -284,14 +348,18 @@ pub fn three_frames_come_out_one_by_one(subject: &Subject, trial: &Trial) -> Res
 }
 
 pub fn a_frame_without_a_mask_is_refused(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
-    let mut buffer = b"\x81\x05Hello".to_vec();
-    trial.case(
-        format!("take_frame, with the buffer {}", hex(&buffer)),
-        "Err(1002)",
-        "§5.1: \"The server MUST close the connection upon receiving a frame that is not masked.\"",
-    );
-    match (subject.take_frame)(&mut buffer, NO_LIMIT) {
-        Err(1002) => Ok(()),
-        came => Err(trial.came(shown(&came)).named(Mistake::UnmaskedAccepted)),
+    let why = "§5.1: \"The server MUST close the connection upon receiving a frame that is not masked.\"";
+    let frame = b"\x81\x05Hello";
+    // The header alone is enough to know it.
+    for bytes in [&frame[..], &frame[..2], b"\x82\x7E\x01\x2C"] {
+        let mut buffer = bytes.to_vec();
+        trial.case(format!("take_frame, with {}", holding(bytes)), "Err(1002)", why);
+        let came = (subject.take_frame)(&mut buffer, NO_LIMIT);
+        if came != Err(1002) {
+            let late = came == Ok(None);
+            let mistake = if late { Mistake::UnmaskedLate } else { Mistake::UnmaskedAccepted };
+            return Err(trial.came(shown(&came)).named(mistake));
+        }
     }
+    Ok(())
 }

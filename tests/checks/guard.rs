@@ -73,16 +73,16 @@ impl<T: Send + 'static> Task<T> {
 
     /// What the call returned. A panic and a hang are lessons.
     pub fn finish(&self, trial: &Trial) -> Result<T, Lesson> {
-        self.finish_within(trial, trial.patience)
+        self.finish_within(trial, trial.patience, Mistake::Hangs)
     }
 
-    fn finish_within(&self, trial: &Trial, patience: Duration) -> Result<T, Lesson> {
+    fn finish_within(&self, trial: &Trial, patience: Duration, hang: Mistake) -> Result<T, Lesson> {
         if self.ends_within(patience)
             && let Some(outcome) = self.early.take()
         {
             return outcome.map_err(|text| panicked(trial, &text));
         }
-        Err(trial.came("nothing: the function did not return in time").named(Mistake::Hangs))
+        Err(trial.came("nothing: the function did not return in time").named(hang))
     }
 
     /// Whether the call is over, or will be within this time.
@@ -127,8 +127,8 @@ pub fn run(check: Check, subject: Subject, patience: Duration) -> Result<(), Les
     let trial = Arc::new(Trial::new(patience));
     let its_trial = Arc::clone(&trial);
     let task = Task::start(move || check(&subject, &its_trial));
-    // A check waits several times; each of its waits is bounded by itself.
-    let outcome = task.finish_within(&trial, patience * 5).and_then(|result| result);
+    // A check waits several times; each of its waits is bounded by itself. So what takes longer waits for nothing.
+    let outcome = task.finish_within(&trial, patience * 5, Mistake::LoopsForEver).and_then(|result| result);
     let elsewhere = ELSEWHERE.lock().unwrap_or_else(PoisonError::into_inner).first().cloned();
     match (outcome, elsewhere) {
         // Where one of the subject's own threads has panicked, that is why nothing came.

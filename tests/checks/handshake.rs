@@ -1,7 +1,7 @@
 //! Step 04: the handshake over a real socket.
 
 use super::guard::Task;
-use super::lesson::{Lesson, Trial};
+use super::lesson::{Lesson, Trial, hex};
 use super::mistakes::Mistake;
 use super::subject::{Shaken, Subject};
 use super::talk::{ACCEPT, Seen, Talk, connected_pair, request};
@@ -43,6 +43,27 @@ fn expect_head(talk: &mut Talk, task: &Task<(Shaken, TcpStream)>, start: &str) -
     Err(talk.trial.came(came))
 }
 
+fn shown(shaken: &Shaken) -> String {
+    match shaken {
+        Ok(Some((request, rest))) => {
+            format!("Ok(Some((request, rest))), with path {:?} and the rest {}", request.path, hex(rest))
+        }
+        Ok(None) => "Ok(None)".to_owned(),
+        Err(error) => format!("Err({:?})", error.kind()),
+    }
+}
+
+/// What is wrong with a rest that should be `expected`, when the client has sent `sent`.
+fn wrong_rest(shaken: &Shaken, sent: &[u8], expected: &[u8]) -> Option<Mistake> {
+    let Ok(Some((_, rest))) = shaken else { return None };
+    match rest.strip_prefix(expected) {
+        _ if rest == sent => Some(Mistake::HeadInRest),
+        Some(more) if more.len() > 1 && more.iter().all(|&byte| byte == 0) => Some(Mistake::WholeArrayTaken),
+        None if rest.is_empty() => Some(Mistake::FrameBehindHeadLost),
+        _ => None,
+    }
+}
+
 const KEEPS_READING: &str = "TCP is a stream of bytes without boundaries: a read brings any part of what was sent.";
 
 pub fn the_client_reads_its_101(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
@@ -52,16 +73,17 @@ pub fn the_client_reads_its_101(subject: &Subject, trial: &Trial) -> Result<(), 
         "§4.2.2: the server sends its reply when it has the head. The stream has no end yet.",
     );
     let (mut talk, task) = shake(subject, trial);
-    talk.send(request("/chat").as_bytes());
+    let sent = request("/chat");
+    talk.send(sent.as_bytes());
     expect_head(&mut talk, &task, "HTTP/1.1 101 ")?;
     trial.case(
-        "the same",
+        "the request of §1.3 in one piece; the client has read its 101",
         "shake_hands returns Ok(Some((request, rest))), with path \"/chat\" and no rest",
         KEEPS_READING,
     );
     match task.finish(trial)?.0 {
         Ok(Some((request, rest))) if request.path == "/chat" && rest.is_empty() => Ok(()),
-        came => Err(trial.came(format!("{came:?}"))),
+        came => Err(trial.came(shown(&came)).named(wrong_rest(&came, sent.as_bytes(), b""))),
     }
 }
 
@@ -94,16 +116,16 @@ pub fn a_frame_behind_the_head_is_kept(subject: &Subject, trial: &Trial) -> Resu
     let frame = super::talk::masked(0x81, b"Hello");
     trial.case(
         "the request and the frame of a text \"Hello\" in one segment",
-        format!("shake_hands returns the frame's bytes as the rest: {}", super::lesson::hex(&frame)),
+        format!("shake_hands returns the frame's bytes as the rest: {}", hex(&frame)),
         KEEPS_READING,
     );
     let (mut talk, task) = shake(subject, trial);
-    talk.send(&[request("/chat").as_bytes(), &frame].concat());
+    let sent = [request("/chat").as_bytes(), &frame].concat();
+    talk.send(&sent);
     expect_head(&mut talk, &task, "HTTP/1.1 101 ")?;
     match task.finish(trial)?.0 {
         Ok(Some((_, rest))) if rest == frame => Ok(()),
-        Ok(Some((_, rest))) if rest.is_empty() => Err(trial.came("an empty rest").named(Mistake::FrameBehindHeadLost)),
-        came => Err(trial.came(format!("{came:?}"))),
+        came => Err(trial.came(shown(&came)).named(wrong_rest(&came, &sent, &frame))),
     }
 }
 
@@ -124,7 +146,7 @@ pub fn a_refusal_is_told(subject: &Subject, trial: &Trial) -> Result<(), Lesson>
         expect_head(&mut talk, &task, start)?;
         match task.finish(trial)?.0 {
             Ok(None) => {}
-            came => return Err(trial.came(format!("{came:?}"))),
+            came => return Err(trial.came(shown(&came))),
         }
     }
     Ok(())
@@ -140,7 +162,7 @@ pub fn a_client_that_leaves_is_let_go(subject: &Subject, trial: &Trial) -> Resul
     talk.send(b"GET /chat HTTP/1.1\r\n");
     talk.hang_up();
     match task.finish(trial) {
-        Ok((Ok(Some(_)), _)) => Err(trial.came("Ok(Some(...))")),
+        Ok((came @ Ok(Some(_)), _)) => Err(trial.came(shown(&came))),
         Ok(_) => Ok(()),
         Err(lesson) if lesson.mistake == Some(Mistake::Hangs) => Err(lesson.named(Mistake::EndIgnored)),
         Err(lesson) => Err(lesson),

@@ -12,7 +12,7 @@ pub struct Lesson {
     pub sent: String,
     pub expected: String,
     pub came: String,
-    /// The rule, with its section of RFC 6455.
+    /// The rule, with its section of RFC 6455, or with the name of another RFC.
     pub why: &'static str,
     /// The classic mistake that the answer bears the signature of.
     pub mistake: Option<Mistake>,
@@ -34,38 +34,94 @@ impl Lesson {
             Some(_) => line(&mut card, "to do", step.task),
             None => {}
         }
-        line(&mut card, "sent", &self.sent);
-        line(&mut card, "expected", &self.expected);
-        line(&mut card, "came", &self.came);
+        data_line(&mut card, "sent", &self.sent);
+        data_line(&mut card, "expected", &self.expected);
+        data_line(&mut card, "came", &self.came);
         if let Some(mistake) = self.mistake {
             line(&mut card, "mistake", mistake.sentence());
         }
         line(&mut card, "why", self.why);
         line(&mut card, "edit", &format!("tests/my_server/{}: {}", step.file, step.functions));
-        line(&mut card, "read", &format!("{} (the task), then docs/{}.md (the chapter)", step.page(), step.chapter));
+        line(&mut card, "read", &step.page());
         line(&mut card, "stuck?", &format!("cargo steps --hint {}", step.number));
         card
     }
 }
 
-/// A label and a text, broken at spaces to fit a terminal of 100 columns.
+const INDENT: usize = 12;
+/// The text beside the labels, in a terminal of 100 columns.
+const WIDTH: usize = 86;
+
+/// A label and a sentence, broken at spaces; code and bytes in it stay whole.
 pub fn line(out: &mut String, label: &str, text: &str) {
-    const INDENT: usize = 12;
-    const WIDTH: usize = 98;
-    let mut column = INDENT;
+    write_line(out, label, &pieces(text, false));
+}
+
+/// A label and what was sent or came: a quoted text stays whole too, or has a line for each of its own lines.
+fn data_line(out: &mut String, label: &str, text: &str) {
+    write_line(out, label, &pieces(text, true));
+}
+
+fn write_line(out: &mut String, label: &str, pieces: &[String]) {
     let _ = write!(out, "  {label:<10}");
-    for (i, word) in text.split(' ').enumerate() {
-        if i > 0 && column + 1 + word.chars().count() > WIDTH {
-            let _ = write!(out, "\n{:INDENT$}", "");
-            column = INDENT;
-        } else if i > 0 {
-            out.push(' ');
-            column += 1;
+    let mut column = 0;
+    for (i, piece) in pieces.iter().enumerate() {
+        for (j, part) in parts(piece).into_iter().enumerate() {
+            let length = part.chars().count();
+            if j > 0 || (i > 0 && column + 1 + length > WIDTH) {
+                let _ = write!(out, "\n{:INDENT$}", "");
+                column = 0;
+            } else if i > 0 {
+                out.push(' ');
+                column += 1;
+            }
+            out.push_str(part);
+            column += length;
         }
-        out.push_str(word);
-        column += word.chars().count();
     }
     out.push('\n');
+}
+
+/// Cuts a text at the spaces where a line may end: not within code or bytes, and with `quotes` not within a quoted text.
+fn pieces(text: &str, quotes: bool) -> Vec<String> {
+    let mut pieces: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        match pieces.last_mut() {
+            Some(piece) if stays_whole(piece, word, quotes) => {
+                piece.push(' ');
+                piece.push_str(word);
+            }
+            _ => pieces.push(word.to_owned()),
+        }
+    }
+    // What fits on no line ends where it may: behind a line end, or else at any space.
+    let too_long = |piece: &String| piece.chars().count() > WIDTH && !piece.contains(LINE_END);
+    pieces
+        .into_iter()
+        .flat_map(|piece| match too_long(&piece) {
+            true => piece.split(' ').map(str::to_owned).collect(),
+            false => vec![piece],
+        })
+        .collect()
+}
+
+fn stays_whole(piece: &str, word: &str, quotes: bool) -> bool {
+    let is_open = |mark: char| piece.replace("\\\"", "").matches(mark).count() % 2 == 1;
+    let is_byte = |word: &str| word.len() == 2 && word.bytes().all(|digit| digit.is_ascii_hexdigit());
+    let bytes = piece.rsplit(' ').next().is_some_and(is_byte) && (is_byte(word) || word == "...");
+    let pair = piece.ends_with("\",") && word.starts_with('"');
+    bytes || is_open('`') || quotes && (pair || is_open('"') || word.starts_with('}'))
+}
+
+/// The end of a line as a quoted text shows it.
+const LINE_END: &str = "\\n";
+
+/// A piece that fits on no line, cut behind each line end in it. What closes the quote stays with the last line.
+fn parts(piece: &str) -> Vec<&str> {
+    let last_line_end = piece.rfind(LINE_END).filter(|_| piece.chars().count() > WIDTH);
+    let Some(at) = last_line_end else { return vec![piece] };
+    let start = piece[..at].rfind(LINE_END).map_or(0, |before| before + LINE_END.len());
+    piece[..start].split_inclusive(LINE_END).chain([&piece[start..]]).collect()
 }
 
 /// What a check is trying at the moment, so that a panic or a hang can be told with it.

@@ -28,8 +28,12 @@ pub fn a_ping_is_answered_with_its_bytes(subject: &Subject, trial: &Trial) -> Re
         match (subject.answer_ping)(&ping) {
             Some(came) if came == expected => {}
             Some(came) => {
-                let empty = came.get(1) == Some(&0) && !payload.is_empty();
-                return Err(trial.came(format!("Some of {}", hex(&came))).named(empty.then_some(Mistake::PongEmpty)));
+                let mistake = match came[..] {
+                    [0x89, ..] => Some(Mistake::PongIsPing),
+                    [0x8A, 0] if !payload.is_empty() => Some(Mistake::PongEmpty),
+                    _ => None,
+                };
+                return Err(trial.came(format!("Some of {}", hex(&came))).named(mistake));
             }
             None => return Err(trial.came("None").named(Mistake::PingUnanswered)),
         }
@@ -38,14 +42,19 @@ pub fn a_ping_is_answered_with_its_bytes(subject: &Subject, trial: &Trial) -> Re
 }
 
 pub fn nothing_else_is_answered(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
-    for other in [frame(true, PONG, b"Hello"), frame(true, TEXT, b"Hello"), frame(true, CLOSE, b"")] {
-        trial.case(
-            format!("answer_ping, with {}", shown(&other)),
-            "None",
-            "§5.5.3: a Pong may come unasked; \"a response to an unsolicited Pong frame is not expected\".",
-        );
+    for other in [
+        frame(true, PONG, b"Hello"),
+        frame(true, TEXT, b"Hello"),
+        frame(false, CONTINUATION, b"Hel"),
+        frame(true, CLOSE, b""),
+    ] {
+        let why = match other.opcode {
+            PONG => "§5.5.3: a Pong may come unasked; \"a response to an unsolicited Pong frame is not expected\".",
+            _ => "§5.5.2: it is a Ping that is answered with a Pong. Other frames are for other functions.",
+        };
+        trial.case(format!("answer_ping, with {}", shown(&other)), "None", why);
         if let Some(came) = (subject.answer_ping)(&other) {
-            let mistake = (other.opcode == PONG).then_some(Mistake::PongToPong);
+            let mistake = if other.opcode == PONG { Mistake::PongToPong } else { Mistake::PongToOther };
             return Err(trial.came(format!("Some of {}", hex(&came))).named(mistake));
         }
     }

@@ -24,6 +24,7 @@ macro_rules! mistakes {
 mistakes! {
     // In any step.
     Hangs, None, "Your code waits for something that does not come. Which read or lock is it?";
+    LoopsForEver, None, "Your code has not come to an end, and it waits for nobody. What ends its loop?";
     Panics, None, "What a client sends must never make the server panic: look at the index or the unwrap in that line.";
     // The handshake.
     KeyHexDigest, Some(5), "You encoded the digest's 40 hex characters. Encode its 20 bytes.";
@@ -31,29 +32,68 @@ mistakes! {
     KeyGuid, Some(7), "These are 20 bytes in base64, so the last two stages are right. What you hashed is not the key and then \
         the GUID: compare the GUID letter by letter, in upper case.";
     KeyAlone, None, "You hashed the key without the GUID.";
+    KeyAloneInHex, None, "Two things at once: you hashed the key without the GUID, and took the digest in hex, not \
+        its 20 bytes.";
     KeyBehindGuid, None, "You hashed the GUID first. The key comes first.";
     KeyHexReply, None, "You returned the digest in hex. The reply takes its 20 bytes in base64.";
     ValueNotTrimmed, Some(6), "White space is left on the value. Trim it: a key with a newline has another hash.";
     ValueCutAtColon, None, "You split the line at every colon. A value may hold some itself: split at the first.";
+    SpaceExpected, None, "You split the line at a colon and a space. The space may be missing: split at the colon, \
+        then trim.";
+    NamesChanged, None, "You changed the case of the names. Keep them as they came; ignore the case where you compare.";
+    QueryCut, None, "You cut the query off. Keep the path as it was sent.";
+    WordsNotCounted, None, "You took the first three words of the first line and did not look for a fourth. It has \
+        three: 400.";
     BareNewline, Some(25), "You took a bare \\n for the end of a line. A line ends with \\r\\n, both of them.";
+    EndsAtBareNewlines, Some(25), "You took \\n\\n for the end of the head. It ends at \\r\\n\\r\\n alone.";
     HeadWithoutBlankLine, Some(25), "You did not wait for the blank line. The head ends at \\r\\n\\r\\n, wherever a read ends.";
     HeadSwallowsFrames, Some(4), "You counted the bytes behind the blank line as part of the head. They are frames already.";
+    LengthWithoutBlankLine, None, "Your length leaves out the blank line, or a part of it. It belongs to the head: \
+        count it too.";
+    FramesReadAsText, Some(4), "You looked for text behind the blank line. Those bytes are frames: cut them off \
+        before you make text of the head.";
+    HeadEndAtTheEnd, Some(4), "You looked for the blank line at the very end of the bytes. It is the first \
+        \\r\\n\\r\\n, wherever it stands.";
+    LimitBeforeEnd, None, "You counted what stands behind the head. The limit is for a head: look for its end first.";
+    HostNotAsked, None, "You took a request without a Host header. HTTP/1.1 asks for one: 400.";
     ConnectionNotAList, Some(1), "You compared the whole Connection header with `Upgrade`. It is a list of tokens, in any case; \
         browsers send `keep-alive, Upgrade`.";
+    UpgradeNotAList, None, "You compared the whole Upgrade header with `websocket`. It is a list of tokens too.";
+    ElementNotTrimmed, Some(1), "You did not trim the elements of the list: behind the comma stands a space.";
+    OneHeaderOnly, None, "You looked at one header of that name only. Headers of the same name are one list: look at all of them.";
     NamesWithCase, Some(8), "You compared header names with their case. Names ignore case.";
     TokenWithCase, None, "You compared the token with its case. `websocket` and `Upgrade` are matched in any case.";
-    HalfToken, None, "You looked for a part of a word. `Upgraded` is another token than `Upgrade`.";
+    HalfToken, None, "You looked for a part of a word. A token is compared as a whole: `Upgraded` is another one \
+        than `Upgrade`.";
+    KeyNotMeasured, None, "You did not look into the key. Decode it from base64 and count the bytes: there must be 16.";
     ExtensionPromised, None, "You promised an extension that you do not speak. Leave its header out: that declines it.";
+    SubprotocolPromised, None, "You promised a subprotocol that you do not speak. Leave its header out: that \
+        declines it.";
     NoBlankLineInReply, None, "Your reply has no blank line at its end, so the client goes on waiting for headers.";
+    ReplyBareNewline, None, "A bare \\n stands in your reply. Each line ends with \\r\\n. (Inside the quotes of a \
+        Rust text a line break of \
+        the code counts too, unless a \\ stands before it.)";
     ReadToEndOfStream, Some(25), "You read until the end of the stream. The client never sends EOF: it waits for your reply. The head \
         ends at \\r\\n\\r\\n.";
     EndIgnored, None, "A read of 0 bytes is the end of the stream. Your loop takes it for nothing and goes on for ever.";
     OneReadOneRequest, Some(2), "You took one read for the whole request. TCP has no message boundaries; keep a buffer and read on.";
     FrameBehindHeadLost, Some(4), "Your reader swallowed the frame behind the head. Hand on what is left in the buffer.";
+    HeadInRest, Some(4), "You handed the head on with the rest. The rest begins behind the blank line.";
+    WholeArrayTaken, None, "You took the whole array. A read fills only the beginning of it: as many bytes as it says.";
     // Frames.
     LengthMarker, Some(3), "You took the marker for the length. 126 means: the next two bytes are the length; 127: the next eight.";
     LengthLittleEndian, Some(3), "You read the length's bytes in the wrong order. They are big-endian: the first counts most.";
     LengthBoundary, Some(3), "The boundaries are off by one: up to 125 in one byte, up to 65535 in two more, above that in eight more.";
+    LengthSigned, Some(3), "You read the length as a signed number, and it became negative. It is unsigned, as u16 \
+        and u64 are.";
+    LengthWidth, Some(3), "Behind 126 the length has two bytes, behind 127 it has eight, and all of them count.";
+    MaskBitInLength, None, "You left the MASK bit in the length. The length is the other seven bits: & 0x7F.";
+    OpcodeBits, None, "You left other bits in the opcode. It is the lower four of the first byte: & 0x0F.";
+    KeyInHeaderSize, None, "You counted the masking key. `size` is that of the header alone: 2, 4 or 10.";
+    HeaderTooPatient, None, "You ask for more bytes than this header has. It ends before the masking key: 2, 4 or 10 \
+        bytes.";
+    KnownRefused, None, "You refused a known opcode. Known are 0, 1, 2, 8, 9 and 10.";
+    MaskAskedInHeader, None, "You refused a header without a mask. Here only say what you find; step 07 refuses.";
     ReservedAccepted, Some(21), "You accepted an RSV bit or a reserved opcode. Nobody has agreed on what it means: 1002.";
     ControlRules, Some(20), "You accepted a control frame that is fragmented or over 125 bytes: 1002.";
     LengthNotMinimal, None, "You accepted a length in more bytes than it needs: 1002.";
@@ -63,16 +103,33 @@ mistakes! {
     ReplyMasked, Some(9), "You masked the reply. A server never masks.";
     FinMissing, None, "The FIN bit (0x80) is missing: the client waits for more fragments.";
     HalfFrameTaken, Some(2), "Half a frame has come, and you took it for a whole one. TCP has no message boundaries; keep a buffer.";
+    BufferTouched, Some(2), "You changed the buffer though the frame is not complete. The next call needs these \
+        bytes: leave them.";
     LeftoverDropped, Some(4), "Your reader swallowed the second frame. Take one frame from the front; leave the rest in the buffer.";
     FrameNotRemoved, None, "You left the frame's bytes in the buffer, so it is found again and again.";
+    KeyNotRemoved, None, "The last four bytes of the frame are left in the buffer: the masking key counts too when \
+        you remove it.";
+    PartNotRemoved, None, "You removed a part of the frame. All of it goes: header, masking key and payload.";
+    PayloadAtKey, None, "You took the payload from where the masking key begins. It begins four bytes further on.";
+    NotUnmasked, None, "The payload is still masked. Call `unmask` with the frame's key.";
+    HeaderNotCopied, None, "FIN or the opcode is not that of the header. Copy both from there.";
     UnmaskedAccepted, Some(11), "You accepted a client's frame without a mask. Fail with 1002.";
+    UnmaskedLate, Some(11), "You wait for more before you refuse a frame without a mask. Its second byte shows it \
+        already: ask there.";
     OneReadOneFrame, Some(2), "You took one read for one frame. TCP has no message boundaries; keep what came and read on.";
+    ReadBeforeBuffer, None, "You read from the socket although a whole frame is in the buffer. Look into the buffer \
+        first.";
     PartialLost, Some(24), "The timeout came in the middle of a frame, and the bytes before it were lost (`read_exact` does that). Keep \
         them in the buffer.";
     TimeoutIsEnd, None, "You took a timeout for the end of the stream. The end is a read of 0 bytes; a timeout is an error.";
+    TimeoutSwallowed, None, "You went on reading after the timeout. It is an error for your caller, who decides what \
+        to do.";
     // Messages.
     PongEmpty, Some(12), "Your Pong is empty. Echo the Ping's bytes.";
     PongToPong, None, "You answered a Pong. Only a Ping is answered.";
+    PongToOther, None, "You answered a frame that is no Ping. Look at the opcode first.";
+    PongIsPing, None, "You answered with a Ping, and the other side would answer that again. The opcode of the \
+        answer is that of a Pong, 10.";
     PingSpliced, Some(13), "You put the Ping's bytes into the message. Control frames are not part of the message.";
     PingEndsMessage, Some(13), "The Ping in the middle ended the message. Its FIN bit is its own; the message goes on.";
     NothingToContinue, Some(16), "You accepted a continuation while no message is open. Know whether one is: 1002.";

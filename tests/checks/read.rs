@@ -1,7 +1,7 @@
 //! Step 08: frames from a socket, in whatever pieces they arrive.
 
 use super::guard::Task;
-use super::lesson::{Lesson, Trial};
+use super::lesson::{Lesson, Trial, hex};
 use super::mistakes::Mistake;
 use super::subject::{ReadOutcome, Subject};
 use super::talk::{Talk, connected_pair, masked};
@@ -49,8 +49,16 @@ pub fn a_frame_is_read(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
     trial.case("a text frame \"Hello\"", "read_frame returns it", STREAM);
     let (mut talk, side) = start(trial);
     talk.send(&masked(0x81, b"Hello"));
-    let (outcome, _) = read(subject, side).finish(trial)?;
-    if is_text(&outcome, b"Hello") { Ok(()) } else { Err(trial.came(shown(&outcome))) }
+    let (outcome, side) = read(subject, side).finish(trial)?;
+    if !is_text(&outcome, b"Hello") {
+        return Err(trial.came(shown(&outcome)));
+    }
+    trial.case("a text frame \"Hello\", and read_frame has returned it", "afterwards the buffer is empty", STREAM);
+    if side.buffer.is_empty() {
+        return Ok(());
+    }
+    let zeros = side.buffer.iter().all(|&byte| byte == 0);
+    Err(trial.came(format!("it holds {}", hex(&side.buffer))).named(zeros.then_some(Mistake::WholeArrayTaken)))
 }
 
 pub fn a_frame_may_come_in_pieces(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
@@ -85,8 +93,14 @@ pub fn what_comes_together_is_not_lost(subject: &Subject, trial: &Trial) -> Resu
             format!("call {} of read_frame returns {:?}", at + 1, String::from_utf8_lossy(text)),
             STREAM,
         );
-        let (outcome, after) = read(subject, side).finish(trial).map_err(|lesson| match lesson.mistake {
-            Some(Mistake::Hangs) if at > 0 => lesson.named(Mistake::LeftoverDropped),
+        let task = read(subject, side);
+        let (outcome, after) = task.finish(trial).map_err(|lesson| match lesson.mistake {
+            Some(Mistake::Hangs) if at > 0 => {
+                // Does it still have the frame? Then it has only been waiting for another read.
+                talk.send(&masked(0x81, b"later"));
+                let has_it = task.finish(trial).is_ok_and(|(outcome, _)| is_text(&outcome, text));
+                lesson.named(if has_it { Mistake::ReadBeforeBuffer } else { Mistake::LeftoverDropped })
+            }
             _ => lesson,
         })?;
         if !is_text(&outcome, text) {
@@ -108,14 +122,17 @@ pub fn a_timeout_loses_nothing(subject: &Subject, trial: &Trial) -> Result<(), L
         let (mut talk, side) = start(trial);
         side.stream.set_read_timeout(Some(Duration::from_millis(40))).expect("set_read_timeout");
         talk.send(&frame[..cut]);
-        let (outcome, side) = read(subject, side).finish(trial)?;
+        let (outcome, side) = read(subject, side).finish(trial).map_err(|lesson| match lesson.mistake {
+            Some(Mistake::Hangs) => lesson.named(Mistake::TimeoutSwallowed),
+            _ => lesson,
+        })?;
         match &outcome {
             Err(Failure::Io(error)) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
             Ok(None) => return Err(trial.came(shown(&outcome)).named(Mistake::TimeoutIsEnd)),
             _ => return Err(trial.came(shown(&outcome)).named(Mistake::OneReadOneFrame)),
         }
         trial.case(
-            format!("{cut} bytes, a timeout, then the other {} bytes", frame.len() - cut),
+            format!("{cut} of a frame's {} bytes, a timeout, then the rest", frame.len()),
             "the next call of read_frame returns the frame",
             STREAM,
         );

@@ -3,16 +3,26 @@
 use super::lesson::{Lesson, Trial};
 use super::mistakes::Mistake;
 use super::subject::Subject;
-use super::talk::{ACCEPT, request};
+use super::talk::{ACCEPT, masked, request};
 use super::words::{Head, Request};
 
 // Step 02
 
 const HEAD_ENDS: &str =
-    "RFC 7230 §3: the head ends at the first \\r\\n\\r\\n. Until that has come, more bytes are needed.";
+    "RFC 9112 §2.1: the head ends at the first \\r\\n\\r\\n. Until that has come, more bytes are needed.";
+const NAME_AND_VALUE: &str = "RFC 9112 §5: a line is `Name: value`; white space around the value is not part of it.";
 
 pub fn a_head_becomes_a_request(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
-    let head = request("/chat?room=7").replace("Host:", "Origin: http://localhost:3000\r\nHost: \t");
+    let origin = "Origin: http://localhost:3000\r\nHost: \t server.example.com \r\n";
+    let head = request("/chat?room=7").replace("Host: server.example.com\r\n", origin);
+    expect_request(subject, trial, &head)?;
+    // The least that may stand around a value: nothing.
+    expect_request(subject, trial, &head.replace("Upgrade: websocket", "Upgrade:websocket"))
+        .map_err(|lesson| if lesson.mistake.is_none() { lesson.named(Mistake::SpaceExpected) } else { lesson })
+}
+
+/// Expects the request that `head` stands for, with the path `/chat?room=7` and an `Origin`.
+fn expect_request(subject: &Subject, trial: &Trial, head: &str) -> Result<(), Lesson> {
     let expected = Request {
         path: "/chat?room=7".to_owned(),
         headers: [
@@ -29,21 +39,34 @@ pub fn a_head_becomes_a_request(subject: &Subject, trial: &Trial) -> Result<(), 
     trial.case(
         format!("parse_request, with {head:?}"),
         format!("Complete, with {expected:?} and length {}", head.len()),
-        "RFC 7230 §3.2: a line is `Name: value`; white space around the value is not part of it.",
+        NAME_AND_VALUE,
     );
-    let came = (subject.parse_request)(head.as_bytes());
-    if came == (Head::Complete { request: expected.clone(), length: head.len() }) {
-        return Ok(());
+    match (subject.parse_request)(head.as_bytes()) {
+        Head::Complete { request, length } if request == expected && length == head.len() => Ok(()),
+        Head::Complete { request, length } => {
+            let lesson = trial.came(format!("Complete, with {request:?} and length {length}"));
+            if request == expected && (1..=4).any(|missing| length + missing == head.len()) {
+                let why = "RFC 9112 §2.1: the head is the first line, the lines of the headers, and the blank line.";
+                return Err(Lesson { why, ..lesson }.named(Mistake::LengthWithoutBlankLine));
+            }
+            Err(lesson.named(wrong_request(&request, &expected)))
+        }
+        came => Err(trial.came(format!("{came:?}"))),
     }
-    let Head::Complete { request, .. } = &came else { return Err(trial.came(format!("{came:?}"))) };
-    let pairs = request.headers.iter().zip(&expected.headers);
-    let mistake = pairs.clone().find_map(|(came, expected)| match (came.1.as_str(), expected.1.as_str()) {
+}
+
+fn wrong_request(came: &Request, expected: &Request) -> Option<Mistake> {
+    if came.path != expected.path && expected.path.starts_with(&format!("{}?", came.path)) {
+        return Some(Mistake::QueryCut);
+    }
+    let mut pairs = came.headers.iter().zip(&expected.headers);
+    pairs.find_map(|(came, expected)| match (came.1.as_str(), expected.1.as_str()) {
+        _ if came.0 != expected.0 && came.0.eq_ignore_ascii_case(&expected.0) => Some(Mistake::NamesChanged),
         (came, expected) if came == expected => None,
         (came, expected) if came.trim() == expected => Some(Mistake::ValueNotTrimmed),
         (came, expected) if !came.is_empty() && expected.starts_with(came) => Some(Mistake::ValueCutAtColon),
         _ => None,
-    });
-    Err(trial.came(format!("{came:?}")).named(mistake))
+    })
 }
 
 pub fn a_part_of_a_head_needs_more_bytes(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
@@ -61,60 +84,140 @@ pub fn a_part_of_a_head_needs_more_bytes(subject: &Subject, trial: &Trial) -> Re
 
 pub fn bytes_behind_the_head_are_left_alone(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
     let head = request("/chat");
-    let bytes = [head.as_bytes(), b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58"].concat();
-    trial.case(
-        format!("parse_request, with a request of {} bytes and 11 bytes of a frame behind it", head.len()),
-        format!("Complete, with length {}", head.len()),
-        "§4.1: once the request is sent, a hasty client may send frames. The same read can bring both.",
-    );
-    match (subject.parse_request)(&bytes) {
-        Head::Complete { length, .. } if length == head.len() => Ok(()),
-        Head::Complete { length, .. } => {
-            let swallowed = (length == bytes.len()).then_some(Mistake::HeadSwallowsFrames);
-            Err(trial.came(format!("Complete, with length {length}")).named(swallowed))
+    let text = masked(0x81, b"Hello");
+    // Masked with zeros, so that a blank line stands in the payload.
+    let blank_line = b"\x81\x84\0\0\0\0\r\n\r\n".to_vec();
+    // More than a head may have, but the head is short.
+    let long = masked(0x82, &[b'x'; 9000]);
+    for (frame, what) in [(text, ""), (blank_line, ", in which \\r\\n\\r\\n stands"), (long, "")] {
+        let bytes = [head.as_bytes(), &frame].concat();
+        trial.case(
+            format!(
+                "parse_request, with a request of {} bytes, behind it a frame of {}{what}",
+                head.len(),
+                frame.len()
+            ),
+            format!("Complete, with length {}", head.len()),
+            "§4.1: once the request is sent, a hasty client may send frames. The same read can bring both.",
+        );
+        match (subject.parse_request)(&bytes) {
+            Head::Complete { length, .. } if length == head.len() => {}
+            Head::Complete { length, .. } => {
+                let swallowed = (length == bytes.len()).then_some(Mistake::HeadSwallowsFrames);
+                return Err(trial.came(format!("Complete, with length {length}")).named(swallowed));
+            }
+            came => {
+                let mistake = match came {
+                    Head::Incomplete => Mistake::HeadEndAtTheEnd,
+                    Head::Refused(431) => Mistake::LimitBeforeEnd,
+                    _ => Mistake::FramesReadAsText,
+                };
+                return Err(trial.came(format!("{came:?}")).named(mistake));
+            }
         }
-        came => Err(trial.came(format!("{came:?}"))),
     }
+    Ok(())
 }
 
 pub fn a_bare_newline_ends_no_line(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
-    let head = request("/chat").replace("\r\n", "\n");
-    trial.case(
-        format!("parse_request, with {head:?}"),
-        "Refused(400), or Incomplete for ever",
-        "RFC 7230 §3: lines end with \\r\\n. Two programs that disagree on it can be tricked, one behind the other.",
-    );
-    match (subject.parse_request)(head.as_bytes()) {
-        came @ Head::Complete { .. } => Err(trial.came(format!("{came:?}")).named(Mistake::BareNewline)),
+    let why =
+        "RFC 9112 §2.2: lines end with \\r\\n. Two programs that disagree on it can be tricked, one behind the other.";
+    let good = request("/chat");
+    for (head, mistake) in [
+        (good.replace("\r\n", "\n"), Mistake::BareNewline),
+        (good.replace("\r\n\r\n", "\n\n"), Mistake::EndsAtBareNewlines),
+    ] {
+        trial.case(format!("parse_request, with {head:?}"), "Refused(400), or Incomplete for ever", why);
+        let came = (subject.parse_request)(head.as_bytes());
+        if let Head::Complete { .. } = came {
+            return Err(trial.came(format!("{came:?}")).named(mistake));
+        }
+    }
+    let head = good.replace("example.com\r\n", "example.com\n");
+    trial.case(format!("parse_request, with {head:?}"), "Refused(400), or no header Upgrade", why);
+    let came = (subject.parse_request)(head.as_bytes());
+    match &came {
+        Head::Complete { request, .. } if request.headers.iter().any(|(name, _)| name == "Upgrade") => {
+            Err(trial.came(format!("{came:?}")).named(Mistake::BareNewline))
+        }
         _ => Ok(()),
     }
 }
 
 pub fn a_bad_head_is_refused(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
     let good = request("/chat");
+    let first_line = "RFC 9112 §3: the first line is METHOD PATH VERSION, three words.";
     let cases = [
+        (good.replace("GET /chat HTTP/1.1", "GET /chat"), 400, first_line, None),
+        (good.replace("HTTP/1.1", "HTTP/1.1 more"), 400, first_line, Some(Mistake::WordsNotCounted)),
+        (good.replace("HTTP/1.1", "HTTP/1.0"), 400, "§4.2.1 rule 1: HTTP/1.1 or higher.", None),
+        (good.replace("GET", "POST"), 405, "§4.2.1 rule 1: the method is GET.", None),
+        (good.replace("Upgrade: websocket", "Upgrade websocket"), 400, NAME_AND_VALUE, None),
         (
-            good.replace("GET /chat HTTP/1.1", "GET /chat"),
+            good.replace("Host: server.example.com\r\n", ""),
             400,
-            "RFC 7230 §3.1.1: the first line is METHOD PATH VERSION.",
+            "§4.2.1 rule 2: a Host header, in any case.",
+            Some(Mistake::HostNotAsked),
         ),
-        (good.replace("HTTP/1.1", "HTTP/1.0"), 400, "§4.2.1 rule 1: HTTP/1.1 or higher."),
-        (good.replace("GET", "POST"), 405, "§4.2.1 rule 1: the method is GET."),
-        (good.replace("Upgrade: websocket", "Upgrade websocket"), 400, "RFC 7230 §3.2: a line is `Name: value`."),
-        (good.replace("Host: server.example.com\r\n", ""), 400, "§4.2.1 rule 2: a Host header, in any case."),
         (
             format!("GET / HTTP/1.1\r\nCookie: {}", "x".repeat(9000)),
             431,
             "§10.4: whatever a client sends has a limit, here 8192 bytes.",
+            None,
         ),
     ];
-    for (head, status, why) in cases {
+    for (head, status, why, mistake) in cases {
         let shown =
             if head.len() > 1000 { format!("{} bytes without a blank line", head.len()) } else { format!("{head:?}") };
         trial.case(format!("parse_request, with {shown}"), format!("Refused({status})"), why);
-        trial.equal((subject.parse_request)(head.as_bytes()), Head::Refused(status))?;
+        let came = (subject.parse_request)(head.as_bytes());
+        if came != Head::Refused(status) {
+            let mistake = mistake.filter(|_| matches!(came, Head::Complete { .. }));
+            return Err(trial.came(format!("{came:?}")).named(mistake));
+        }
     }
     Ok(())
+}
+
+pub fn the_host_is_found_in_any_case(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    for name in ["host", "HOST"] {
+        let head = request("/chat").replace("Host:", &format!("{name}:"));
+        trial.case(
+            format!("parse_request, with {head:?}"),
+            format!("Complete, with length {}", head.len()),
+            "RFC 9110 §5.1: the names of headers are compared without case.",
+        );
+        let came = (subject.parse_request)(head.as_bytes());
+        if !matches!(came, Head::Complete { length, .. } if length == head.len()) {
+            let mistake = (came == Head::Refused(400)).then_some(Mistake::NamesWithCase);
+            return Err(trial.came(format!("{came:?}")).named(mistake));
+        }
+    }
+    Ok(())
+}
+
+pub fn a_strange_head_is_no_panic(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    let good = request("/chat");
+    let strange: [&[u8]; 5] =
+        [b"\r\n\r\n", b"GET\r\n\r\n", b"GET / HTTP/1.1\r\n\r\n", b"GET / HTTP/1.1\r\n:\r\n\r\n", b"\xFF\xFE\r\n\r\n"];
+    for head in strange {
+        trial.case(
+            format!("parse_request, with \"{}\"", head.escape_ascii()),
+            "Refused(400)",
+            "Anybody may send anything: what is no request is refused, and the server lives on.",
+        );
+        trial.equal((subject.parse_request)(head), Head::Refused(400))?;
+    }
+    let bytes = [good.trim_end().as_bytes(), b"\r\nCookie: \xFF\r\n\r\n"].concat();
+    trial.case(
+        format!("parse_request, with \"{}\"", bytes.escape_ascii()),
+        "Complete or Refused(400), as you like",
+        "RFC 9110 §5.5: a value may hold bytes above 127, which need not be UTF-8.",
+    );
+    match (subject.parse_request)(&bytes) {
+        Head::Complete { .. } | Head::Refused(400) => Ok(()),
+        came => Err(trial.came(format!("{came:?}"))),
+    }
 }
 
 // Step 03
@@ -138,15 +241,16 @@ fn with(name: &str, value: &str) -> Request {
 
 /// Expects the 101 of §4.2.2.
 fn welcome(subject: &Subject, trial: &Trial, sent: &str, request: &Request, why: &'static str) -> Result<(), Lesson> {
-    trial.case(
-        format!("answer, with {sent}"),
-        format!(
-            "Ok: HTTP/1.1 101, Upgrade: websocket, Connection: Upgrade, Sec-WebSocket-Accept: {ACCEPT}, a blank line"
-        ),
-        why,
+    let model = format!(
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Accept: {ACCEPT}\r\n\r\n"
     );
+    trial.case(format!("answer, with {sent}"), format!("Ok({model:?}), the headers in any order"), why);
     let reply = (subject.answer)(request).map_err(|status| trial.came(format!("Err({status})")))?;
     let came = || trial.came(format!("Ok({reply:?})"));
+    if reply.replace("\r\n", "").contains('\n') {
+        return Err(came().named(Mistake::ReplyBareNewline));
+    }
     if !reply.ends_with("\r\n\r\n") {
         return Err(came().named(Mistake::NoBlankLineInReply));
     }
@@ -161,8 +265,12 @@ fn welcome(subject: &Subject, trial: &Trial, sent: &str, request: &Request, why:
     if !good {
         return Err(came());
     }
-    let promised = ["Sec-WebSocket-Extensions", "Sec-WebSocket-Protocol"].iter().any(|name| !value(name).is_empty());
-    if promised { Err(came().named(Mistake::ExtensionPromised)) } else { Ok(()) }
+    let promises = [
+        ("Sec-WebSocket-Extensions", Mistake::ExtensionPromised),
+        ("Sec-WebSocket-Protocol", Mistake::SubprotocolPromised),
+    ];
+    let promised = promises.into_iter().find(|(name, _)| !value(name).is_empty());
+    promised.map_or(Ok(()), |(_, mistake)| Err(came().named(mistake)))
 }
 
 pub fn a_good_request_gets_its_101(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
@@ -170,11 +278,39 @@ pub fn a_good_request_gets_its_101(subject: &Subject, trial: &Trial) -> Result<(
     welcome(subject, trial, "the request of §1.3", &with("", ""), rule)
 }
 
-pub fn connection_is_a_list(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
-    let request = with("Connection", "keep-alive, Upgrade");
+pub fn connection_and_upgrade_are_lists(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    // Does it know a list, when no space stands in it?
+    let knows = |name: &str, value: &str| (subject.answer)(&with(name, &value.replace(' ', ""))).is_ok();
     let why = "§4.2.1 rule 4: \"a Connection header field that includes the token Upgrade\"; Firefox sends two.";
-    welcome(subject, trial, "Connection: keep-alive, Upgrade", &request, why)
-        .map_err(|lesson| lesson.named(Mistake::ConnectionNotAList))
+    for value in ["keep-alive, Upgrade", "Upgrade, keep-alive"] {
+        let sent = format!("Connection: {value}");
+        welcome(subject, trial, &sent, &with("Connection", value), why).map_err(|lesson| {
+            let trimmed = !knows("Connection", value);
+            lesson.named(if trimmed { Mistake::ConnectionNotAList } else { Mistake::ElementNotTrimmed })
+        })?;
+    }
+    let why = "§4.2.1 rule 3: an Upgrade header that includes `websocket`. RFC 9110 §7.8: it is a list.";
+    let value = "h2c, websocket";
+    welcome(subject, trial, &format!("Upgrade: {value}"), &with("Upgrade", value), why).map_err(|lesson| {
+        let trimmed = !knows("Upgrade", value);
+        lesson.named(if trimmed { Mistake::UpgradeNotAList } else { Mistake::ElementNotTrimmed })
+    })
+}
+
+pub fn a_list_may_go_on_in_another_header(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    let why = "RFC 9110 §5.3: headers of the same name are one list, as if a comma stood between their values.";
+    for (name, [first, second]) in [
+        ("Connection", ["keep-alive", "Upgrade"]),
+        ("Connection", ["Upgrade", "keep-alive"]),
+        ("Upgrade", ["h2c", "websocket"]),
+        ("Upgrade", ["websocket", "h2c"]),
+    ] {
+        let mut request = with(name, first);
+        request.headers.push((name.to_owned(), second.to_owned()));
+        welcome(subject, trial, &format!("two headers, {name}: {first} and {name}: {second}"), &request, why)
+            .map_err(|lesson| lesson.named(Mistake::OneHeaderOnly))?;
+    }
+    Ok(())
 }
 
 pub fn names_and_tokens_have_no_case(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
@@ -182,7 +318,7 @@ pub fn names_and_tokens_have_no_case(subject: &Subject, trial: &Trial) -> Result
     for (name, _) in &mut request.headers {
         *name = name.to_lowercase();
     }
-    let why = "RFC 7230 §3.2: \"a case-insensitive field name\".";
+    let why = "RFC 9110 §5.1: the names of headers are compared without case.";
     welcome(subject, trial, "all header names in lower case", &request, why)
         .map_err(|lesson| lesson.named(Mistake::NamesWithCase))?;
     let why = "§4.2.1 rules 3 and 4: the tokens are compared as ASCII without case.";
@@ -194,34 +330,39 @@ pub fn names_and_tokens_have_no_case(subject: &Subject, trial: &Trial) -> Result
 }
 
 pub fn what_is_missing_is_refused(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    let no_upgrade = "§4.2.1 rule 3. Without it this is a plain HTTP request; RFC 9110 §15.5.22 has 426 for it.";
+    let key = "§4.2.1 rule 5: the key is 16 bytes in base64.";
+    let (half, measure) = (Some(Mistake::HalfToken), Some(Mistake::KeyNotMeasured));
     let cases = [
-        ("Connection", "Upgraded", 400, "§4.2.1 rule 4: the token is `Upgrade`, the whole word."),
-        (
-            "Upgrade",
-            "",
-            426,
-            "§4.2.1 rule 3. Without it this is a plain HTTP request; RFC 7231 §6.5.15 has 426 for it.",
-        ),
-        ("Connection", "", 400, "§4.2.1 rule 4: a Connection header with the token Upgrade."),
-        ("Sec-WebSocket-Version", "8", 426, "§4.4: another version than 13 gets 426."),
-        ("Sec-WebSocket-Key", "", 400, "§4.2.1 rule 5: the key."),
-        ("Sec-WebSocket-Key", "dGhl", 400, "§4.2.1 rule 5: the key is 16 bytes in base64; these are 3."),
-        ("Sec-WebSocket-Key", "?", 400, "§4.2.1 rule 5: the key is 16 bytes in base64; this is none."),
+        ("Connection", "Upgraded", 400, "§4.2.1 rule 4: the token is `Upgrade`, the whole word.", half),
+        ("Upgrade", "websockets", 426, "§4.2.1 rule 3: the token is `websocket`, the whole word.", half),
+        ("Upgrade", "", 426, no_upgrade, None),
+        ("Connection", "", 400, "§4.2.1 rule 4: a Connection header with the token Upgrade.", None),
+        ("Sec-WebSocket-Version", "8", 426, "§4.4: another version than 13 gets 426.", None),
+        ("Sec-WebSocket-Version", "", 426, "§4.2.1 rule 6: the version, 13.", None),
+        ("Sec-WebSocket-Key", "", 400, "§4.2.1 rule 5: the key.", None),
+        ("Sec-WebSocket-Key", "dGhl", 400, "§4.2.1 rule 5: the key is 16 bytes in base64; these are 3.", measure),
+        ("Sec-WebSocket-Key", "AAECAwQFBgcICQoLDA0ODxAR", 400, key, measure),
+        ("Sec-WebSocket-Key", "this is no base64 at all", 400, key, measure),
+        ("Sec-WebSocket-Key", "?", 400, key, measure),
     ];
-    for (name, value, status, why) in cases {
+    for (name, value, status, why, mistake) in cases {
         let sent = if value.is_empty() { format!("no {name}") } else { format!("{name}: {value}") };
         trial.case(format!("answer, with {sent}"), format!("Err({status})"), why);
         let came = (subject.answer)(&with(name, value));
         if came != Err(status) {
-            return Err(trial.came(format!("{came:?}")).named((value == "Upgraded").then_some(Mistake::HalfToken)));
+            return Err(trial.came(format!("{came:?}")).named(mistake.filter(|_| came.is_ok())));
         }
     }
     Ok(())
 }
 
 pub fn what_is_offered_is_declined(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
-    let why = "§9.1: an extension that the reply names is in force from then on. To leave it out declines it.";
-    for (name, value) in [("Sec-WebSocket-Extensions", "permessage-deflate"), ("Sec-WebSocket-Protocol", "chat")] {
+    let extension = "§9.1: an extension that the reply names is in force from then on. To leave it out declines it.";
+    let subprotocol = "§1.9: both speak the subprotocol that the reply names. To leave it out declines it.";
+    for (name, value, why) in
+        [("Sec-WebSocket-Extensions", "permessage-deflate", extension), ("Sec-WebSocket-Protocol", "chat", subprotocol)]
+    {
         welcome(subject, trial, &format!("{name}: {value}"), &with(name, value), why)?;
     }
     Ok(())

@@ -16,7 +16,7 @@ pub struct Step {
     /// The file in `tests/my_server`, and the functions in it.
     pub file: &'static str,
     pub functions: &'static str,
-    /// The chapter of the book.
+    /// The chapter of the book. It quotes the source, so it is named when the step is done.
     pub chapter: &'static str,
     /// What to compare with once it is done.
     pub compare: &'static str,
@@ -69,6 +69,8 @@ pub const STEPS: &[Step] = &[
             request::bytes_behind_the_head_are_left_alone,
             request::a_bare_newline_ends_no_line,
             request::a_bad_head_is_refused,
+            request::the_host_is_found_in_any_case,
+            request::a_strange_head_is_no_panic,
         ],
     },
     Step {
@@ -84,7 +86,8 @@ pub const STEPS: &[Step] = &[
         checks: &[
             request::a_good_request_gets_its_101,
             request::names_and_tokens_have_no_case,
-            request::connection_is_a_list,
+            request::connection_and_upgrade_are_lists,
+            request::a_list_may_go_on_in_another_header,
             request::what_is_missing_is_refused,
             request::what_is_offered_is_declined,
         ],
@@ -116,7 +119,7 @@ pub const STEPS: &[Step] = &[
         functions: "fn decode_header",
         chapter: "frames",
         compare: "Header::decode in src/protocol/frame.rs",
-        try_next: "which first bytes are legal at all? There are nine.",
+        try_next: "how many of the 256 first bytes are legal? The page says how to count them.",
         checks: &[
             frame::the_headers_of_the_rfc,
             frame::the_three_lengths,

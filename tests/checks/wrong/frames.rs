@@ -8,7 +8,7 @@ use std::time::Duration;
 type Decoded = Result<Option<Header>, u16>;
 
 /// Changes a good header's length.
-fn change_length(bytes: &[u8], change: impl Fn(Header) -> u64) -> Decoded {
+pub fn change_length(bytes: &[u8], change: impl Fn(Header) -> u64) -> Decoded {
     let header = (MY_SERVER.decode_header)(bytes)?;
     Ok(header.map(|header| Header { length: change(header), ..header }))
 }
@@ -27,6 +27,18 @@ pub fn little_endian(bytes: &[u8]) -> Decoded {
         4 => u64::from((header.length as u16).swap_bytes()),
         _ => header.length.swap_bytes(),
     })
+}
+
+pub fn signed(bytes: &[u8]) -> Decoded {
+    change_length(bytes, |header| if header.size == 4 { header.length as i16 as u64 } else { header.length })
+}
+
+pub fn four_bytes_of_eight(bytes: &[u8]) -> Decoded {
+    let header = (MY_SERVER.decode_header)(bytes)?;
+    Ok(header.map(|header| match header.size {
+        10 => Header { length: header.length >> 32, size: 6, ..header },
+        _ => header,
+    }))
 }
 
 pub fn boundary(bytes: &[u8]) -> Decoded {
@@ -102,6 +114,14 @@ pub fn encoded_boundary(opcode: u8, payload: &[u8]) -> Vec<u8> {
     [&[frame[0], 126], payload].concat()
 }
 
+pub fn length_in_four_bytes(opcode: u8, payload: &[u8]) -> Vec<u8> {
+    let mut frame = (MY_SERVER.encode_frame)(opcode, payload);
+    if payload.len() > 65535 {
+        frame.drain(2..6);
+    }
+    frame
+}
+
 type Taken = Result<Option<Frame>, u16>;
 
 pub fn half_a_frame(buffer: &mut Vec<u8>, limit: usize) -> Taken {
@@ -158,6 +178,47 @@ pub fn unmasked_accepted(buffer: &mut Vec<u8>, limit: usize) -> Taken {
     (MY_SERVER.take_frame)(buffer, limit)
 }
 
+/// Removes something else than the whole frame: the first numbers of bytes are the frame's and its payload's.
+pub fn removes(buffer: &mut Vec<u8>, limit: usize, how_many: fn(usize, usize) -> usize) -> Taken {
+    let before = buffer.clone();
+    let taken = (MY_SERVER.take_frame)(buffer, limit);
+    if let Ok(Some(frame)) = &taken {
+        let whole = before.len() - buffer.len();
+        *buffer = before[how_many(whole, frame.payload.len())..].to_vec();
+    }
+    taken
+}
+
+/// Copies the payload from `skip` bytes behind the header, and unmasks it or not.
+fn takes_from(buffer: &mut Vec<u8>, limit: usize, skip: usize, unmasks: bool) -> Taken {
+    let before = buffer.clone();
+    let mut taken = (MY_SERVER.take_frame)(buffer, limit);
+    if let Ok(Some(frame)) = &mut taken {
+        let size = before.len() - buffer.len() - frame.payload.len() - 4;
+        let length = frame.payload.len();
+        frame.payload = before[size + skip..size + skip + length].to_vec();
+        if unmasks {
+            (MY_SERVER.unmask)(&mut frame.payload, *before[size..].first_chunk().expect("the key"));
+        }
+    }
+    taken
+}
+
+pub fn payload_at_the_key(buffer: &mut Vec<u8>, limit: usize) -> Taken {
+    takes_from(buffer, limit, 0, true)
+}
+
+pub fn not_unmasked(buffer: &mut Vec<u8>, limit: usize) -> Taken {
+    takes_from(buffer, limit, 4, false)
+}
+
+pub fn unmasked_told_late(buffer: &mut Vec<u8>, limit: usize) -> Taken {
+    match (MY_SERVER.take_frame)(buffer, limit) {
+        Err(1002) if buffer.len() < 6 => Ok(None),
+        taken => taken,
+    }
+}
+
 pub fn one_read(stream: &mut TcpStream, buffer: &mut Vec<u8>, limit: usize) -> ReadOutcome {
     if buffer.is_empty() {
         let mut bytes = [0; 4096];
@@ -188,6 +249,41 @@ pub fn fresh_buffer(stream: &mut TcpStream, buffer: &mut Vec<u8>, limit: usize) 
     let frame = (MY_SERVER.read_frame)(stream, buffer, limit)?;
     buffer.clear();
     Ok(frame)
+}
+
+pub fn reads_first(stream: &mut TcpStream, buffer: &mut Vec<u8>, limit: usize) -> ReadOutcome {
+    loop {
+        let mut bytes = [0; 4096];
+        match stream.read(&mut bytes)? {
+            0 => return Ok(None),
+            count => buffer.extend_from_slice(&bytes[..count]),
+        }
+        if let Some(frame) = (MY_SERVER.take_frame)(buffer, limit)? {
+            return Ok(Some(frame));
+        }
+    }
+}
+
+pub fn whole_array(stream: &mut TcpStream, buffer: &mut Vec<u8>, limit: usize) -> ReadOutcome {
+    loop {
+        if let Some(frame) = (MY_SERVER.take_frame)(buffer, limit)? {
+            return Ok(Some(frame));
+        }
+        let mut bytes = [0; 4096];
+        if stream.read(&mut bytes)? == 0 {
+            return Ok(None);
+        }
+        buffer.extend_from_slice(&bytes);
+    }
+}
+
+pub fn timeout_swallowed(stream: &mut TcpStream, buffer: &mut Vec<u8>, limit: usize) -> ReadOutcome {
+    loop {
+        match (MY_SERVER.read_frame)(stream, buffer, limit) {
+            Err(Failure::Io(error)) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
+            outcome => return outcome,
+        }
+    }
 }
 
 pub fn timeout_is_the_end(stream: &mut TcpStream, buffer: &mut Vec<u8>, limit: usize) -> ReadOutcome {

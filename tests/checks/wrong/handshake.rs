@@ -25,6 +25,10 @@ pub fn hex_digest(key: &str) -> String {
     STANDARD.encode(hex_reply(key))
 }
 
+pub fn no_guid_in_hex(key: &str) -> String {
+    STANDARD.encode(sha1_smol::Sha1::from(key).digest().to_string())
+}
+
 pub fn key_decoded(key: &str) -> String {
     STANDARD.encode(digest(&[&STANDARD.decode(key).unwrap(), GUID.as_bytes()]))
 }
@@ -84,6 +88,100 @@ pub fn panics(bytes: &[u8]) -> Head {
     (MY_SERVER.parse_request)(bytes)
 }
 
+pub fn for_ever(bytes: &[u8]) -> Head {
+    if bytes.len() == 1 {
+        // Stands for a loop that looks for the blank line and never gets to the end.
+        thread::sleep(Duration::from_secs(60));
+    }
+    (MY_SERVER.parse_request)(bytes)
+}
+
+/// The head with its lines changed, given to the real parser. The length is that of the head as it came.
+fn change_head(bytes: &[u8], change: impl Fn(&str) -> String) -> Head {
+    let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") else {
+        return (MY_SERVER.parse_request)(bytes);
+    };
+    let head = change(&String::from_utf8_lossy(&bytes[..end]));
+    match (MY_SERVER.parse_request)(format!("{head}\r\n\r\n").as_bytes()) {
+        Head::Complete { request, .. } => Head::Complete { request, length: end + 4 },
+        head => head,
+    }
+}
+
+pub fn space_expected(bytes: &[u8]) -> Head {
+    let without_colon = |line: &str| if line.contains(": ") { line.to_owned() } else { line.replace(':', "") };
+    change_head(bytes, |head| head.split("\r\n").map(without_colon).collect::<Vec<_>>().join("\r\n"))
+}
+
+pub fn names_in_lower_case(bytes: &[u8]) -> Head {
+    let mut head = (MY_SERVER.parse_request)(bytes);
+    if let Head::Complete { request, .. } = &mut head {
+        request.headers.iter_mut().for_each(|(name, _)| name.make_ascii_lowercase());
+    }
+    head
+}
+
+pub fn query_cut(bytes: &[u8]) -> Head {
+    change_head(bytes, |head| head.replace("?room=7", ""))
+}
+
+pub fn words_not_counted(bytes: &[u8]) -> Head {
+    change_head(bytes, |head| {
+        let (first, rest) = head.split_once("\r\n").unwrap_or((head, ""));
+        format!("{}\r\n{rest}", first.split(' ').take(3).collect::<Vec<_>>().join(" "))
+    })
+}
+
+/// What `str::lines` does.
+pub fn lines_of_both_kinds(bytes: &[u8]) -> Head {
+    change_head(bytes, |head| head.lines().collect::<Vec<_>>().join("\r\n"))
+}
+
+pub fn two_bare_newlines(bytes: &[u8]) -> Head {
+    let head = (MY_SERVER.parse_request)(bytes);
+    match bytes.strip_suffix(b"\n\n") {
+        Some(lines) if !matches!(head, Head::Complete { .. }) => {
+            (MY_SERVER.parse_request)(&[lines, b"\r\n\r\n"].concat())
+        }
+        _ => head,
+    }
+}
+
+pub fn blank_line_not_counted(bytes: &[u8]) -> Head {
+    match (MY_SERVER.parse_request)(bytes) {
+        Head::Complete { request, length } => Head::Complete { request, length: length - 2 },
+        head => head,
+    }
+}
+
+pub fn frames_read_as_text(bytes: &[u8]) -> Head {
+    if std::str::from_utf8(bytes).is_err() { Head::Refused(400) } else { (MY_SERVER.parse_request)(bytes) }
+}
+
+pub fn end_at_the_end(bytes: &[u8]) -> Head {
+    if bytes.ends_with(b"\r\n\r\n") { (MY_SERVER.parse_request)(bytes) } else { Head::Incomplete }
+}
+
+pub fn last_blank_line(bytes: &[u8]) -> Head {
+    let last = bytes.windows(4).rposition(|window| window == b"\r\n\r\n");
+    match ((MY_SERVER.parse_request)(bytes), last) {
+        (Head::Complete { request, .. }, Some(at)) => Head::Complete { request, length: at + 4 },
+        (head, _) => head,
+    }
+}
+
+fn has_host(head: &str, host: &str) -> bool {
+    head.contains(&format!("\r\n{host}:"))
+}
+
+pub fn host_not_asked(bytes: &[u8]) -> Head {
+    change_head(bytes, |head| if has_host(head, "Host") { head.to_owned() } else { format!("{head}\r\nHost: x") })
+}
+
+pub fn host_with_case(bytes: &[u8]) -> Head {
+    change_head(bytes, |head| if has_host(head, "Host") { head.to_owned() } else { String::new() })
+}
+
 fn header<'a>(request: &'a Request, name: &str) -> &'a str {
     let mut pairs = request.headers.iter();
     pairs.find(|(n, _)| n.eq_ignore_ascii_case(name)).map_or("", |(_, value)| value)
@@ -94,6 +192,37 @@ pub fn connection_compared_whole(request: &Request) -> Result<String, u16> {
         return Err(400);
     }
     (MY_SERVER.answer)(request)
+}
+
+pub fn upgrade_compared_whole(request: &Request) -> Result<String, u16> {
+    if !header(request, "Upgrade").eq_ignore_ascii_case("websocket") {
+        return Err(426);
+    }
+    (MY_SERVER.answer)(request)
+}
+
+pub fn elements_not_trimmed(request: &Request) -> Result<String, u16> {
+    if !header(request, "Connection").split(',').any(|element| element.eq_ignore_ascii_case("Upgrade")) {
+        return Err(400);
+    }
+    (MY_SERVER.answer)(request)
+}
+
+pub fn first_header_only(request: &Request) -> Result<String, u16> {
+    let mut first = Request { headers: Vec::new(), ..request.clone() };
+    for (name, value) in &request.headers {
+        if !first.headers.iter().any(|(known, _)| known == name) {
+            first.headers.push((name.clone(), value.clone()));
+        }
+    }
+    (MY_SERVER.answer)(&first)
+}
+
+/// What a map does that each header is put into.
+pub fn last_header_only(request: &Request) -> Result<String, u16> {
+    let mut turned = request.clone();
+    turned.headers.reverse();
+    first_header_only(&turned)
 }
 
 pub fn names_with_case(request: &Request) -> Result<String, u16> {
@@ -118,6 +247,37 @@ pub fn half_a_token(request: &Request) -> Result<String, u16> {
         }
     }
     (MY_SERVER.answer)(&request)
+}
+
+pub fn half_of_websocket(request: &Request) -> Result<String, u16> {
+    let mut request = request.clone();
+    for (name, value) in &mut request.headers {
+        if name == "Upgrade" && value.contains("websocket") {
+            *value = "websocket".to_owned();
+        }
+    }
+    (MY_SERVER.answer)(&request)
+}
+
+/// Takes a key that is good enough for somebody.
+pub fn any_key_that(request: &Request, is_good: fn(&str) -> bool) -> Result<String, u16> {
+    let mut request = request.clone();
+    let key = header(&request, "Sec-WebSocket-Key").to_owned();
+    for (name, value) in &mut request.headers {
+        if name == "Sec-WebSocket-Key" && is_good(&key) {
+            *value = "dGhlIHNhbXBsZSBub25jZQ==".to_owned();
+        }
+    }
+    (MY_SERVER.answer)(&request)
+}
+
+pub fn subprotocol_promised(request: &Request) -> Result<String, u16> {
+    let offered = header(request, "Sec-WebSocket-Protocol");
+    let reply = (MY_SERVER.answer)(request)?;
+    if offered.is_empty() {
+        return Ok(reply);
+    }
+    Ok(reply.replace("Connection:", &format!("Sec-WebSocket-Protocol: {offered}\r\nConnection:")))
 }
 
 pub fn extension_promised(request: &Request) -> Result<String, u16> {
@@ -158,6 +318,18 @@ pub fn one_read(stream: &mut TcpStream) -> Shaken {
 
 pub fn rest_dropped(stream: &mut TcpStream) -> Shaken {
     (MY_SERVER.shake_hands)(stream).map(|shaken| shaken.map(|(request, _)| (request, Vec::new())))
+}
+
+pub fn head_in_the_rest(stream: &mut TcpStream) -> Shaken {
+    let mut bytes = [0; 4096];
+    let count = stream.peek(&mut bytes)?;
+    let shaken = (MY_SERVER.shake_hands)(stream)?;
+    Ok(shaken.map(|(request, _)| (request, bytes[..count].to_vec())))
+}
+
+pub fn whole_array(stream: &mut TcpStream) -> Shaken {
+    let shaken = (MY_SERVER.shake_hands)(stream)?;
+    Ok(shaken.map(|(request, rest)| (request, [rest, vec![0; 1000]].concat())))
 }
 
 pub fn end_ignored(stream: &mut TcpStream) -> Shaken {
