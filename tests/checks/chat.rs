@@ -324,6 +324,7 @@ impl<'a> House<'a> {
         talk.expect(0x81, b"hi").map_err(|asked| {
             let lesson = task.panic(self.trial).unwrap_or(asked.lesson);
             match asked.seen {
+                Seen::Nothing if talk.unread() == b"hi" => lesson.named(Mistake::PayloadOnly),
                 Seen::Nothing => self.why_nothing(lesson),
                 _ => lesson,
             }

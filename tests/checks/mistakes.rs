@@ -192,6 +192,7 @@ mistakes! {
         frame: `Client::send` holds it from the first byte to the last.";
     SlowHoldsAll, None, "A member that does not read holds up all others. Give its writes a limit (`set_write_timeout`, after the \
         handshake), and let it go when one fails.";
+    PayloadOnly, None, "You sent the payload alone. Encode it first: `encode_frame(message.opcode, &message.payload)`.";
     NotListed, None, "The client is not in the list. `join` enters it; `serve_client` calls `join` after the handshake, and before it reads a \
         frame.";
     NeverLeft, None, "A client that has gone is still in the list, and its socket stays open for ever. Call `leave` whichever way \
@@ -203,7 +204,8 @@ mistakes! {
         this one: `leave`, and `shut_down`.";
     BroadcastStops, None, "Your broadcast ends with the first member that cannot be written to. Let that one go, and go on with the others.";
     SentTwice, None, "The sender got its message twice. On /chat broadcast it, which reaches the sender too; elsewhere echo it. Not both.";
-    NotShutDown, None, "You have forgotten the member, but its socket is still open, and its thread waits in a read. `shut_down` wakes it.";
+    NotShutDown, None, "You have forgotten the member, but its socket is still open, and its thread waits in a read. `shut_down` \
+        wakes it, if it ends both ways (`Shutdown::Both`).";
     BesideTheLock, None, "A reply to the client itself was written beside `Client::send`, into the middle of another thread's frame. \
         From step 16 on everything goes through `send`: echoes, Pongs and Closes.";
     LockOverRead, None, "You hold a lock while you wait for the client to speak, and nobody can write to it meanwhile. Read from your own \
@@ -215,7 +217,8 @@ mistakes! {
     NoPing, None, "You sent no Ping. TCP alone does not tell that the client is gone.";
     NeverDropped, None, "You never drop a client that stays silent. `shut_down` its socket, which wakes its thread; to forget it is not \
         enough.";
-    LivingDropped, None, "You dropped a client that had answered. Any frame is a sign of life, a Pong too.";
+    LivingDropped, None, "You dropped a client that had answered. Any frame is a sign of life, a Pong too: it ends the silence, and the \
+        Ping before it does not count any more.";
     WatchEndsAll, None, "Nobody is served any more. `watch` never returns: start it in a thread of its own, before the loop of `run`.";
     DroppedUnasked, None, "You dropped a silent client without asking it. First a Ping; then it has `pong_timeout` to answer.";
     PingAgain, None, "You sent a second Ping in one silence. Note when you have sent one; until the client is heard again, it is enough.";

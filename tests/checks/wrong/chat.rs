@@ -33,6 +33,7 @@ pub enum Flaw {
     SenderLeftOut,
     EchoToEverybody,
     SentTwice,
+    PayloadOnly,
     PongBesideTheLock,
     CloseBesideTheLock,
     FaultBesideTheLock,
@@ -194,7 +195,10 @@ impl Room {
             if let Some(pong) = (MY_SERVER.answer_ping)(&frame) {
                 if self.flaw == Flaw::PongBesideTheLock { stream.write_all(&pong)? } else { me.send(&pong)? }
             } else if let Some(message) = assembler(frame)? {
-                self.message(me, &(MY_SERVER.encode_frame)(message.opcode, &message.payload))?;
+                match self.flaw {
+                    Flaw::PayloadOnly => self.broadcast(&me.path, &message.payload),
+                    _ => self.message(me, &(MY_SERVER.encode_frame)(message.opcode, &message.payload))?,
+                }
             }
         }
         drop(guard);

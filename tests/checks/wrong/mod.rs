@@ -206,6 +206,7 @@ wrong_answers! {
     "16" "fine-one-removed" WrongOneLeft, registry: || chat::registry(Flaw::FineOneRemoved);
     "16" "not-shut-down" NotShutDown, registry: || chat::registry(Flaw::NotShutDown);
     "16" "broadcast-stops" BroadcastStops, registry: || chat::registry(Flaw::BroadcastStops);
+    "16" "payload-only" PayloadOnly, registry: || chat::registry(Flaw::PayloadOnly);
     "16" "sent-twice" SentTwice, registry: || chat::registry(Flaw::SentTwice);
     "16" "fault-beside-the-lock" BesideTheLock, registry: || chat::registry(Flaw::FaultBesideTheLock);
     "16" "shut-down-under-lock" Deadlock, registry: || chat::registry(Flaw::ShutDownUnderLock);
