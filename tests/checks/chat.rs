@@ -570,11 +570,12 @@ pub fn a_member_that_does_not_read_holds_nobody_up(subject: &Subject, trial: &Tr
     WHOLE.case(trial, "/chat: Bob is there", "Ann gets his message", ROOM);
     ann.expect(0x81, b"Bob is here")?;
     let text = vec![b'x'; 1 << 20];
-    for round in 1..=16 {
+    // Some are still taken by the buffers of the one that does not read.
+    for _ in 0..16 {
         WHOLE.case(
             trial,
-            format!("/chat: one member does not read; Ann sends messages of 1 MiB, now number {round}"),
-            "Ann and Bob get it",
+            "/chat: one member does not read; Ann sends 16 messages of 1 MiB, one after the other",
+            "Ann and Bob get each of them",
             "Once the slow one's buffers are full, a write to it waits. settings.send_timeout says for how long.",
         );
         ann.send(&masked(0x82, &text));

@@ -130,13 +130,14 @@ pub fn a_client_that_stays_is_left(subject: &Subject, trial: &Trial) -> Result<(
     Task::start(move || hang_up(server, patience)).finish(trial).map_err(for_ever)?;
     drop(client);
 
-    trial.case("a byte every 40 ms, for ever; hang_up has 100 ms of patience", "hang_up returns", why);
+    let patience = Duration::from_millis(200);
+    trial.case("a byte every 20 ms, for ever; hang_up has 200 ms of patience", "hang_up returns", why);
     let (client, server) = connected_pair();
     let mut talk = Talk::over(trial, client);
     let task = Task::start(move || hang_up(server, patience));
     // A byte now and then: a timeout for each read would begin anew each time.
-    for _ in 0..trial.patience.as_millis() / 40 {
-        if task.ends_within(Duration::from_millis(40)) {
+    for _ in 0..trial.patience.as_millis() / 20 {
+        if task.ends_within(Duration::from_millis(20)) {
             return task.finish(trial);
         }
         talk.send(&[0]);

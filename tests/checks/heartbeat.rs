@@ -26,6 +26,7 @@ pub fn the_verdict_goes_by_two_times(subject: &Subject, trial: &Trial) -> Result
         (100, None, Verdict::Ping),
         (20, Some(0), Verdict::Fine),
         (29, Some(9), Verdict::Fine),
+        (100, Some(50), Verdict::Drop),
         (30, Some(10), Verdict::Drop),
         (100, Some(5), Verdict::Fine),
     ];
@@ -41,8 +42,8 @@ pub fn the_verdict_goes_by_two_times(subject: &Subject, trial: &Trial) -> Result
             (_, Verdict::Drop) if pinged.is_none() => Some(Mistake::DroppedUnasked),
             (Verdict::Fine, Verdict::Ping) if pinged.is_some() => Some(Mistake::PingAgain),
             (Verdict::Fine, _) => Some(Mistake::TooEarly),
-            (Verdict::Drop, _) => Some(Mistake::NeverDropped),
-            (_, Verdict::Fine) => Some(Mistake::NoPing),
+            (Verdict::Drop, Verdict::Ping) => Some(Mistake::PingAgain),
+            (_, Verdict::Fine) => Some(Mistake::TimeReached),
             _ => None,
         };
         trial.equal(came, expected).map_err(|lesson| lesson.named(mistake))?;

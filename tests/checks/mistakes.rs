@@ -214,7 +214,7 @@ mistakes! {
         the end of its block, or of its `match` or `for`. Do you call a function that locks again?";
     RegistryForEach, None, "Each client has a list of its own. Make one Registry in `run`, before the loop, and share it.";
     // The heartbeat.
-    NoPing, None, "You sent no Ping. TCP alone does not tell that the client is gone.";
+    NoPing, None, "You sent no Ping. Does `run` start `watch`? Or is a lock that `watch` needs held over a read?";
     NeverDropped, None, "You never drop a client that stays silent. `shut_down` its socket, which wakes its thread; to forget it is not \
         enough.";
     LivingDropped, None, "You dropped a client that had answered. Any frame is a sign of life, a Pong too: it ends the silence, and the \
@@ -223,5 +223,6 @@ mistakes! {
     DroppedUnasked, None, "You dropped a silent client without asking it. First a Ping; then it has `pong_timeout` to answer.";
     PingAgain, None, "You sent a second Ping in one silence. Note when you have sent one; until the client is heard again, it is enough.";
     NotHeard, None, "You sent a Ping to a client that was not silent. Set `last_heard` in `serve_client` whenever a frame has come.";
+    TimeReached, None, "A time is over as soon as it is reached: `silent >= ping_interval` for the Ping, `since >= pong_timeout` for the end.";
     TooEarly, None, "You decide too early. Silence below `ping_interval` is fine; so is a Ping that is younger than `pong_timeout`.";
 }

@@ -301,7 +301,7 @@ pub const STEPS: &[Step] = &[
         title: "the registry, and a chat",
         task: "Know who is connected, and send a message of /chat to everybody there.",
         file: "registry.rs",
-        functions: "struct Registry; serve_client in run.rs",
+        functions: "Registry and Client; serve_client in run.rs",
         chapter: "clients",
         compare: "src/server/registry.rs, and src/server/outbox.rs: there nobody waits for a slow member, not even once",
         try_next: "cargo steps --serve, and two websocats on /chat.",

@@ -241,6 +241,12 @@ wrong_answers! {
         Some(_) if silent < settings.ping_interval + settings.pong_timeout => Verdict::Fine,
         Some(_) => Verdict::Drop,
     };
+    "17" "times-exclusive" TimeReached, verdict: |silent, pinged, settings| match pinged {
+        _ if silent <= settings.ping_interval => Verdict::Fine,
+        None => Verdict::Ping,
+        Some(since) if since <= settings.pong_timeout => Verdict::Fine,
+        Some(_) => Verdict::Drop,
+    };
     "17" "dropped-unasked" DroppedUnasked, run: beats::dropped_unasked;
     "17" "two-pings-in-a-silence" PingAgain, run: beats::two_pings;
     "17" "last-heard-never-set" NotHeard, run: beats::never_heard;
