@@ -5,7 +5,7 @@ use super::guard::Task;
 use super::lesson::{Lesson, Trial};
 use super::mistakes::Mistake;
 use super::running::{Running, quick};
-use super::subject::{Client, Registry, Subject};
+use super::subject::{Client, Clients, Registry, Subject};
 use super::talk::{Seen, Talk, connected_pair, describe, masked};
 use super::words::Settings;
 use std::net::SocketAddr;
@@ -347,7 +347,7 @@ impl<'a> House<'a> {
         }
     }
 
-    fn clients(&self) -> Result<Vec<(SocketAddr, Arc<dyn Client>)>, Lesson> {
+    fn clients(&self) -> Result<Clients, Lesson> {
         let registry = Arc::clone(&self.registry);
         promptly(self.trial, Mistake::LockOverRead, move || registry.clients())
     }

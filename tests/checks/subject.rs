@@ -16,11 +16,13 @@ pub type ReadOutcome = Result<Option<Frame>, Failure>;
 /// Takes the frames of one client, one after the other.
 pub type Assembler = Box<dyn FnMut(Frame) -> Result<Option<Message>, u16>>;
 
+pub type Clients = Vec<(SocketAddr, Arc<dyn Client>)>;
+
 /// A registry (step 16), and `serve_client` for those who are to be in it.
 pub trait Registry: Send + Sync {
     fn join(&self, peer: SocketAddr, path: &str, stream: TcpStream) -> Arc<dyn Client>;
     fn leave(&self, peer: SocketAddr);
-    fn clients(&self) -> Vec<(SocketAddr, Arc<dyn Client>)>;
+    fn clients(&self) -> Clients;
     fn broadcast(&self, path: &str, frame: &[u8]);
     fn serve_client(&self, stream: TcpStream, settings: &Settings);
 }
@@ -40,7 +42,7 @@ impl Registry for registry::Registry {
         self.leave(peer);
     }
 
-    fn clients(&self) -> Vec<(SocketAddr, Arc<dyn Client>)> {
+    fn clients(&self) -> Clients {
         self.clients().into_iter().map(|(peer, client)| (peer, client as Arc<dyn Client>)).collect()
     }
 
