@@ -32,12 +32,15 @@ fn answer(
     }
     let swapped = code(&came).map(u16::swap_bytes);
     let mistake = match code(&came) {
+        _ if came.first() == Some(&0x88) => Some(Mistake::FrameForPayload),
+        _ if sent.len() == 1 => Some(Mistake::HalfACode),
         Some(_) if expected.is_none() => Some(Mistake::EmptyCloseGotCode),
         Some(1005 | 1006 | 1015) => Some(Mistake::CodeNeverSent),
         Some(_) if swapped == expected || swapped == Some(1002) => Some(Mistake::CodeLittleEndian),
         // Nobody refuses 1000, unless it was read as another number.
         Some(1002) if expected == Some(1000) => Some(Mistake::CodeLittleEndian),
         Some(1002) if expected.is_some() && expected == code(sent) => Some(Mistake::GoodCodeRefused),
+        Some(1002) if expected == Some(1007) => Some(Mistake::ReasonCode),
         Some(_) if expected == Some(1007) => Some(Mistake::ReasonNotChecked),
         _ if came == sent => Some(Mistake::BadCodeEchoed),
         came if came.is_some() && came == code(sent) => Some(Mistake::BadCodeEchoed),

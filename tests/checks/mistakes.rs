@@ -137,7 +137,7 @@ mistakes! {
     EmptyIsOpen, Some(16), "The first fragment was empty, and you took its message for closed. Whether a message is open is not \
         whether bytes have come: remember it by itself.";
     FirstFragmentLost, None, "The message lacks the bytes of its first fragment. Keep them: a message is all its fragments.";
-    MessageNotReset, None, "The last message is still in your buffer. Each message begins with an empty one.";
+    MessageNotReset, None, "The last message is still there. Once you have handed it out, nothing of it may be left: no bytes, and none is open.";
     OpcodeOfContinuation, None, "The message's opcode is that of its first frame; a continuation has 0.";
     Utf8PerFrame, Some(14), "You checked each frame by itself. A character may be split over two fragments; check the message.";
     InvalidUtf8Accepted, Some(15), "You let invalid UTF-8 through. Fail with 1007.";
@@ -157,12 +157,15 @@ mistakes! {
     EmptyCloseGotCode, Some(18), "The client's Close had an empty payload, and you answered with a code. Without a code there is none to \
         send back: the payload of your Close is empty too.";
     BadCodeEchoed, None, "You echoed a Close payload that breaks a rule. `answer_close` answers it with the two bytes of 1002.";
+    HalfACode, None, "One byte is half a code, which breaks a rule: answer it with the two bytes of 1002.";
+    ReasonCode, None, "The code for a reason that is not UTF-8 is 1007, as for any text.";
+    FrameForPayload, None, "You returned a whole frame. It is the payload alone that is asked for; step 14 makes a frame of it.";
     GoodCodeRefused, None, "You refused a code that may be sent. Allowed are 1000 to 1003, 1007 to 1014 (the last three of them \
         are younger than the RFC) and 3000 to 4999.";
     CodeLittleEndian, None, "The two bytes of the code are in the wrong order. They are big-endian: `from_be_bytes`, `to_be_bytes`.";
     ReasonNotChecked, None, "You did not check the reason. It has to be UTF-8: 1007.";
     CloseDestroyed, Some(19), "You dropped the socket with unread bytes in it, and the reset destroyed your Close. Shut down \
-        writing, then drain.";
+        writing alone (`Shutdown::Write`), then drain.";
     EndNotSent, None, "You wait for the client's end before you end your own side. Shut down writing first.";
     DrainForever, None, "You drain without a deadline. A client that never ends its side holds your thread for ever.";
     DrainTimeoutAnew, None, "Your timeout begins anew with each read, so a byte now and then holds your thread for ever. Compute one \

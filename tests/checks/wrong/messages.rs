@@ -76,6 +76,17 @@ pub fn not_reset(limit: usize) -> Assembler {
     })
 }
 
+pub fn still_open(limit: usize) -> Assembler {
+    let mut real = (MY_SERVER.assembler)(limit);
+    let mut open = false;
+    Box::new(move |frame| {
+        if frame.opcode != CONTINUATION && !is_control(&frame) && std::mem::replace(&mut open, true) {
+            return Err(1002);
+        }
+        real(frame)
+    })
+}
+
 /// Takes a message whose first fragment was empty for closed.
 pub fn empty_is_not_open(limit: usize) -> Assembler {
     let mut real = (MY_SERVER.assembler)(limit);
@@ -190,6 +201,15 @@ pub fn read_little_endian(payload: &[u8]) -> Vec<u8> {
     match payload {
         [low, high, reason @ ..] => (MY_SERVER.answer_close)(&[&[*high, *low][..], reason].concat()),
         _ => (MY_SERVER.answer_close)(payload),
+    }
+}
+
+pub fn reason_as_1002(payload: &[u8]) -> Vec<u8> {
+    let answer = (MY_SERVER.answer_close)(payload);
+    if answer == 1007_u16.to_be_bytes() && !payload.starts_with(&answer) {
+        1002_u16.to_be_bytes().to_vec()
+    } else {
+        answer
     }
 }
 

@@ -11,7 +11,7 @@ mod messages;
 
 use crate::checks::mistakes::Mistake;
 use crate::checks::subject::{MY_SERVER, Subject};
-use crate::checks::words::{Frame, Head, Header, PING, PONG, Verdict};
+use crate::checks::words::{CLOSE, Frame, Head, Header, PING, PONG, Verdict};
 use chat::Flaw;
 use life::Slip;
 
@@ -138,6 +138,7 @@ wrong_answers! {
     "10" "message-inside-message" MessageInsideMessage, assembler: messages::message_inside_message;
     "10" "opcode-of-the-last" OpcodeOfContinuation, assembler: messages::opcode_of_the_last;
     "10" "not-reset" MessageNotReset, assembler: messages::not_reset;
+    "10" "still-open" MessageNotReset, assembler: messages::still_open;
     "10" "empty-is-not-open" EmptyIsOpen, assembler: messages::empty_is_not_open;
     "10" "empty-then-nothing" EmptyIsOpen, assembler: messages::empty_then_nothing;
     "10" "first-fragment-lost" FirstFragmentLost, assembler: messages::first_fragment_lost;
@@ -163,6 +164,9 @@ wrong_answers! {
     "13" "any-code-echoed" CodeNeverSent, answer_close: |payload| payload.to_vec();
     "13" "unknown-code-echoed" BadCodeEchoed, answer_close: messages::unknown_code_echoed;
     "13" "reason-not-checked" ReasonNotChecked, answer_close: messages::reason_not_checked;
+    "13" "half-a-code-as-empty" HalfACode, answer_close: |payload| (MY_SERVER.answer_close)(if payload.len() == 1 { b"" } else { payload });
+    "13" "reason-as-1002" ReasonCode, answer_close: messages::reason_as_1002;
+    "13" "a-whole-frame" FrameForPayload, answer_close: |payload| (MY_SERVER.encode_frame)(CLOSE, &(MY_SERVER.answer_close)(payload));
     "13" "empty-close-as-1000" EmptyCloseGotCode, answer_close: |payload| (MY_SERVER.answer_close)(if payload.is_empty() { b"\x03\xE8" } else { payload });
     "13" "young-codes-refused" GoodCodeRefused, answer_close: messages::young_codes_refused;
     "13" "written-little-endian" CodeLittleEndian, answer_close: |payload| (MY_SERVER.answer_close)(payload).into_iter().rev().collect();
