@@ -44,13 +44,14 @@ fn wrong_header(bytes: &[u8], came: Header, expected: Header) -> Option<Mistake>
             // As an i16, widened; or made an u32 on the way.
             _ if length >> 32 == u64::from(u32::MAX) || length >> 16 == 0xFFFF => Some(Mistake::LengthSigned),
             _ if a_part_of_it() => Some(Mistake::LengthWidth),
-            _ if expected.size > 2 => Some(Mistake::LengthBoundary),
+            _ if bytes.windows(length_bytes.len().max(1)).any(|part| as_number(part) == length) => {
+                Some(Mistake::LengthPlace)
+            }
             _ => None,
         },
         Header { size, .. } if size == expected.size + 4 => Some(Mistake::KeyInHeaderSize),
-        Header { opcode, .. } if opcode != expected.opcode && opcode & 0x0F == expected.opcode => {
-            Some(Mistake::OpcodeBits)
-        }
+        Header { opcode, .. } if opcode != expected.opcode && opcode & bytes[0] == opcode => Some(Mistake::OpcodeBits),
+        Header { fin, .. } if fin != expected.fin => Some(Mistake::FinBit),
         _ => None,
     }
 }
@@ -59,7 +60,11 @@ fn wrongly_refused(subject: &Subject, bytes: &[u8], expected: Header) -> Option<
     if !expected.masked && (subject.decode_header)(&[&[bytes[0], bytes[1] | 0x80], &bytes[2..]].concat()).is_ok() {
         return Some(Mistake::MaskAskedInHeader);
     }
+    // Is another length of this form refused too?
+    let all = |length: u64| (subject.decode_header)(&header_bytes(length)).is_err();
     match expected {
+        Header { size: 4, .. } if all(300) => Some(Mistake::LengthWidth),
+        Header { size: 10, .. } if all((1 << 40) + 70_000) => Some(Mistake::LengthWidth),
         Header { size: 4 | 10, .. } => Some(Mistake::LengthBoundary),
         Header { opcode: TEXT, .. } => None,
         _ => Some(Mistake::KnownRefused),
@@ -195,6 +200,8 @@ pub fn a_frame_is_encoded(subject: &Subject, trial: &Trial) -> Result<(), Lesson
             let mistake = match came[..] {
                 [first, ..] if first == opcode => Some(Mistake::FinMissing),
                 [_, second, ..] if second & 0x80 != 0 => Some(Mistake::ReplyMasked),
+                [_, 126 | 127, ..] => Some(Mistake::LengthNotShort),
+                [_, _] if !payload.is_empty() => Some(Mistake::PayloadForgotten),
                 _ => None,
             };
             return Err(trial.came(hex(&came)).named(mistake));
@@ -268,24 +275,37 @@ fn take(
     let First { bytes, frame } = expected;
     let wanted = Ok(Some(frame.clone()));
     trial.case(format!("take_frame, with {}", holding(buffer)), shown(&wanted), why);
+    let before = buffer.clone();
     let came = (subject.take_frame)(buffer, NO_LIMIT);
     if came == wanted {
         return Ok(());
     }
-    let Ok(Some(came)) = came else { return Err(trial.came(shown(&came))) };
-    let key_at = bytes.len() - frame.payload.len() - 4;
-    let mut from_the_key = bytes[key_at..key_at + frame.payload.len()].to_vec();
-    let mistake = match &came.payload {
-        payload if *payload == frame.payload => Some(Mistake::HeaderNotCopied),
-        payload if *payload == bytes[key_at + 4..] => Some(Mistake::NotUnmasked),
-        payload if *payload == from_the_key => Some(Mistake::PayloadAtKey),
-        payload => {
-            from_the_key.iter_mut().enumerate().for_each(|(i, byte)| *byte ^= KEY[i % 4]);
-            let at_key = (*payload == from_the_key).then_some(Mistake::PayloadAtKey);
-            at_key.or_else(|| wrong_index(payload, &frame.payload))
-        }
+    let mistake = match &came {
+        Ok(Some(came)) => wrong_frame(came, expected),
+        Ok(None) if before.starts_with(bytes) && *buffer == before => Some(Mistake::WholeNotTaken),
+        Ok(None) if before.starts_with(bytes) => Some(Mistake::BufferTouched),
+        _ => None,
     };
-    Err(trial.came(shown(&Ok(Some(came)))).named(mistake))
+    Err(trial.came(shown(&came)).named(mistake))
+}
+
+fn wrong_frame(came: &Frame, expected: &First) -> Option<Mistake> {
+    let First { bytes, frame } = expected;
+    let length = frame.payload.len();
+    let size = bytes.len() - length - 4;
+    // The payload that one finds from there on, with that key.
+    let payload_at = |start: usize, key: &[u8]| -> Vec<u8> {
+        bytes[start..start + length].iter().zip(key.iter().cycle()).map(|(byte, key)| byte ^ key).collect()
+    };
+    let no_key = [0; 4];
+    match &came.payload {
+        payload if *payload == frame.payload => Some(Mistake::HeaderNotCopied),
+        payload if *payload == payload_at(size + 4, &no_key) => Some(Mistake::NotUnmasked),
+        payload if [&KEY, &no_key].iter().any(|key| *payload == payload_at(size, *key)) => Some(Mistake::PayloadAtKey),
+        payload if *payload == payload_at(6, &bytes[2..6]) => Some(Mistake::HeaderSizeFixed),
+        payload if payload.len() > length && payload.starts_with(&frame.payload) => Some(Mistake::PayloadToTheEnd),
+        payload => wrong_index(payload, &frame.payload),
+    }
 }
 
 pub fn a_frame_is_taken_out_of_the_buffer(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {

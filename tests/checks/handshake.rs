@@ -26,16 +26,20 @@ fn expect_head(talk: &mut Talk, task: &Task<(Shaken, TcpStream)>, start: &str) -
         Ok(head) => format!("{head:?}"),
         Err(seen) => match task.panic(talk.trial) {
             Some(panic) => return Err(panic),
-            None if seen == Seen::Nothing => {
-                // Does it wait for the end of the stream?
-                talk.hang_up();
-                let late = talk.head().is_ok();
-                let mistake = if late { Mistake::ReadToEndOfStream } else { Mistake::Hangs };
-                return Err(talk.trial.came("nothing; the client waits for the reply").named(mistake));
-            }
             None if !talk.unread().is_empty() => {
                 let text = String::from_utf8_lossy(talk.unread()).into_owned();
-                return Err(talk.trial.came(format!("{text:?}, and {seen}")).named(Mistake::NoBlankLineInReply));
+                return Err(talk.trial.came(format!("{text:?}, then {seen}")).named(Mistake::NoBlankLineInReply));
+            }
+            None if seen == Seen::Nothing => {
+                let has_returned = task.ends_within(Duration::ZERO);
+                // Does it wait for the end of the stream?
+                talk.hang_up();
+                let mistake = match talk.head() {
+                    _ if has_returned => Mistake::NoReply,
+                    Ok(_) => Mistake::ReadToEndOfStream,
+                    Err(_) => Mistake::Hangs,
+                };
+                return Err(talk.trial.came("nothing; the client waits for the reply").named(mistake));
             }
             None => seen.to_string(),
         },
@@ -81,10 +85,23 @@ pub fn the_client_reads_its_101(subject: &Subject, trial: &Trial) -> Result<(), 
         "shake_hands returns Ok(Some((request, rest))), with path \"/chat\" and no rest",
         KEEPS_READING,
     );
-    match task.finish(trial)?.0 {
-        Ok(Some((request, rest))) if request.path == "/chat" && rest.is_empty() => Ok(()),
-        came => Err(trial.came(shown(&came)).named(wrong_rest(&came, sent.as_bytes(), b""))),
+    let (shaken, server) = task.finish(trial)?;
+    if !matches!(&shaken, Ok(Some((request, rest))) if request.path == "/chat" && rest.is_empty()) {
+        return Err(trial.came(shown(&shaken)).named(wrong_rest(&shaken, sent.as_bytes(), b"")));
     }
+    trial.case(
+        "the request of §1.3 in one piece; the client has read its 101",
+        "nothing behind the blank line of the 101",
+        "§4.2.2: with the blank line the handshake is over. What follows are frames.",
+    );
+    // Then what it has written ends here.
+    drop(server);
+    let behind = talk.look();
+    if behind == Seen::End && talk.unread().is_empty() {
+        return Ok(());
+    }
+    let came = if talk.unread().is_empty() { behind.to_string() } else { hex(talk.unread()) };
+    Err(trial.came(came).named(Mistake::BytesBehindReply))
 }
 
 pub fn a_request_may_come_in_pieces(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {

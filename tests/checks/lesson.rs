@@ -82,7 +82,7 @@ fn write_line(out: &mut String, label: &str, pieces: &[String]) {
     out.push('\n');
 }
 
-/// Cuts a text at the spaces where a line may end: not within code or bytes, and with `quotes` not within a quoted text.
+/// Cuts a text at the spaces where a line may end: not within code or bytes, and with `quotes` not within a quote.
 fn pieces(text: &str, quotes: bool) -> Vec<String> {
     let mut pieces: Vec<String> = Vec::new();
     for word in text.split(' ') {

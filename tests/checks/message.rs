@@ -30,6 +30,7 @@ pub fn a_ping_is_answered_with_its_bytes(subject: &Subject, trial: &Trial) -> Re
             Some(came) => {
                 let mistake = match came[..] {
                     [0x89, ..] => Some(Mistake::PongIsPing),
+                    [0x0A, ..] => Some(Mistake::FinMissing),
                     [0x8A, 0] if !payload.is_empty() => Some(Mistake::PongEmpty),
                     _ => None,
                 };

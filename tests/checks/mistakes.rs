@@ -44,6 +44,10 @@ mistakes! {
     QueryCut, None, "You cut the query off. Keep the path as it was sent.";
     WordsNotCounted, None, "You took the first three words of the first line and did not look for a fourth. It has \
         three: 400.";
+    MethodInAnyCase, None, "You compared the method without case. Names of headers have none, a method has: `get` is \
+        not `GET`.";
+    GoodHeadRefused, None, "You refused a good request. Do you look for a colon in the blank line too? It is no \
+        header.";
     BareNewline, Some(25), "You took a bare \\n for the end of a line. A line ends with \\r\\n, both of them.";
     EndsAtBareNewlines, Some(25), "You took \\n\\n for the end of the head. It ends at \\r\\n\\r\\n alone.";
     HeadWithoutBlankLine, Some(25), "You did not wait for the blank line. The head ends at \\r\\n\\r\\n, wherever a read ends.";
@@ -60,7 +64,10 @@ mistakes! {
         browsers send `keep-alive, Upgrade`.";
     UpgradeNotAList, None, "You compared the whole Upgrade header with `websocket`. It is a list of tokens too.";
     ElementNotTrimmed, Some(1), "You did not trim the elements of the list: behind the comma stands a space.";
-    OneHeaderOnly, None, "You looked at one header of that name only. Headers of the same name are one list: look at all of them.";
+    CommaAndSpace, None, "You split the list at a comma and a space. The space may be missing: split at the comma, \
+        then trim.";
+    OneHeaderOnly, None, "You looked at one header of that name only. Headers of the same name are one list: look at \
+        all of them.";
     NamesWithCase, Some(8), "You compared header names with their case. Names ignore case.";
     TokenWithCase, None, "You compared the token with its case. `websocket` and `Upgrade` are matched in any case.";
     HalfToken, None, "You looked for a part of a word. A token is compared as a whole: `Upgraded` is another one \
@@ -73,6 +80,11 @@ mistakes! {
     ReplyBareNewline, None, "A bare \\n stands in your reply. Each line ends with \\r\\n. (Inside the quotes of a \
         Rust text a line break of \
         the code counts too, unless a \\ stands before it.)";
+    ReplyIndented, None, "A line of your reply begins with white space: the indentation of your code got into the \
+        text. End the \
+        line of code before it with a \\.";
+    NoReply, None, "You returned without an answer on the socket. A refusal is an HTTP reply too: write it first.";
+    BytesBehindReply, None, "You sent something behind the blank line of the 101. The client takes it for a frame.";
     ReadToEndOfStream, Some(25), "You read until the end of the stream. The client never sends EOF: it waits for your reply. The head \
         ends at \\r\\n\\r\\n.";
     EndIgnored, None, "A read of 0 bytes is the end of the stream. Your loop takes it for nothing and goes on for ever.";
@@ -87,8 +99,11 @@ mistakes! {
     LengthSigned, Some(3), "You read the length as a signed number, and it became negative. It is unsigned, as u16 \
         and u64 are.";
     LengthWidth, Some(3), "Behind 126 the length has two bytes, behind 127 it has eight, and all of them count.";
-    MaskBitInLength, None, "You left the MASK bit in the length. The length is the other seven bits: & 0x7F.";
-    OpcodeBits, None, "You left other bits in the opcode. It is the lower four of the first byte: & 0x0F.";
+    MaskBitInLength, None, "You left the MASK bit in the length. The length is the other seven bits: `& 0x7F`.";
+    LengthPlace, Some(3), "You read the length from other bytes. It begins with the third: bytes[2] and bytes[3], or \
+        bytes[2..10].";
+    FinBit, None, "FIN is the top bit of the first byte, 0x80. It is set in the last frame of a message.";
+    OpcodeBits, None, "You took more bits for the opcode, or fewer. It is the lower four of the first byte: `& 0x0F`.";
     KeyInHeaderSize, None, "You counted the masking key. `size` is that of the header alone: 2, 4 or 10.";
     HeaderTooPatient, None, "You ask for more bytes than this header has. It ends before the masking key: 2, 4 or 10 \
         bytes.";
@@ -102,6 +117,8 @@ mistakes! {
         byte.";
     ReplyMasked, Some(9), "You masked the reply. A server never masks.";
     FinMissing, None, "The FIN bit (0x80) is missing: the client waits for more fragments.";
+    LengthNotShort, None, "You wrote the length in more bytes than it needs. Up to 125 the second byte holds it.";
+    PayloadForgotten, None, "The payload is missing. It stands behind the header.";
     HalfFrameTaken, Some(2), "Half a frame has come, and you took it for a whole one. TCP has no message boundaries; keep a buffer.";
     BufferTouched, Some(2), "You changed the buffer though the frame is not complete. The next call needs these \
         bytes: leave them.";
@@ -111,6 +128,10 @@ mistakes! {
         you remove it.";
     PartNotRemoved, None, "You removed a part of the frame. All of it goes: header, masking key and payload.";
     PayloadAtKey, None, "You took the payload from where the masking key begins. It begins four bytes further on.";
+    PayloadToTheEnd, None, "You took all that is in the buffer. The payload has as many bytes as the header says.";
+    HeaderSizeFixed, None, "You took a header of two bytes for granted. It may have 4 or 10: `header.size` tells.";
+    WholeNotTaken, None, "A whole frame is there, and you ask for more. It has its header, four bytes of key, and \
+        its payload.";
     NotUnmasked, None, "The payload is still masked. Call `unmask` with the frame's key.";
     HeaderNotCopied, None, "FIN or the opcode is not that of the header. Copy both from there.";
     UnmaskedAccepted, Some(11), "You accepted a client's frame without a mask. Fail with 1002.";

@@ -15,7 +15,10 @@ const NAME_AND_VALUE: &str = "RFC 9112 §5: a line is `Name: value`; white space
 pub fn a_head_becomes_a_request(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
     let origin = "Origin: http://localhost:3000\r\nHost: \t server.example.com \r\n";
     let head = request("/chat?room=7").replace("Host: server.example.com\r\n", origin);
-    expect_request(subject, trial, &head)?;
+    expect_request(subject, trial, &head).map_err(|lesson| {
+        let refused = lesson.came == "Refused(400)";
+        if refused { lesson.named(Mistake::GoodHeadRefused) } else { lesson }
+    })?;
     // The least that may stand around a value: nothing.
     expect_request(subject, trial, &head.replace("Upgrade: websocket", "Upgrade:websocket"))
         .map_err(|lesson| if lesson.mistake.is_none() { lesson.named(Mistake::SpaceExpected) } else { lesson })
@@ -152,6 +155,12 @@ pub fn a_bad_head_is_refused(subject: &Subject, trial: &Trial) -> Result<(), Les
         (good.replace("HTTP/1.1", "HTTP/1.1 more"), 400, first_line, Some(Mistake::WordsNotCounted)),
         (good.replace("HTTP/1.1", "HTTP/1.0"), 400, "§4.2.1 rule 1: HTTP/1.1 or higher.", None),
         (good.replace("GET", "POST"), 405, "§4.2.1 rule 1: the method is GET.", None),
+        (
+            good.replace("GET", "get"),
+            405,
+            "RFC 9110 §9.1: a method is compared with its case.",
+            Some(Mistake::MethodInAnyCase),
+        ),
         (good.replace("Upgrade: websocket", "Upgrade websocket"), 400, NAME_AND_VALUE, None),
         (
             good.replace("Host: server.example.com\r\n", ""),
@@ -248,6 +257,9 @@ fn welcome(subject: &Subject, trial: &Trial, sent: &str, request: &Request, why:
     trial.case(format!("answer, with {sent}"), format!("Ok({model:?}), the headers in any order"), why);
     let reply = (subject.answer)(request).map_err(|status| trial.came(format!("Err({status})")))?;
     let came = || trial.came(format!("Ok({reply:?})"));
+    if reply.lines().any(|line| line.starts_with([' ', '\t'])) {
+        return Err(came().named(Mistake::ReplyIndented));
+    }
     if reply.replace("\r\n", "").contains('\n') {
         return Err(came().named(Mistake::ReplyBareNewline));
     }
@@ -289,6 +301,9 @@ pub fn connection_and_upgrade_are_lists(subject: &Subject, trial: &Trial) -> Res
             lesson.named(if trimmed { Mistake::ConnectionNotAList } else { Mistake::ElementNotTrimmed })
         })?;
     }
+    let value = "keep-alive,Upgrade";
+    welcome(subject, trial, &format!("Connection: {value}"), &with("Connection", value), why)
+        .map_err(|lesson| lesson.named(Mistake::CommaAndSpace))?;
     let why = "§4.2.1 rule 3: an Upgrade header that includes `websocket`. RFC 9110 §7.8: it is a list.";
     let value = "h2c, websocket";
     welcome(subject, trial, &format!("Upgrade: {value}"), &with("Upgrade", value), why).map_err(|lesson| {
@@ -339,6 +354,7 @@ pub fn what_is_missing_is_refused(subject: &Subject, trial: &Trial) -> Result<()
         ("Upgrade", "", 426, no_upgrade, None),
         ("Connection", "", 400, "§4.2.1 rule 4: a Connection header with the token Upgrade.", None),
         ("Sec-WebSocket-Version", "8", 426, "§4.4: another version than 13 gets 426.", None),
+        ("Sec-WebSocket-Version", "113", 426, "§4.4: another version than 13 gets 426.", half),
         ("Sec-WebSocket-Version", "", 426, "§4.2.1 rule 6: the version, 13.", None),
         ("Sec-WebSocket-Key", "", 400, "§4.2.1 rule 5: the key.", None),
         ("Sec-WebSocket-Key", "dGhl", 400, "§4.2.1 rule 5: the key is 16 bytes in base64; these are 3.", measure),

@@ -7,8 +7,15 @@ use std::time::Duration;
 
 type Decoded = Result<Option<Header>, u16>;
 
+/// Changes a good header.
+pub fn change(bytes: &[u8], change: impl Fn(&mut Header)) -> Decoded {
+    let mut decoded = (MY_SERVER.decode_header)(bytes)?;
+    decoded.iter_mut().for_each(change);
+    Ok(decoded)
+}
+
 /// Changes a good header's length.
-pub fn change_length(bytes: &[u8], change: impl Fn(Header) -> u64) -> Decoded {
+fn change_length(bytes: &[u8], change: impl Fn(Header) -> u64) -> Decoded {
     let header = (MY_SERVER.decode_header)(bytes)?;
     Ok(header.map(|header| Header { length: change(header), ..header }))
 }
@@ -39,6 +46,36 @@ pub fn four_bytes_of_eight(bytes: &[u8]) -> Decoded {
         10 => Header { length: header.length >> 32, size: 6, ..header },
         _ => header,
     }))
+}
+
+pub fn waits_for_the_key(bytes: &[u8]) -> Decoded {
+    let header = (MY_SERVER.decode_header)(bytes)?;
+    Ok(header.filter(|header| bytes.len() >= header.size + 4))
+}
+
+pub fn continuation_refused(bytes: &[u8]) -> Decoded {
+    let refused = bytes.first().is_some_and(|byte| byte & 0x0F == 0);
+    if refused { Err(1002) } else { (MY_SERVER.decode_header)(bytes) }
+}
+
+pub fn mask_asked(bytes: &[u8]) -> Decoded {
+    let refused = bytes.get(1).is_some_and(|byte| byte & 0x80 == 0);
+    if refused { Err(1002) } else { (MY_SERVER.decode_header)(bytes) }
+}
+
+pub fn two_bytes_of_eight(bytes: &[u8]) -> Decoded {
+    match (MY_SERVER.decode_header)(bytes)? {
+        // Two bytes cannot hold a length that is legal here.
+        Some(header) if header.size == 10 => Err(1002),
+        header => Ok(header),
+    }
+}
+
+pub fn a_byte_too_early(bytes: &[u8]) -> Decoded {
+    change_length(bytes, |header| match header.size {
+        4 => u64::from(u16::from_be_bytes([bytes[1], bytes[2]])),
+        _ => header.length,
+    })
 }
 
 pub fn boundary(bytes: &[u8]) -> Decoded {
@@ -120,6 +157,13 @@ pub fn length_in_four_bytes(opcode: u8, payload: &[u8]) -> Vec<u8> {
         frame.drain(2..6);
     }
     frame
+}
+
+pub fn always_two_bytes(opcode: u8, payload: &[u8]) -> Vec<u8> {
+    match payload.len() {
+        length @ 0..126 => [&[0x80 | opcode, 126, 0, length as u8], payload].concat(),
+        _ => (MY_SERVER.encode_frame)(opcode, payload),
+    }
 }
 
 type Taken = Result<Option<Frame>, u16>;
@@ -210,6 +254,39 @@ pub fn payload_at_the_key(buffer: &mut Vec<u8>, limit: usize) -> Taken {
 
 pub fn not_unmasked(buffer: &mut Vec<u8>, limit: usize) -> Taken {
     takes_from(buffer, limit, 4, false)
+}
+
+pub fn fin_not_copied(buffer: &mut Vec<u8>, limit: usize) -> Taken {
+    let taken = (MY_SERVER.take_frame)(buffer, limit)?;
+    Ok(taken.map(|frame| Frame { fin: true, ..frame }))
+}
+
+pub fn payload_to_the_end(buffer: &mut Vec<u8>, limit: usize) -> Taken {
+    let mut taken = (MY_SERVER.take_frame)(buffer, limit);
+    if let Ok(Some(frame)) = &mut taken {
+        frame.payload.append(buffer);
+    }
+    taken
+}
+
+pub fn header_of_two_bytes(buffer: &mut Vec<u8>, limit: usize) -> Taken {
+    let before = buffer.clone();
+    let mut taken = (MY_SERVER.take_frame)(buffer, limit);
+    if let Ok(Some(frame)) = &mut taken {
+        frame.payload = before[6..6 + frame.payload.len()].to_vec();
+        (MY_SERVER.unmask)(&mut frame.payload, [before[2], before[3], before[4], before[5]]);
+    }
+    taken
+}
+
+pub fn one_byte_more(buffer: &mut Vec<u8>, limit: usize) -> Taken {
+    let before = buffer.clone();
+    let taken = (MY_SERVER.take_frame)(buffer, limit);
+    if matches!(taken, Ok(Some(_))) && buffer.is_empty() {
+        *buffer = before;
+        return Ok(None);
+    }
+    taken
 }
 
 pub fn unmasked_told_late(buffer: &mut Vec<u8>, limit: usize) -> Taken {

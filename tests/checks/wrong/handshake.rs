@@ -132,6 +132,17 @@ pub fn words_not_counted(bytes: &[u8]) -> Head {
     })
 }
 
+pub fn method_in_any_case(bytes: &[u8]) -> Head {
+    change_head(bytes, |head| head.replace("get /", "GET /"))
+}
+
+pub fn blank_line_as_a_header(bytes: &[u8]) -> Head {
+    match (MY_SERVER.parse_request)(bytes) {
+        Head::Complete { .. } => Head::Refused(400),
+        head => head,
+    }
+}
+
 /// What `str::lines` does.
 pub fn lines_of_both_kinds(bytes: &[u8]) -> Head {
     change_head(bytes, |head| head.lines().collect::<Vec<_>>().join("\r\n"))
@@ -174,6 +185,10 @@ fn has_host(head: &str, host: &str) -> bool {
     head.contains(&format!("\r\n{host}:"))
 }
 
+pub fn limit_first(bytes: &[u8]) -> Head {
+    if bytes.len() > 8192 { Head::Refused(431) } else { (MY_SERVER.parse_request)(bytes) }
+}
+
 pub fn host_not_asked(bytes: &[u8]) -> Head {
     change_head(bytes, |head| if has_host(head, "Host") { head.to_owned() } else { format!("{head}\r\nHost: x") })
 }
@@ -206,6 +221,23 @@ pub fn elements_not_trimmed(request: &Request) -> Result<String, u16> {
         return Err(400);
     }
     (MY_SERVER.answer)(request)
+}
+
+pub fn comma_and_space(request: &Request) -> Result<String, u16> {
+    if !header(request, "Connection").split(", ").any(|element| element.trim().eq_ignore_ascii_case("Upgrade")) {
+        return Err(400);
+    }
+    (MY_SERVER.answer)(request)
+}
+
+pub fn part_of_the_version(request: &Request) -> Result<String, u16> {
+    let mut request = request.clone();
+    for (name, value) in &mut request.headers {
+        if name == "Sec-WebSocket-Version" && value.contains("13") {
+            *value = "13".to_owned();
+        }
+    }
+    (MY_SERVER.answer)(&request)
 }
 
 pub fn first_header_only(request: &Request) -> Result<String, u16> {
@@ -280,6 +312,10 @@ pub fn subprotocol_promised(request: &Request) -> Result<String, u16> {
     Ok(reply.replace("Connection:", &format!("Sec-WebSocket-Protocol: {offered}\r\nConnection:")))
 }
 
+pub fn indented(request: &Request) -> Result<String, u16> {
+    (MY_SERVER.answer)(request).map(|reply| reply.replace("\r\nUp", "\r\n        Up"))
+}
+
 pub fn extension_promised(request: &Request) -> Result<String, u16> {
     let extension = header(request, "Sec-WebSocket-Extensions");
     let reply = (MY_SERVER.answer)(request)?;
@@ -345,4 +381,44 @@ pub fn end_ignored(stream: &mut TcpStream) -> Shaken {
 pub fn no_reply(stream: &mut TcpStream) -> Shaken {
     while stream.read(&mut [0; 4096])? > 0 {}
     Ok(None)
+}
+
+/// A handshake whose refusal is written by `refuse`.
+fn refuses_with(stream: &mut TcpStream, refuse: fn(&mut TcpStream, u16) -> std::io::Result<()>) -> Shaken {
+    let mut bytes = Vec::new();
+    loop {
+        let status = match (MY_SERVER.parse_request)(&bytes) {
+            Head::Complete { request, length } => match (MY_SERVER.answer)(&request) {
+                Ok(reply) => {
+                    stream.write_all(reply.as_bytes())?;
+                    return Ok(Some((request, bytes[length..].to_vec())));
+                }
+                Err(status) => status,
+            },
+            Head::Refused(status) => status,
+            Head::Incomplete => {
+                let mut array = [0; 4096];
+                match stream.read(&mut array)? {
+                    0 => return Ok(None),
+                    count => bytes.extend_from_slice(&array[..count]),
+                }
+                continue;
+            }
+        };
+        return refuse(stream, status).map(|()| None);
+    }
+}
+
+pub fn refusal_not_written(stream: &mut TcpStream) -> Shaken {
+    refuses_with(stream, |_, _| Ok(()))
+}
+
+pub fn refusal_without_blank_line(stream: &mut TcpStream) -> Shaken {
+    refuses_with(stream, |stream, status| write!(stream, "HTTP/1.1 {status} No\r\nConnection: close\r\n"))
+}
+
+pub fn bytes_behind_the_reply(stream: &mut TcpStream) -> Shaken {
+    let shaken = (MY_SERVER.shake_hands)(stream)?;
+    stream.write_all(b"\r\n")?;
+    Ok(shaken)
 }

@@ -8,6 +8,10 @@ pub fn pong(payload: &[u8]) -> Vec<u8> {
     (MY_SERVER.encode_frame)(PONG, payload)
 }
 
+pub fn ping_for_a_ping(frame: &Frame) -> Option<Vec<u8>> {
+    (frame.opcode == PING).then(|| (MY_SERVER.encode_frame)(PING, &frame.payload))
+}
+
 fn is_control(frame: &Frame) -> bool {
     frame.opcode >= 8
 }
