@@ -226,7 +226,8 @@ pub fn who_took_half_a_frame_is_let_go(subject: &Subject, trial: &Trial) -> Resu
     })?;
     let listed = alone.listed()?;
     // The part of the frame is no frame; what comes behind it is the question.
-    let open = slow.each_mut().map(|member| !matches!(member.talk.look_for(limit * 3), Seen::End | Seen::Reset));
+    let open =
+        slow.each_mut().map(|member| !matches!(member.talk.look_for(trial.patience / 2), Seen::End | Seen::Reset));
     let kept = slow.each_ref().map(|member| listed.contains(&member.peer));
     match (open, kept) {
         ([false, false], _) => {}

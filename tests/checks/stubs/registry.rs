@@ -8,6 +8,7 @@ use std::time::Instant;
 
 // ---- step 16 ----
 
+/// The checks of the first stage call its functions and those of `Client`: keep their names and what they take.
 #[derive(Default)]
 pub struct Registry {
     clients: Mutex<HashMap<SocketAddr, Arc<Client>>>,
