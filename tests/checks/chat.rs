@@ -1,22 +1,538 @@
-//! Step 16: `/chat`, the registry, and who may write to a socket.
+//! Step 16: the registry, `/chat`, and who may write to a socket. First the registry alone, then clients that are served
+//! with it, then the whole server.
 
+use super::guard::Task;
 use super::lesson::{Lesson, Trial};
 use super::mistakes::Mistake;
 use super::running::{Running, quick};
-use super::subject::Subject;
-use super::talk::{Seen, Talk, masked};
+use super::subject::{Client, Clients, Registry, Subject};
+use super::talk::{Seen, Talk, connected_pair, describe, masked};
 use super::words::Settings;
-use std::io::Read as _;
-use std::io::Write as _;
-use std::thread;
+use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
-const ROOM: &str = "The handler of /chat: every message goes to all clients of /chat, the sender included.";
+/// More than all buffers between two sockets hold: nobody can write so much to a client that does not read.
+const BIG: usize = 16 << 20;
+
+fn binary(letter: u8, length: usize) -> Vec<u8> {
+    [&[0x82, 127][..], &(length as u64).to_be_bytes(), &vec![letter; length]].concat()
+}
+
+/// A call that waits for locks only, in a thread of its own. In vain: the lesson names `mistake`.
+fn promptly<T: Send + 'static>(
+    trial: &Trial,
+    mistake: Mistake,
+    call: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Lesson> {
+    Task::start(call).finish(trial).map_err(|lesson| match lesson.mistake {
+        Some(Mistake::Hangs) => lesson.named(mistake),
+        _ => lesson,
+    })
+}
+
+/// The step is done in three stages, and a card says in which one it is.
+struct Stage(&'static str);
+
+const ALONE: Stage = Stage("stage 1, the registry alone");
+const HOUSE: Stage = Stage("stage 2, serve_client");
+const WHOLE: Stage = Stage("stage 3, the whole server");
+
+impl Stage {
+    fn case(&self, trial: &Trial, sent: impl std::fmt::Display, expected: impl Into<String>, why: &'static str) {
+        trial.case(format!("{}: {sent}", self.0), expected, why);
+    }
+}
+
+// The registry alone.
+
+/// A registry of the subject's, and clients that are entered without being served.
+struct Alone<'a> {
+    trial: &'a Trial,
+    registry: Arc<dyn Registry>,
+}
+
+/// A client's end, the address under which it is entered, and what `join` has returned.
+struct Entered<'a> {
+    talk: Talk<'a>,
+    peer: SocketAddr,
+    client: Arc<dyn Client>,
+}
+
+impl<'a> Alone<'a> {
+    fn new(subject: &Subject, trial: &'a Trial) -> Alone<'a> {
+        Alone { trial, registry: (subject.registry)() }
+    }
+
+    /// Enters a client on `path`; a write to it takes `limit` at most.
+    fn join(&self, path: &'static str, limit: Duration) -> Result<Entered<'a>, Lesson> {
+        let (client, server) = connected_pair();
+        server.set_write_timeout(Some(limit)).expect("set_write_timeout");
+        let peer = server.peer_addr().expect("an address");
+        let registry = Arc::clone(&self.registry);
+        let entered = promptly(self.trial, Mistake::Deadlock, move || registry.join(peer, path, server))?;
+        Ok(Entered { talk: Talk::over(self.trial, client), peer, client: entered })
+    }
+
+    /// The addresses in the list.
+    fn listed(&self) -> Result<Vec<SocketAddr>, Lesson> {
+        let registry = Arc::clone(&self.registry);
+        let clients = promptly(self.trial, Mistake::Deadlock, move || registry.clients())?;
+        Ok(clients.into_iter().map(|(peer, _)| peer).collect())
+    }
+
+    fn leave(&self, peer: SocketAddr) -> Result<(), Lesson> {
+        let registry = Arc::clone(&self.registry);
+        promptly(self.trial, Mistake::Deadlock, move || registry.leave(peer))
+    }
+
+    fn broadcast(&self, path: &'static str, frame: Vec<u8>) -> Task<()> {
+        let registry = Arc::clone(&self.registry);
+        Task::start(move || registry.broadcast(path, &frame))
+    }
+}
+
+/// Waits until a part of something has come, and leaves it unread.
+fn wait_for_bytes(talk: &Talk) -> Result<(), Lesson> {
+    talk.stream.set_read_timeout(Some(talk.trial.patience)).expect("set_read_timeout");
+    match talk.stream.peek(&mut [0]) {
+        Ok(1..) => Ok(()),
+        _ => Err(talk.trial.came("not a byte of it")),
+    }
+}
+
+pub fn the_list_knows_who_is_there(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    let why = "The registry alone, before anybody is served: a map from the client's address to what others need to reach it.";
+    let alone = Alone::new(subject, trial);
+    ALONE.case(trial, "join, for a client on /chat", "it returns the client", why);
+    let ann = alone.join("/chat", trial.patience)?;
+    ALONE.case(trial, "join for one client on /chat, then clients()", "a list of one client, with the path /chat", why);
+    if ann.client.path() != "/chat" {
+        return Err(trial.came(format!("the client has the path {:?}", ann.client.path())));
+    }
+    let number = |list: &[SocketAddr]| trial.came(format!("a list of {}", list.len()));
+    let list = alone.listed()?;
+    if list != [ann.peer] {
+        return Err(number(&list).named(list.is_empty().then_some(Mistake::NotListed)));
+    }
+    ALONE.case(trial, "join for two clients, then clients()", "a list of both", why);
+    let bob = alone.join("/echo", trial.patience)?;
+    let list = alone.listed()?;
+    if list.len() != 2 {
+        return Err(number(&list));
+    }
+    ALONE.case(trial, "leave for the first of two clients, then clients()", "only the second is left", why);
+    alone.leave(ann.peer)?;
+    let list = alone.listed()?;
+    if list != [bob.peer] {
+        let mistake = if list.contains(&ann.peer) { Mistake::NeverLeft } else { Mistake::WrongOneLeft };
+        return Err(number(&list).named(mistake));
+    }
+    ALONE.case(
+        trial,
+        "leave for the first once more",
+        "it does no harm",
+        "A client may be let go by two threads at once.",
+    );
+    alone.leave(ann.peer)?;
+    trial.equal(alone.listed()?.len(), 1)
+}
+
+pub fn a_frame_goes_to_everybody_on_the_path(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    let why = "broadcast: every client on this path gets the frame, through Client::send; nobody else does.";
+    let alone = Alone::new(subject, trial);
+    let mut ann = alone.join("/chat", trial.patience)?;
+    let mut bob = alone.join("/chat", trial.patience)?;
+    let mut elsewhere = alone.join("/echo", trial.patience)?;
+    ALONE.case(
+        trial,
+        "Client::send, with 81 02 68 69",
+        "this client gets the frame",
+        "One call writes one whole frame.",
+    );
+    for entered in [&mut ann, &mut elsewhere] {
+        let client = Arc::clone(&entered.client);
+        let sent = promptly(trial, Mistake::Deadlock, move || client.send(b"\x81\x02hi"))?;
+        sent.map_err(|error| trial.came(format!("an error: {error}")))?;
+        entered.talk.expect(0x81, b"hi")?;
+    }
+    ALONE.case(
+        trial,
+        "two clients on /chat, one on /echo; broadcast(\"/chat\", 81 05 48 65 6c 6c 6f), then (\"/echo\", 81 04 6d 69 6e 65)",
+        "the first frame at both on /chat, the second at the one on /echo",
+        why,
+    );
+    for (path, frame) in [("/chat", &b"\x81\x05Hello"[..]), ("/echo", b"\x81\x04mine")] {
+        alone.broadcast(path, frame.to_vec()).finish(trial).map_err(|lesson| match lesson.mistake {
+            Some(Mistake::Hangs) => lesson.named(Mistake::Deadlock),
+            _ => lesson,
+        })?;
+    }
+    for member in [&mut ann, &mut bob] {
+        member.talk.expect(0x81, b"Hello").map_err(|asked| asked.lesson.named(Mistake::NotEverybody))?;
+    }
+    elsewhere.talk.expect(0x81, b"mine").map_err(|asked| match asked.seen {
+        Seen::Frame { .. } => asked.lesson.named(Mistake::WrongRoom),
+        _ => asked.lesson,
+    })?;
+    Ok(())
+}
+
+pub fn the_list_is_free_while_somebody_is_written_to(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    let alone = Alone::new(subject, trial);
+    let slow = alone.join("/chat", trial.patience * 4)?;
+    ALONE.case(
+        trial,
+        "broadcast to a member of /chat that does not read; meanwhile clients(), join and leave for others",
+        "these return at once",
+        "A write to a slow member waits. Whoever wants the list must not wait with it.",
+    );
+    let writing = alone.broadcast("/chat", binary(b'x', BIG));
+    wait_for_bytes(&slow.talk).map_err(|lesson| writing.panic(trial).unwrap_or(lesson))?;
+    let locked = |lesson: Lesson| match lesson.mistake {
+        Some(Mistake::Deadlock) => lesson.named(Mistake::ListLocked),
+        _ => lesson,
+    };
+    alone.listed().map_err(locked)?;
+    let other = alone.join("/echo", trial.patience).map_err(locked)?;
+    alone.leave(other.peer).map_err(locked)?;
+    drop(slow);
+    ALONE.case(trial, "the same; then the slow member leaves", "broadcast returns", "A write to it fails by then.");
+    writing.finish(trial).map_err(|lesson| match lesson.mistake {
+        Some(Mistake::Hangs) => lesson.named(Mistake::Deadlock),
+        _ => lesson,
+    })
+}
+
+pub fn who_took_half_a_frame_is_let_go(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    let alone = Alone::new(subject, trial);
+    // Two slow ones: in whichever order they are written to, the first must not be the end of it.
+    let limit = Duration::from_millis(100);
+    let mut slow = [alone.join("/chat", limit)?, alone.join("/chat", limit)?];
+    let mut fine = alone.join("/chat", trial.patience * 4)?;
+    ALONE.case(
+        trial,
+        "broadcast of 16 MiB; two members do not read, and their write timeout is 100 ms; a third reads",
+        "the third gets the frame; the two are let go, and their sockets are shut down",
+        "A write that fails may have written a part of the frame, and nothing can follow that.",
+    );
+    let writing = alone.broadcast("/chat", binary(b'x', BIG));
+    let seen = fine.talk.look_for(trial.patience * 2);
+    let got_it = seen == (Seen::Frame { first: 0x82, masked: false, payload: vec![b'x'; BIG] });
+    // That the third got nothing may come of the two, so they are asked first.
+    writing.finish(trial).map_err(|lesson| match lesson.mistake {
+        Some(Mistake::Hangs) => lesson.named(Mistake::Deadlock),
+        _ => lesson,
+    })?;
+    let listed = alone.listed()?;
+    // The part of the frame is no frame; what comes behind it is the question.
+    let open =
+        slow.each_mut().map(|member| !matches!(member.talk.look_for(trial.patience / 2), Seen::End | Seen::Reset));
+    let kept = slow.each_ref().map(|member| listed.contains(&member.peer));
+    match (open, kept) {
+        ([false, false], _) => {}
+        ([true, true], [false, false]) => {
+            return Err(trial.came("the sockets of the two are still open").named(Mistake::NotShutDown));
+        }
+        ([true, true], _) => return Err(trial.came("the two are still in the list").named(Mistake::HalfFrameKept)),
+        _ => return Err(trial.came("only one of the two is let go").named(Mistake::BroadcastStops)),
+    }
+    if !got_it {
+        return Err(trial.came(seen.to_string()).named((seen == Seen::Nothing).then_some(Mistake::NotEverybody)));
+    }
+    if !listed.contains(&fine.peer) {
+        return Err(trial.came("the member that reads is no longer in the list").named(Mistake::WrongOneLeft));
+    }
+    ALONE.case(trial, "Client::shut_down", "the client sees the end", "The heartbeat of step 17 needs it too.");
+    let client = Arc::clone(&fine.client);
+    promptly(trial, Mistake::Deadlock, move || client.shut_down())?;
+    match fine.talk.look() {
+        Seen::End | Seen::Reset => Ok(()),
+        seen => Err(trial.came(seen.to_string())),
+    }
+}
+
+pub fn frames_of_two_writers_are_not_mixed(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    const LENGTH: usize = 8 << 20;
+    let alone = Alone::new(subject, trial);
+    let mut listener = alone.join("/chat", trial.patience * 4)?;
+    ALONE.case(
+        trial,
+        "three threads write a frame of 8 MiB each to one client, two with Client::send, one with broadcast",
+        "the client gets one frame after the other",
+        "§5.4: frames are not interleaved. A big write is done in parts, and between two of them another thread may write.",
+    );
+    let tasks = [b'a', b'b', b'c'].map(|letter| {
+        let (registry, client) = (Arc::clone(&alone.registry), Arc::clone(&listener.client));
+        Task::start(move || match letter {
+            b'a' => registry.broadcast("/chat", &binary(letter, LENGTH)),
+            // Whether it has arrived is seen at the other end.
+            _ => drop(client.send(&binary(letter, LENGTH))),
+        })
+    });
+    wait_for_bytes(&listener.talk)?;
+    // All three have begun by then, if they can.
+    std::thread::sleep(Duration::from_millis(30));
+    for _ in 0..tasks.len() {
+        let seen = listener.talk.look_for(trial.patience * 2);
+        let whole = matches!(&seen, Seen::Frame { first: 0x82, masked: false, payload }
+            if payload.len() == LENGTH && *payload == vec![payload[0]; LENGTH]);
+        if !whole {
+            let panic = tasks.iter().find_map(|task| task.panic(trial));
+            let mixed = trial.came("a frame in which the bytes of several are mixed").named(Mistake::FramesMixed);
+            return Err(panic.unwrap_or(match seen {
+                Seen::Nothing if listener.talk.unread().is_empty() => {
+                    trial.came("nothing more").named(Mistake::NotEverybody)
+                }
+                Seen::Frame { .. } | Seen::Nothing => mixed,
+                seen => trial.came(seen.to_string()),
+            }));
+        }
+    }
+    Ok(())
+}
+
+// Clients that are served with a registry.
+
+/// A registry, and clients whose life `serve_client` leads with it.
+struct House<'a> {
+    trial: &'a Trial,
+    registry: Arc<dyn Registry>,
+    settings: Settings,
+}
+
+impl<'a> House<'a> {
+    fn new(subject: &Subject, trial: &'a Trial, settings: Settings) -> House<'a> {
+        House { trial, registry: (subject.registry)(), settings }
+    }
+
+    /// A client after its handshake, and the thread that serves it.
+    fn connect(&self, path: &str) -> Result<(Talk<'a>, Task<()>), Lesson> {
+        let (client, server) = connected_pair();
+        let (registry, settings) = (Arc::clone(&self.registry), self.settings.clone());
+        let task = Task::start(move || registry.serve_client(server, &settings));
+        let mut talk = Talk::over(self.trial, client);
+        HOUSE.case(self.trial, format!("serve_client for a client on {path}: its request"), "HTTP/1.1 101", SERVED);
+        talk.shake(path).map_err(|lesson| task.panic(self.trial).unwrap_or(lesson))?;
+        Ok((talk, task))
+    }
+
+    /// The same, once the client has got back a message of its own: by then it is in the list.
+    fn greet(&self, path: &str) -> Result<(Talk<'a>, Task<()>), Lesson> {
+        let (mut talk, task) = self.connect(path)?;
+        HOUSE.case(self.trial, format!("{path}: the text \"hi\""), "the client gets it back", ROOM);
+        talk.send(&masked(0x81, b"hi"));
+        talk.expect(0x81, b"hi").map_err(|asked| {
+            let lesson = task.panic(self.trial).unwrap_or(asked.lesson);
+            match asked.seen {
+                Seen::Nothing if talk.unread() == b"hi" => lesson.named(Mistake::PayloadOnly),
+                Seen::Nothing => self.why_nothing(lesson),
+                _ => lesson,
+            }
+        })?;
+        HOUSE.case(self.trial, format!("{path}: the text \"hi\", then a Ping"), "the text once, then the Pong", ROOM);
+        talk.send(&masked(0x89, b"?"));
+        talk.expect(0x8A, b"?").map_err(|asked| match asked.seen {
+            Seen::Frame { first: 0x81, .. } => asked.lesson.named(Mistake::SentTwice),
+            _ => asked.lesson,
+        })?;
+        Ok((talk, task))
+    }
+
+    /// Why a client does not get its own message back: a lock, the list, or the room.
+    fn why_nothing(&self, lesson: Lesson) -> Lesson {
+        match self.say_to_all(b"\x81\x02hi").and_then(|()| self.clients()) {
+            Err(locked) => Lesson { mistake: locked.mistake, ..lesson },
+            Ok(list) if list.is_empty() => lesson.named(Mistake::NotListed),
+            Ok(_) => lesson.named(Mistake::NotEverybody),
+        }
+    }
+
+    fn clients(&self) -> Result<Clients, Lesson> {
+        let registry = Arc::clone(&self.registry);
+        promptly(self.trial, Mistake::LockOverRead, move || registry.clients())
+    }
+
+    /// What another thread has to say: to whoever is in the list.
+    fn say_to_all(&self, frame: &'static [u8]) -> Result<(), Lesson> {
+        for (_, client) in self.clients()? {
+            // Whether it has arrived is seen at the other end.
+            promptly(self.trial, Mistake::LockOverRead, move || drop(client.send(frame)))?;
+        }
+        Ok(())
+    }
+}
+
+const SERVED: &str = "Clients that are served: serve_client enters each in the registry, and takes it out at its end.";
+
+const ROOM: &str = "On /chat every message goes to all clients of /chat, the sender included; elsewhere it is echoed.";
+
+pub fn who_is_served_is_in_the_list(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    let ends =
+        [("a Close", &masked(0x88, b"\x03\xE8")[..]), ("a frame without a mask", b"\x81\x02hi"), ("nothing", b"")];
+    for (sent, bytes) in ends {
+        let house = House::new(subject, trial, quick());
+        let (mut talk, task) = house.greet("/chat")?;
+        HOUSE.case(
+            trial,
+            "serve_client for a client on /chat, then clients()",
+            "this client, with the path /chat",
+            SERVED,
+        );
+        let list = house.clients()?;
+        match &list[..] {
+            [(_, client)] if client.path() == "/chat" => {}
+            [(_, client)] => return Err(trial.came(format!("a client with the path {:?}", client.path()))),
+            _ => {
+                let lesson = trial.came(format!("a list of {}", list.len()));
+                return Err(lesson.named(list.is_empty().then_some(Mistake::NotListed)));
+            }
+        }
+        drop(list);
+        HOUSE.case(
+            trial,
+            format!("the same client sends {sent} and leaves; when serve_client has returned, clients()"),
+            "an empty list",
+            SERVED,
+        );
+        talk.send(bytes);
+        talk.hang_up();
+        while matches!(talk.look(), Seen::Frame { .. }) {}
+        drop(talk);
+        task.finish(trial)?;
+        let left = house.clients()?.len();
+        if left > 0 {
+            return Err(trial.came(format!("a list of {left}")).named(Mistake::NeverLeft));
+        }
+    }
+    Ok(())
+}
+
+pub fn a_silent_client_can_be_written_to(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    let house = House::new(subject, trial, quick());
+    let (mut talk, _task) = house.greet("/chat")?;
+    HOUSE.case(
+        trial,
+        "a client on /chat is silent; another thread calls clients() and Client::send, with 81 02 68 69",
+        "the client gets the frame",
+        "serve_client waits in a read most of the time. Nobody else may have to wait for that.",
+    );
+    house.say_to_all(b"\x81\x02hi")?;
+    Ok(talk.expect(0x81, b"hi")?)
+}
+
+pub fn a_message_goes_to_the_room(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    let house = House::new(subject, trial, quick());
+    let (ann, _ann) = house.greet("/chat")?;
+    let (mut elsewhere, _elsewhere) = house.greet("/echo")?;
+    let mut room = vec![ann];
+    for name in ["Bob", "Cleo"] {
+        let (mut talk, _) = house.connect("/chat")?;
+        HOUSE.case(trial, format!("/chat: {name} says \"{name} is here\""), "everybody on /chat gets it", ROOM);
+        let text = format!("{name} is here");
+        talk.send(&masked(0x81, text.as_bytes()));
+        room.push(talk);
+        for member in &mut room {
+            member.expect(0x81, text.as_bytes()).map_err(|asked| match asked.seen {
+                // What was said on /echo.
+                Seen::Frame { ref payload, .. } if payload == b"hi" => asked.lesson.named(Mistake::WrongRoom),
+                _ => asked.lesson.named(Mistake::NotEverybody),
+            })?;
+        }
+    }
+    HOUSE.case(
+        trial,
+        "/chat: some messages; meanwhile a client on /echo sends \"mine\"",
+        "only \"mine\" on /echo",
+        ROOM,
+    );
+    elsewhere.send(&masked(0x81, b"mine"));
+    elsewhere.expect(0x81, b"mine").map_err(|asked| asked.lesson.named(Mistake::WrongRoom))?;
+    HOUSE.case(trial, "/echo: \"mine\"; then a Ping from a client on /chat", "nothing but the Pong on /chat", ROOM);
+    room[0].send(&masked(0x89, b"?"));
+    room[0].expect(0x8A, b"?").map_err(|asked| match asked.seen {
+        Seen::Frame { first: 0x81, .. } => asked.lesson.named(Mistake::WrongRoom),
+        _ => asked.lesson,
+    })?;
+    Ok(())
+}
+
+pub fn replies_go_through_send(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    let big = Arc::new(binary(b'x', BIG));
+    let replies = [
+        ("a Ping", masked(0x89, b"?"), 0x8A, &b"?"[..]),
+        ("a text", masked(0x81, b"hi"), 0x81, b"hi"),
+        ("a Close", masked(0x88, b"\x03\xE8"), 0x88, b"\x03\xE8"),
+        ("a frame without a mask", b"\x81\x02hi".to_vec(), 0x88, b"\x03\xEA"),
+    ];
+    for (what, sent, first, reply) in replies {
+        let house = House::new(subject, trial, Settings { send_timeout: trial.patience * 4, ..quick() });
+        let (mut talk, _task) = house.greet("/echo")?;
+        HOUSE.case(
+            trial,
+            format!("another thread is writing a frame of 16 MiB to a client; meanwhile the client sends {what}"),
+            format!("the whole frame, and behind it {}", describe(first, reply)),
+            "§5.4: frames are not interleaved. Whoever writes to a client does it through Client::send.",
+        );
+        let Some((_, client)) = house.clients()?.pop() else {
+            return Err(trial.came("nobody is in the list").named(Mistake::NotListed));
+        };
+        let frame = Arc::clone(&big);
+        let writing = Task::start(move || drop(client.send(&frame)));
+        wait_for_bytes(&talk)?;
+        talk.send(&sent);
+        // The write waits, since nobody reads; so the reply has time to go wrong.
+        std::thread::sleep(Duration::from_millis(30));
+        let seen = talk.look_for(trial.patience * 2);
+        if seen != (Seen::Frame { first: 0x82, masked: false, payload: vec![b'x'; BIG] }) {
+            let panic = writing.panic(trial);
+            let mixed = matches!(seen, Seen::Frame { .. }) || !talk.unread().is_empty();
+            return Err(panic.unwrap_or(match mixed {
+                true => trial.came("a frame with other bytes in the middle").named(Mistake::BesideTheLock),
+                false => trial.came(seen.to_string()),
+            }));
+        }
+        let seen = talk.look();
+        if !matches!(&seen, Seen::Frame { first: came, payload, .. } if *came == first && payload.starts_with(reply)) {
+            return Err(trial.came(format!("the frame, then {seen}")));
+        }
+    }
+    Ok(())
+}
+
+pub fn a_write_has_a_limit(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    let house = House::new(subject, trial, Settings { send_timeout: Duration::from_millis(150), ..quick() });
+    let (talk, task) = house.greet("/chat")?;
+    let limit = "settings.send_timeout says how long a write may wait; the socket's write timeout keeps to it.";
+    HOUSE.case(
+        trial,
+        "a client on /chat does not read; broadcast of 16 MiB; send_timeout is 150 ms",
+        "broadcast returns",
+        limit,
+    );
+    let registry = Arc::clone(&house.registry);
+    promptly(trial, Mistake::SlowHoldsAll, move || registry.broadcast("/chat", &binary(b'x', BIG)))?;
+    HOUSE.case(
+        trial,
+        "the same; the client neither reads nor leaves",
+        "its serve_client returns, and it is not in the list",
+        SERVED,
+    );
+    task.finish(trial).map_err(|lesson| match lesson.mistake {
+        Some(Mistake::Hangs) => lesson.named(Mistake::NotShutDown),
+        _ => lesson,
+    })?;
+    let left = house.clients()?.len();
+    drop(talk);
+    if left > 0 { Err(trial.came(format!("a list of {left}")).named(Mistake::NeverLeft)) } else { Ok(()) }
+}
+
+// The whole server.
 
 /// A member of the room: it has seen a message of its own, so the others' will come too.
 fn join<'a>(server: &Running, trial: &'a Trial, name: &str) -> Result<Talk<'a>, Lesson> {
     let mut talk = server.connect(trial, "/chat")?;
-    trial.case(format!("/chat: {name} says \"{name} is here\""), format!("{name} gets it too"), ROOM);
+    WHOLE.case(trial, format!("/chat: {name} says \"{name} is here\""), format!("{name} gets it too"), ROOM);
     talk.send(&masked(0x81, format!("{name} is here").as_bytes()));
     talk.expect(0x81, format!("{name} is here").as_bytes()).map_err(|asked| match asked.seen {
         Seen::Nothing => asked.lesson.named(Mistake::NotEverybody),
@@ -25,108 +541,26 @@ fn join<'a>(server: &Running, trial: &'a Trial, name: &str) -> Result<Talk<'a>, 
     Ok(talk)
 }
 
-/// One member speaks, and all the others hear it next.
-fn say(trial: &Trial, room: &mut [Talk], speaker: usize, text: &str) -> Result<(), Lesson> {
-    room[speaker].send(&masked(0x81, text.as_bytes()));
-    for (i, member) in room.iter_mut().enumerate() {
-        trial.case(
-            format!("/chat: member {speaker} says {text:?}"),
-            format!("everybody in the room gets it, here member {i}"),
-            ROOM,
-        );
-        member.expect(0x81, text.as_bytes()).map_err(|asked| match asked.seen {
-            Seen::Nothing => asked.lesson.named(Mistake::NotEverybody),
-            _ => asked.lesson,
-        })?;
-    }
-    Ok(())
-}
-
-pub fn a_message_goes_to_everybody(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+pub fn all_share_one_registry(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
     let server = Running::start(subject, quick());
-    let mut elsewhere = server.connect(trial, "/echo")?;
     let mut ann = join(&server, trial, "Ann")?;
-    let bob = join(&server, trial, "Bob")?;
-    trial.case("/chat: Ann is there, then Bob says \"Bob is here\"", "Ann gets it", ROOM);
-    ann.expect(0x81, b"Bob is here").map_err(|asked| asked.lesson.named(Mistake::NotEverybody))?;
-    let mut room = [ann, bob];
-    say(trial, &mut room, 0, "hello")?;
-    say(trial, &mut room, 1, "hello yourself")?;
-
-    trial.case("/chat: some messages; meanwhile a client is on /echo", "nothing on /echo but its own message", ROOM);
-    elsewhere.send(&masked(0x81, b"mine"));
-    elsewhere.expect(0x81, b"mine").map_err(|asked| asked.lesson.named(Mistake::WrongRoom))?;
-
+    let mut bob = join(&server, trial, "Bob")?;
+    let why = "The whole server: run makes one registry, and every serve_client gets the same.";
+    WHOLE.case(trial, "/chat: Ann is there, then Bob says \"Bob is here\"", "Ann gets it", why);
+    ann.expect(0x81, b"Bob is here").map_err(|asked| match asked.seen {
+        Seen::Nothing => asked.lesson.named(Mistake::RegistryForEach),
+        _ => asked.lesson,
+    })?;
     // Ann leaves with a Close, a third without: neither harms a broadcast.
-    let [mut ann, bob] = room;
     ann.ask_close("/chat: a Close", &masked(0x88, b"\x03\xE8"), Some(1000), "§5.5.1: /chat closes as /echo does.")?;
     drop(ann);
-    let mut room = [bob];
     drop(server.connect(trial, "/chat")?);
-    say(trial, &mut room, 0, "anybody?")?;
-    say(trial, &mut room, 0, "nobody.")
-}
-
-/// Several members speak at the same time, each with a letter of its own.
-struct Crowd {
-    writers: usize,
-    rounds: usize,
-    length: usize,
-    /// How long a listener waits before it reads, so that its buffers fill and writes to it stop in the middle.
-    pause: Duration,
-}
-
-pub fn frames_of_two_writers_are_not_mixed(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
-    // Frames so small that the threads meet often, and so many bytes that a write is done in parts.
-    Crowd { writers: 6, rounds: 100, length: 700, pause: Duration::ZERO }.check(subject, trial)?;
-    Crowd { writers: 2, rounds: 25, length: 256 * 1024, pause: Duration::from_millis(250) }.check(subject, trial)
-}
-
-impl Crowd {
-    fn check(&self, subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
-        let Crowd { writers, rounds, length, pause } = *self;
-        let server = Running::start(subject, Settings { send_timeout: trial.patience * 2, ..quick() });
-        let mut listener = join(&server, trial, "a listener")?;
-        let clients = (0..writers).map(|_| server.connect(trial, "/chat")).collect::<Result<Vec<_>, _>>()?;
-        trial.case(
-            format!("/chat: {writers} clients at once, {rounds} messages of {length} bytes each; each has a letter of its own"),
-            "another client gets them one by one, each of one letter",
-            "§5.4: frames of different messages are not interleaved. A write may be done in several parts: hold the lock \
-             from a frame's first byte to its last.",
-        );
-        thread::scope(|scope| {
-            for (client, letter) in clients.iter().zip(b'a'..) {
-                // Who does not read is a slow member: each reads while it writes.
-                let (mut reader, mut writer) = (&client.stream, &client.stream);
-                client.stream.set_read_timeout(Some(trial.patience * 2)).expect("set_read_timeout");
-                scope.spawn(move || while reader.read(&mut [0; 65536]).is_ok_and(|count| count > 0) {});
-                scope
-                    .spawn(move || (0..rounds).all(|_| writer.write_all(&masked(0x82, &vec![letter; length])).is_ok()));
-            }
-            thread::sleep(pause);
-            let outcome = (0..writers * rounds).try_for_each(|_| self.expect_whole(&mut listener));
-            for client in &clients {
-                let _ = client.stream.shutdown(std::net::Shutdown::Both);
-            }
-            outcome
-        })
+    for text in ["anybody?", "nobody."] {
+        WHOLE.case(trial, format!("/chat: the others have left; Bob says {text:?}"), "Bob gets it", ROOM);
+        bob.send(&masked(0x81, text.as_bytes()));
+        bob.expect(0x81, text.as_bytes())?;
     }
-
-    fn expect_whole(&self, listener: &mut Talk) -> Result<(), Lesson> {
-        let trial = listener.trial;
-        let mixed = || trial.came("a frame in which the bytes of several are mixed").named(Mistake::FramesMixed);
-        match listener.look() {
-            Seen::Frame { first: 0x82, masked: false, payload } if self.is_whole(&payload) => Ok(()),
-            Seen::Frame { .. } => Err(mixed()),
-            Seen::Nothing if !listener.unread().is_empty() => Err(mixed()),
-            Seen::Nothing => Err(trial.came("nothing").named(Mistake::NotEverybody)),
-            seen => Err(trial.came(seen.to_string())),
-        }
-    }
-
-    fn is_whole(&self, payload: &[u8]) -> bool {
-        payload.len() == self.length && payload.iter().all(|byte| *byte == payload[0])
-    }
+    Ok(())
 }
 
 pub fn a_member_that_does_not_read_holds_nobody_up(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
@@ -134,13 +568,15 @@ pub fn a_member_that_does_not_read_holds_nobody_up(subject: &Subject, trial: &Tr
     let _slow = join(&server, trial, "a slow one")?;
     let mut ann = join(&server, trial, "Ann")?;
     let mut bob = join(&server, trial, "Bob")?;
-    trial.case("/chat: Bob is there", "Ann gets his message", ROOM);
+    WHOLE.case(trial, "/chat: Bob is there", "Ann gets his message", ROOM);
     ann.expect(0x81, b"Bob is here")?;
     let text = vec![b'x'; 1 << 20];
-    for round in 1..=16 {
-        trial.case(
-            format!("/chat: one member does not read; Ann sends messages of 1 MiB, now number {round}"),
-            "Ann and Bob get it",
+    // Some are still taken by the buffers of the one that does not read.
+    for _ in 0..16 {
+        WHOLE.case(
+            trial,
+            "/chat: one member does not read; Ann sends 16 messages of 1 MiB, one after the other",
+            "Ann and Bob get each of them",
             "Once the slow one's buffers are full, a write to it waits. settings.send_timeout says for how long.",
         );
         ann.send(&masked(0x82, &text));

@@ -34,12 +34,16 @@ pub fn messages_come_back(subject: &Subject, trial: &Trial) -> Result<(), Lesson
             let lesson = task.panic(trial).unwrap_or(asked.lesson);
             match asked.seen {
                 Seen::Frame { masked: true, .. } => lesson.named(Mistake::ReplyMasked),
+                Seen::Frame { first: other, .. } if matches!(other, 0x81 | 0x82) && other != first => {
+                    lesson.named(Mistake::OpcodeNotKept)
+                }
                 _ => lesson,
             }
         })?;
     }
     let frames = [masked(0x81, b"one"), masked(0x81, b"two")].concat();
     talk.ask("two messages in one segment", &frames, 0x81, b"one", ECHO)?;
+    trial.case("two messages in one segment, \"one\" and \"two\"", "behind the text \"one\" the text \"two\"", ECHO);
     talk.expect(0x81, b"two").map_err(|asked| asked.lesson.named(Mistake::LeftoverDropped))?;
     Ok(())
 }
@@ -65,8 +69,27 @@ pub fn a_ping_gets_its_pong(subject: &Subject, trial: &Trial) -> Result<(), Less
     talk.ask("a Ping", &masked(0x89, b"are you there"), 0x8A, b"are you there", why).map_err(unanswered)?;
     let fragment_and_ping = [masked(0x01, b"Hel"), masked(0x89, b"?")].concat();
     talk.ask("the first fragment of a message, and a Ping", &fragment_and_ping, 0x8A, b"?", why).map_err(unanswered)?;
-    talk.ask("the last fragment", &masked(0x80, b"lo"), 0x81, b"Hello", ECHO)?;
+    talk.ask("the last fragment", &masked(0x80, b"lo"), 0x81, b"Hello", ECHO).map_err(|asked| match asked.seen {
+        Seen::Frame { first: 0x88, ref payload, .. } if payload.starts_with(&1002_u16.to_be_bytes()) => {
+            asked.lesson.named(Mistake::AssemblerAnew)
+        }
+        _ => asked.lesson,
+    })?;
     Ok(())
+}
+
+/// What is wrong with the end of a connection, whoever began it.
+fn not_closed(asked: &Asked, code: Option<u16>) -> Option<Mistake> {
+    match &asked.seen {
+        Seen::Reset => Some(Mistake::CloseDestroyed),
+        Seen::Frame { .. } if asked.behind_close => Some(Mistake::SentBehindClose),
+        Seen::Nothing if asked.behind_close => Some(Mistake::ReadsBehindClose),
+        Seen::Frame { first: 0x88, payload, .. } => {
+            let came = payload.first_chunk().map(|&bytes| u16::from_le_bytes(bytes));
+            (came == code && came.is_some()).then_some(Mistake::CodeLittleEndian)
+        }
+        _ => None,
+    }
 }
 
 pub fn a_close_is_answered_and_tcp_ends(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
@@ -74,11 +97,14 @@ pub fn a_close_is_answered_and_tcp_ends(subject: &Subject, trial: &Trial) -> Res
                a Close frame in response.\" §7.1.1: then the server ends TCP.";
     for (payload, code) in [(&b"\x03\xE8"[..], Some(1000)), (b"\x0F\xA0bye", Some(4000)), (b"", None)] {
         let (mut talk, task) = serve(subject, trial, quick())?;
-        talk.ask_close("a Close", &masked(0x88, payload), code, why).map_err(|asked| match asked.seen {
-            Seen::End | Seen::Nothing => asked.lesson.named(Mistake::NoCloseReply),
-            Seen::Reset => asked.lesson.named(Mistake::CloseDestroyed),
-            Seen::Frame { first: 0x81 | 0x8A, .. } => asked.lesson.named(Mistake::SentBehindClose),
-            Seen::Frame { .. } => asked.lesson,
+        talk.ask_close("a Close", &masked(0x88, payload), code, why).map_err(|asked| {
+            let mistake = not_closed(&asked, code).or(match asked.seen {
+                Seen::End | Seen::Nothing => Some(Mistake::NoCloseReply),
+                Seen::Frame { first: 0x88, .. } if code.is_none() => Some(Mistake::EmptyCloseGotCode),
+                _ => None,
+            });
+            let lesson = task.panic(trial).unwrap_or(asked.lesson);
+            if lesson.mistake.is_some() { lesson } else { lesson.named(mistake) }
         })?;
         talk.hang_up();
         trial.case("the same, and the client ends its side too", "serve_client returns", why);
@@ -90,7 +116,10 @@ pub fn a_close_is_answered_and_tcp_ends(subject: &Subject, trial: &Trial) -> Res
     talk.ask_close("a Close, a text and a Ping in one segment", &bytes, Some(1000), why).map_err(
         |asked| match asked.seen {
             Seen::Frame { first: 0x81 | 0x8A, .. } => asked.lesson.named(Mistake::SentBehindClose),
-            _ => asked.lesson,
+            _ => {
+                let mistake = not_closed(&asked, Some(1000));
+                asked.lesson.named(mistake)
+            }
         },
     )?;
     Ok(())
@@ -99,33 +128,86 @@ pub fn a_close_is_answered_and_tcp_ends(subject: &Subject, trial: &Trial) -> Res
 pub fn a_broken_rule_is_told(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
     let why = "§7.1.7: to fail the connection, send a Close frame with the code, then end TCP.";
     let settings = Settings { max_message: 1000, ..quick() };
-    let cases: [(&str, Vec<u8>, u16); 4] = [
+    let cases: [(&str, Vec<u8>, u16); 6] = [
         ("a frame without a mask", b"\x81\x05Hello".to_vec(), 1002),
         ("a continuation of nothing", masked(0x80, b"lo"), 1002),
         ("a text that is not UTF-8", masked(0x81, b"\xFF"), 1007),
         ("a message over the limit of 1000", masked(0x82, &[7; 1001]), 1009),
+        ("a frame without a mask, and many bytes behind it", [b"\x81\x05Hello", &[0; 200_000][..]].concat(), 1002),
+        ("a Close with code 1005", masked(0x88, b"\x03\xED"), 1002),
     ];
     for (sent, bytes, code) in cases {
-        let (mut talk, _task) = serve(subject, trial, settings.clone())?;
-        talk.ask_close(sent, &bytes, Some(code), why).map_err(|asked| match asked.seen {
-            Seen::End | Seen::Nothing => asked.lesson.named(Mistake::NoCloseForFault),
-            Seen::Reset => asked.lesson.named(Mistake::CloseDestroyed),
-            Seen::Frame { .. } => asked.lesson,
+        let (mut talk, task) = serve(subject, trial, settings.clone())?;
+        talk.ask_close(sent, &bytes, Some(code), why).map_err(|asked| {
+            let mistake = not_closed(&asked, Some(code)).or(match asked.seen {
+                Seen::End => Some(Mistake::NoCloseForFault),
+                Seen::Frame { first: 0x88, ref payload, .. } if payload == b"\x03\xED" => Some(Mistake::BadCodeEchoed),
+                Seen::Frame { first: 0x88, .. } => Some(Mistake::FaultCode),
+                Seen::Nothing | Seen::Frame { .. } => Some(Mistake::FaultIgnored),
+                Seen::Reset => None,
+            });
+            let lesson = task.panic(trial).unwrap_or(asked.lesson);
+            if lesson.mistake.is_some() { lesson } else { lesson.named(mistake) }
         })?;
     }
     Ok(())
 }
 
+pub fn a_refused_client_reads_the_reply(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    let why = "§7.1.1 holds for every end: shut down writing, then read until the client ends its side too. \
+               A socket that is dropped with unread bytes in it resets the connection.";
+    let (client, server) = connected_pair();
+    let mut talk = Talk::over(trial, client);
+    trial.case(
+        "a request without Sec-WebSocket-Key, and 200000 bytes behind it",
+        "HTTP/1.1 400, then the end of the stream; serve_client reads on until the client ends its side too",
+        why,
+    );
+    talk.send(
+        &[b"GET /echo HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n", &[b'x'; 200_000][..]]
+            .concat(),
+    );
+    let (serve_client, settings) = (subject.serve_client, quick());
+    let task = Task::start(move || serve_client(server, &settings));
+    let destroyed = |seen: &str| trial.came(seen.to_owned()).named(Mistake::RefusalDestroyed);
+    match talk.head() {
+        Ok(head) if head.starts_with("HTTP/1.1 4") => {}
+        Ok(head) => return Err(trial.came(head.lines().next().unwrap_or_default())),
+        Err(Seen::Reset) => return Err(destroyed("a reset of the connection, and no reply")),
+        Err(seen) => return Err(task.panic(trial).unwrap_or(trial.came(seen.to_string()))),
+    }
+    match talk.look() {
+        Seen::End => {}
+        Seen::Reset => return Err(destroyed("the reply, then a reset of the connection")),
+        seen => return Err(trial.came(format!("the reply, then {seen}"))),
+    }
+    talk.hang_up();
+    task.finish(trial)
+}
+
 pub fn a_client_that_leaves_ends_its_thread(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
     let why = "Phones lose their network in the middle of a message. The thread must not stay behind.";
+    let ignored = |lesson: Lesson| match lesson.mistake {
+        Some(Mistake::Hangs) => lesson.named(Mistake::EndOfClientIgnored),
+        _ => lesson,
+    };
     for bytes in [&b""[..], b"\x81\x85\x37"] {
         let (mut talk, task) = serve(subject, trial, quick())?;
         trial.case(format!("{}, then the end of the stream, without a Close", hex(bytes)), "serve_client returns", why);
         talk.send(bytes);
         drop(talk);
-        task.finish(trial)?;
+        task.finish(trial).map_err(ignored)?;
     }
-    Ok(())
+    let (mut talk, task) = serve(subject, trial, quick())?;
+    trial.case("a text; then the client is gone without having read the echo", "serve_client returns", why);
+    talk.send(&masked(0x81, b"Hello"));
+    talk.stream.set_read_timeout(Some(trial.patience)).expect("set_read_timeout");
+    if talk.stream.peek(&mut [0]).is_err() {
+        return Err(trial.came("no echo"));
+    }
+    // What lies unread at the client makes a reset of its end: the next read of the server is an error.
+    drop(talk);
+    task.finish(trial).map_err(ignored)
 }
 
 // Step 15
@@ -208,5 +290,6 @@ pub fn twenty_clients_each_get_their_own(subject: &Subject, trial: &Trial) -> Re
             talk.expect(0x81, text.as_bytes())?;
         }
     }
-    Ok(())
+    trial.case("nothing more", "run goes on", ALONE);
+    if server.is_over() { Err(trial.came("run has returned").named(Mistake::RunReturns)) } else { Ok(()) }
 }

@@ -30,8 +30,17 @@ fn answer(
     if code(&came) == expected && came.len() != 1 && came.len() <= 125 && (reason_is_text || expected.is_none()) {
         return Ok(());
     }
+    let swapped = code(&came).map(u16::swap_bytes);
     let mistake = match code(&came) {
+        _ if came.first() == Some(&0x88) => Some(Mistake::FrameForPayload),
+        _ if sent.len() == 1 => Some(Mistake::HalfACode),
+        Some(_) if expected.is_none() => Some(Mistake::EmptyCloseGotCode),
         Some(1005 | 1006 | 1015) => Some(Mistake::CodeNeverSent),
+        Some(_) if swapped == expected || swapped == Some(1002) => Some(Mistake::CodeLittleEndian),
+        // Nobody refuses 1000, unless it was read as another number.
+        Some(1002) if expected == Some(1000) => Some(Mistake::CodeLittleEndian),
+        Some(1002) if expected.is_some() && expected == code(sent) => Some(Mistake::GoodCodeRefused),
+        Some(1002) if expected == Some(1007) => Some(Mistake::ReasonCode),
         Some(_) if expected == Some(1007) => Some(Mistake::ReasonNotChecked),
         _ if came == sent => Some(Mistake::BadCodeEchoed),
         came if came.is_some() && came == code(sent) => Some(Mistake::BadCodeEchoed),
@@ -43,7 +52,7 @@ fn answer(
 pub fn a_close_is_answered_with_its_code(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
     let why = "§5.5.1: \"the endpoint typically echos the status code it received\"; an empty Close has none to echo.";
     answer(subject, trial, b"", None, why)?;
-    for code in [1000_u16, 1001, 1003, 1007, 1011, 1014, 3000, 4999] {
+    for code in [1000_u16, 1001, 1003, 1007, 1011, 1012, 1013, 1014, 3000, 4999] {
         let payload = [&code.to_be_bytes()[..], "bis später".as_bytes()].concat();
         answer(subject, trial, &payload, Some(code), why)?;
     }
@@ -65,6 +74,9 @@ pub fn a_bad_close_is_answered_with_1002(subject: &Subject, trial: &Trial) -> Re
     answer(subject, trial, b"\x03\xE8bye \xFF", Some(1007), "§5.5.1 and §8.1: the reason is UTF-8; otherwise 1007.")
 }
 
+const CLIENTS_END: &str =
+    "§7.1.1: read \"until obtaining a return value of 0\", which is the client's end of the stream.";
+
 pub fn the_close_reaches_the_client(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
     trial.case(
         "10000 bytes that the server does not read; then it writes a Close frame and calls hang_up(stream, patience)",
@@ -78,7 +90,8 @@ pub fn the_close_reaches_the_client(subject: &Subject, trial: &Trial) -> Result<
     server.set_read_timeout(Some(trial.patience)).expect("set_read_timeout");
     server.peek(&mut [0]).expect("the client's bytes have come");
     server.write_all(b"\x88\x02\x03\xE8").expect("a Close fits into the socket's buffer");
-    let (hang_up, patience) = (subject.hang_up, trial.patience);
+    // So long that whoever waits for its end is noticed.
+    let (hang_up, patience) = (subject.hang_up, trial.patience * 4);
     let task = Task::start(move || hang_up(server, patience));
     let dropped =
         || trial.came("the connection was dropped while the client was still sending").named(Mistake::CloseDestroyed);
@@ -100,7 +113,11 @@ pub fn the_close_reaches_the_client(subject: &Subject, trial: &Trial) -> Result<
         return Err(dropped());
     }
     talk.hang_up();
-    task.finish(trial)
+    trial.case("the same; then the client ends its side too", "hang_up returns at once", CLIENTS_END);
+    task.finish(trial).map_err(|lesson| match lesson.mistake {
+        Some(Mistake::Hangs) => lesson.named(Mistake::DrainSpins),
+        _ => lesson,
+    })
 }
 
 pub fn a_client_that_stays_is_left(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
@@ -116,16 +133,17 @@ pub fn a_client_that_stays_is_left(subject: &Subject, trial: &Trial) -> Result<(
     Task::start(move || hang_up(server, patience)).finish(trial).map_err(for_ever)?;
     drop(client);
 
-    trial.case("a byte every 40 ms, for ever; hang_up has 100 ms of patience", "hang_up returns", why);
+    let patience = Duration::from_millis(200);
+    trial.case("a byte every 20 ms, for ever; hang_up has 200 ms of patience", "hang_up returns", why);
     let (client, server) = connected_pair();
     let mut talk = Talk::over(trial, client);
     let task = Task::start(move || hang_up(server, patience));
     // A byte now and then: a timeout for each read would begin anew each time.
-    for _ in 0..trial.patience.as_millis() / 40 {
-        if task.ends_within(Duration::from_millis(40)) {
+    for _ in 0..trial.patience.as_millis() / 20 {
+        if task.ends_within(Duration::from_millis(20)) {
             return task.finish(trial);
         }
         talk.send(&[0]);
     }
-    Err(trial.came("nothing: the function did not return in time").named(Mistake::DrainForever))
+    Err(trial.came("nothing: the function did not return in time").named(Mistake::DrainTimeoutAnew))
 }

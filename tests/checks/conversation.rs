@@ -154,6 +154,9 @@ pub fn fragments_texts_and_closes(subject: &Subject, trial: &Trial) -> Result<()
             "§5.5.1 and §7.4: the same code back, unless it must not be sent.",
         )
         .map_err(|asked| match asked.seen {
+            super::talk::Seen::Frame { first: 0x88, .. } if code.is_none() => {
+                asked.lesson.named(Mistake::EmptyCloseGotCode)
+            }
             super::talk::Seen::Frame { payload, .. } if payload == b"\x03\xED" => {
                 asked.lesson.named(Mistake::CodeNeverSent)
             }

@@ -112,10 +112,11 @@ impl<T: Send + 'static> Task<T> {
 fn panicked(trial: &Trial, text: &str) -> Lesson {
     // A stub says `todo!("step 04: ...")`.
     if let Some((_, todo)) = text.split_once("not yet implemented: step ") {
-        let number = todo.split(':').next().unwrap_or_default().to_owned();
+        // A step may have several; which one is told by what stands behind the number.
+        let (number, which) = todo.split_once(": ").unwrap_or((todo, "it"));
         return Lesson {
-            unwritten: Some(number.clone()),
-            ..trial.came(format!("todo!: step {number} is not written yet"))
+            unwritten: Some(number.to_owned()),
+            ..trial.came(format!("todo!: step {number} is not written yet: {which}"))
         };
     }
     trial.came(format!("a panic: {text}")).named(Mistake::Panics)

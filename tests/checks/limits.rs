@@ -15,7 +15,9 @@ pub fn the_size_has_a_limit(subject: &Subject, trial: &Trial) -> Result<(), Less
     for (so_far, more, fits) in cases {
         let expected = if fits { Ok(()) } else { Err(1009) };
         trial.case(format!("check_size({so_far}, {more}, 10)"), format!("{expected:?}"), LIMIT);
-        trial.equal((subject.check_size)(so_far, more, 10), expected)?;
+        let came = (subject.check_size)(so_far, more, 10);
+        let exclusive = came == Err(1009) && so_far as u64 + more == 10;
+        trial.equal(came, expected).map_err(|lesson| lesson.named(exclusive.then_some(Mistake::LimitExclusive)))?;
     }
     // The largest length that a header can hold, and one that a cast to a smaller type would cut to 0.
     for more in [u64::MAX >> 1, u64::MAX, 1 << 32] {
@@ -32,14 +34,21 @@ pub fn the_size_has_a_limit(subject: &Subject, trial: &Trial) -> Result<(), Less
 }
 
 pub fn the_announced_length_is_not_believed(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
-    let why = "§10.4. The header announces a gigabyte; not a byte of it has come, and none should be waited for.";
+    let why = "§10.4: the header says how many bytes the payload has. Not one of them has come, and none should be waited for.";
     for announced in [1001, 1 << 30] {
         let mut buffer = vec![0x82];
         match announced {
             1001 => buffer.extend([0xFE, 0x03, 0xE9]),
             _ => buffer.extend([&[0xFF][..], &u64::to_be_bytes(announced)].concat()),
         }
-        trial.case(format!("take_frame, with limit 1000 and the buffer {}", hex(&buffer)), "Err(1009)", why);
+        trial.case(
+            format!(
+                "take_frame, with limit 1000 and the buffer {}: a header that announces {announced} bytes",
+                hex(&buffer)
+            ),
+            "Err(1009)",
+            why,
+        );
         match (subject.take_frame)(&mut buffer, 1000) {
             Err(1009) => {}
             came => return Err(trial.came(format!("{came:?}")).named(Mistake::AnnouncedBelieved)),
@@ -49,7 +58,7 @@ pub fn the_announced_length_is_not_believed(subject: &Subject, trial: &Trial) ->
     trial.case("take_frame, with limit 1000 and a frame of 1000 bytes", "Ok(Some(...))", LIMIT);
     match (subject.take_frame)(&mut buffer, 1000) {
         Ok(Some(_)) => Ok(()),
-        came => Err(trial.came(format!("{came:?}"))),
+        came => Err(trial.came(format!("{came:?}")).named((came == Err(1009)).then_some(Mistake::LimitExclusive))),
     }
 }
 
@@ -61,7 +70,13 @@ pub fn the_limit_is_for_the_message(subject: &Subject, trial: &Trial) -> Result<
         (part(true, CONTINUATION, 40), message(BINARY, &[7; 100])),
         (part(true, BINARY, 100), message(BINARY, &[7; 100])),
     ];
-    assemble(subject, trial, 100, &fits, "§10.4: 100 bytes are still fine, and a Ping does not count.")?;
+    let still_fine = "§10.4: 100 bytes are still fine, and a Ping does not count.";
+    let counted = |fits: &[_], mistake: Mistake| {
+        assemble(subject, trial, 100, fits, still_fine)
+            .map_err(|wrong| wrong.lesson.named((wrong.came == Err(1009)).then_some(mistake)))
+    };
+    counted(&fits[3..], Mistake::LimitExclusive)?;
+    counted(&fits, Mistake::ControlCounted)?;
     let too_big = [
         (part(false, BINARY, 60), Ok(None)),
         (part(false, CONTINUATION, 40), Ok(None)),

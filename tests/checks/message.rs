@@ -134,6 +134,8 @@ pub fn one_frame_is_a_message(subject: &Subject, trial: &Trial) -> Result<(), Le
     ];
     assemble(subject, trial, NO_LIMIT, &frames, why).map_err(|wrong| match &wrong.came {
         Ok(Some(message)) if message.payload.starts_with(b"Hello") => wrong.lesson.named(Mistake::MessageNotReset),
+        // The first frame was taken.
+        Err(1002) if wrong.lesson.sent.contains("; ") => wrong.lesson.named(Mistake::MessageNotReset),
         _ => wrong.lesson,
     })
 }
@@ -150,6 +152,12 @@ pub fn fragments_are_put_together(subject: &Subject, trial: &Trial) -> Result<()
     assemble(subject, trial, NO_LIMIT, &frames, why).map_err(|wrong| match &wrong.came {
         Ok(Some(message)) if message.opcode == CONTINUATION => wrong.lesson.named(Mistake::OpcodeOfContinuation),
         Ok(Some(message)) if message.payload == b"Helloab" => wrong.lesson.named(Mistake::MessageNotReset),
+        Ok(Some(message)) if message.payload == b"lo" => wrong.lesson.named(Mistake::FirstFragmentLost),
+        _ => wrong.lesson,
+    })?;
+    let frames = [(frame(false, TEXT, b""), Ok(None)), (frame(true, CONTINUATION, b"lo"), message(TEXT, b"lo"))];
+    assemble(subject, trial, NO_LIMIT, &frames, why).map_err(|wrong| match wrong.came {
+        Err(1002) => wrong.lesson.named(Mistake::EmptyIsOpen),
         _ => wrong.lesson,
     })
 }
@@ -175,17 +183,21 @@ pub fn a_control_frame_may_stand_in_the_middle(subject: &Subject, trial: &Trial)
 pub fn one_message_is_open_at_a_time(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
     let why = "§5.4: a continuation continues something, and \"fragments of one message MUST NOT be interleaved\" with another.";
     let nothing = |frames: &[(Frame, Outcome)]| {
-        assemble(subject, trial, NO_LIMIT, frames, why).map_err(|wrong| wrong.lesson.named(Mistake::NothingToContinue))
+        assemble(subject, trial, NO_LIMIT, frames, why)
+            .map_err(|wrong| wrong.lesson.named(wrong.came.is_ok().then_some(Mistake::NothingToContinue)))
     };
     nothing(&[(frame(true, CONTINUATION, b"lo"), Err(1002))])?;
     nothing(&[(frame(false, CONTINUATION, b"lo"), Err(1002))])?;
     nothing(&[(frame(true, TEXT, b"Hello"), message(TEXT, b"Hello")), (frame(true, CONTINUATION, b"lo"), Err(1002))])?;
     for fin in [true, false] {
         // The first fragment may be empty: open is not the same as not empty.
-        for begin in [&b""[..], b"Hel"] {
+        for begin in [&b"Hel"[..], b""] {
             let frames = [(frame(false, TEXT, begin), Ok(None)), (frame(fin, TEXT, b"Hello"), Err(1002))];
-            assemble(subject, trial, NO_LIMIT, &frames, why)
-                .map_err(|wrong| wrong.lesson.named(Mistake::MessageInsideMessage))?;
+            assemble(subject, trial, NO_LIMIT, &frames, why).map_err(|wrong| match wrong.came {
+                Ok(_) if begin.is_empty() => wrong.lesson.named(Mistake::EmptyIsOpen),
+                Ok(_) => wrong.lesson.named(Mistake::MessageInsideMessage),
+                Err(_) => wrong.lesson,
+            })?;
         }
     }
     Ok(())
@@ -243,7 +255,8 @@ pub fn bad_text_does_not_get_through(subject: &Subject, trial: &Trial) -> Result
         let whole = [(frame(true, TEXT, bytes), Err(1007))];
         let cut = [(frame(false, TEXT, &bytes[..1]), Ok(None)), (frame(true, CONTINUATION, &bytes[1..]), Err(1007))];
         for frames in [&whole[..], &cut] {
-            assemble(subject, trial, NO_LIMIT, frames, UTF8).map_err(|wrong| match wrong.came {
+            assemble(subject, trial, NO_LIMIT, frames, UTF8).map_err(|wrong| match &wrong.came {
+                Ok(Some(message)) if message.payload != bytes => wrong.lesson.named(Mistake::TextRepaired),
                 Ok(Some(_)) => wrong.lesson.named(Mistake::InvalidUtf8Accepted),
                 _ => wrong.lesson,
             })?;
@@ -251,5 +264,6 @@ pub fn bad_text_does_not_get_through(subject: &Subject, trial: &Trial) -> Result
     }
     let why = "§5.6: binary is \"arbitrary binary data whose interpretation is solely up to the application layer\".";
     let frames = [(frame(true, BINARY, b"\xFF\xFE"), message(BINARY, b"\xFF\xFE"))];
-    assemble(subject, trial, NO_LIMIT, &frames, why).map_err(|wrong| wrong.lesson.named(Mistake::BinaryChecked))
+    assemble(subject, trial, NO_LIMIT, &frames, why)
+        .map_err(|wrong| wrong.lesson.named((wrong.came == Err(1007)).then_some(Mistake::BinaryChecked)))
 }

@@ -155,39 +155,98 @@ mistakes! {
     PingEndsMessage, Some(13), "The Ping in the middle ended the message. Its FIN bit is its own; the message goes on.";
     NothingToContinue, Some(16), "You accepted a continuation while no message is open. Know whether one is: 1002.";
     MessageInsideMessage, Some(16), "You began a new message inside another. Know whether one is open: 1002.";
-    MessageNotReset, None, "The last message is still in your buffer. Each message begins with an empty one.";
+    EmptyIsOpen, Some(16), "The first fragment was empty, and you took its message for closed. Whether a message is open is not \
+        whether bytes have come: remember it by itself.";
+    FirstFragmentLost, None, "The message lacks the bytes of its first fragment. Keep them: a message is all its fragments.";
+    MessageNotReset, None, "The last message is still there. Once you have handed it out, nothing of it may be left: no bytes, and none is open.";
     OpcodeOfContinuation, None, "The message's opcode is that of its first frame; a continuation has 0.";
     Utf8PerFrame, Some(14), "You checked each frame by itself. A character may be split over two fragments; check the message.";
     InvalidUtf8Accepted, Some(15), "You let invalid UTF-8 through. Fail with 1007.";
+    TextRepaired, Some(15), "You put U+FFFD where bytes were bad (`from_utf8_lossy` does that) and let the text through. Do not repair: \
+        1007.";
     BinaryChecked, None, "You checked a binary message. Only text has to be UTF-8.";
     // Limits.
     AnnouncedBelieved, Some(22), "You waited for a payload that is over the limit. Compare the announced length before you make room \
         for it: 1009.";
     FragmentsUnbounded, Some(22), "Each fragment is below the limit, but nobody counts their sum. Cap the message: 1009.";
     SumOverflows, None, "Your sum overflowed. Compare with what is left (`limit - so_far`), not with a sum.";
+    LimitExclusive, None, "Exactly the limit is still allowed. Too big is what is above it: `>`, not `>=`.";
+    ControlCounted, None, "You counted a control frame. It is not part of the message, and has its own limit of 125 bytes.";
     // The closing handshake.
     NoCloseReply, Some(17), "You sent no Close in reply to the Close. The browser reports 1006.";
-    CodeNeverSent, Some(18), "You sent 1005 or 1006, which are never sent. Answer an empty Close with an empty Close.";
-    BadCodeEchoed, None, "You echoed a Close payload that breaks a rule. Answer it with 1002.";
+    CodeNeverSent, Some(18), "You sent 1005, 1006 or 1015, which never stand in a Close frame. A client that sends one breaks a rule: 1002.";
+    EmptyCloseGotCode, Some(18), "The client's Close had an empty payload, and you answered with a code. Without a code there is none to \
+        send back: the payload of your Close is empty too.";
+    BadCodeEchoed, None, "You echoed a Close payload that breaks a rule. `answer_close` answers it with the two bytes of 1002.";
+    HalfACode, None, "One byte is half a code, which breaks a rule: answer it with the two bytes of 1002.";
+    ReasonCode, None, "The code for a reason that is not UTF-8 is 1007, as for any text.";
+    FrameForPayload, None, "You returned a whole frame. It is the payload alone that is asked for; step 14 makes a frame of it.";
+    GoodCodeRefused, None, "You refused a code that may be sent. Allowed are 1000 to 1003, 1007 to 1014 (the last three of them \
+        are younger than the RFC) and 3000 to 4999.";
+    CodeLittleEndian, None, "The two bytes of the code are in the wrong order. They are big-endian: `from_be_bytes`, `to_be_bytes`.";
     ReasonNotChecked, None, "You did not check the reason. It has to be UTF-8: 1007.";
     CloseDestroyed, Some(19), "You dropped the socket with unread bytes in it, and the reset destroyed your Close. Shut down \
-        writing, then drain.";
+        writing alone (`Shutdown::Write`), then drain.";
     EndNotSent, None, "You wait for the client's end before you end your own side. Shut down writing first.";
     DrainForever, None, "You drain without a deadline. A client that never ends its side holds your thread for ever.";
+    DrainTimeoutAnew, None, "Your timeout begins anew with each read, so a byte now and then holds your thread for ever. Compute one \
+        deadline before the loop; each read may take what is left until then.";
+    DrainSpins, None, "The client has ended its side, and you go on reading. A read of 0 bytes is the end of the stream: return.";
     SentBehindClose, None, "You sent something behind your Close frame. Nothing may follow it.";
     NoCloseForFault, None, "You ended the connection without saying why. Send a Close frame with the code first.";
+    FaultIgnored, None, "You let the fault pass, and the connection goes on. Send a Close frame with the code of the fault, then hang up.";
+    FaultCode, None, "Your Close has another code than the fault. `read_frame` and `take` return the code: send that.";
+    ReadsBehindClose, None, "You sent the Close and went on: the loop must end there, and `hang_up` follows.";
+    RefusalDestroyed, None, "You dropped a client that was refused while bytes from it lay unread. The reset may destroy your reply: \
+        `hang_up` here too.";
+    OpcodeNotKept, None, "The message came back with another opcode. Send it back as what it was, text or binary: `message.opcode`.";
+    AssemblerAnew, None, "The last fragment was refused, since your Assembler did not know of the first. Make one Assembler for the \
+        client, before the loop.";
+    EndOfClientIgnored, None, "The client has left, and `serve_client` does not return. `None` of `read_frame` and an error both end the \
+        loop.";
     PingUnanswered, None, "The Ping was not answered. Every Ping gets its Pong, even while a message is open.";
     // Clients.
     OneAfterTheOther, None, "You serve one client after the other. A client that is silent must not keep the next one waiting: a thread \
         for each.";
     OneEndsAll, None, "One client's end ended the server. What goes wrong with a client concerns its thread only.";
+    RunReturns, None, "`run` has returned. It accepts clients for ever; its caller ends the process when it returns.";
     NotEverybody, None, "The message did not reach everybody in the room, the sender included.";
-    WrongRoom, None, "A message of /chat went to a client on another path.";
+    WrongRoom, None, "A message went to a client on another path. Only those on the path of the message get it.";
     FramesMixed, Some(23), "Two threads wrote to one socket at the same time, and their frames are mixed. One lock for each whole \
+        frame: `Client::send` holds it from the first byte to the last.";
+    SlowHoldsAll, None, "A member that does not read holds up all others. Give its writes a limit (`set_write_timeout`, after the \
+        handshake), and let it go when one fails.";
+    PayloadOnly, None, "You sent the payload alone. Encode it first: `encode_frame(message.opcode, &message.payload)`.";
+    NotListed, None, "The client is not in the list. `join` enters it; `serve_client` calls `join` after the handshake, and before it reads a \
         frame.";
-    SlowHoldsAll, None, "A member that does not read holds up all others. Give its write a limit, and let it go.";
+    NeverLeft, None, "A client that has gone is still in the list, and its socket stays open for ever. Call `leave` whichever way \
+        the client ends.";
+    WrongOneLeft, None, "`leave` must remove this client, and no other.";
+    ListLocked, None, "You hold the lock of the list while you write. A slow member then keeps everybody from joining and leaving: copy \
+        the list with `clients()`, and write without its lock.";
+    HalfFrameKept, None, "Only a part of a frame could be written, and you kept the member. Its next frame would begin in the middle of \
+        this one: `leave`, and `shut_down`.";
+    BroadcastStops, None, "Your broadcast ends with the first member that cannot be written to. Let that one go, and go on with the others.";
+    SentTwice, None, "The sender got its message twice. On /chat broadcast it, which reaches the sender too; elsewhere echo it. Not both.";
+    NotShutDown, None, "You have forgotten the member, but its socket is still open, and its thread waits in a read. `shut_down` \
+        wakes it, if it ends both ways (`Shutdown::Both`).";
+    BesideTheLock, None, "A reply to the client itself was written beside `Client::send`, into the middle of another thread's frame. \
+        From step 16 on everything goes through `send`: echoes, Pongs and Closes.";
+    LockOverRead, None, "You hold a lock while you wait for the client to speak, and nobody can write to it meanwhile. Read from your own \
+        `stream`, and keep no guard in a variable, a `match` or a `while let`.";
+    Deadlock, None, "This thread waits for a lock, and nobody slow is there. Most likely it holds that lock itself: a guard lives to \
+        the end of its block, or of its `match` or `for`. Do you call a function that locks again?";
+    RegistryForEach, None, "Each client has a list of its own. Make one Registry in `run`, before the loop, and share it.";
     // The heartbeat.
-    NoPing, None, "You sent no Ping. TCP alone does not tell that the client is gone.";
-    NeverDropped, None, "You never drop a client that stays silent. Its thread stays for ever.";
-    LivingDropped, None, "You dropped a client that had answered. Any frame is a sign of life, a Pong too.";
+    NoPing, None, "You sent no Ping. Does `run` start `watch`? Or is a lock that `watch` needs held over a read?";
+    NeverDropped, None, "You never drop a client that stays silent. `shut_down` its socket, which wakes its thread; to forget it is not \
+        enough.";
+    LivingDropped, None, "You dropped a client that had answered. Any frame is a sign of life, a Pong too: it ends the silence, and the \
+        Ping before it does not count any more.";
+    WatchEndsAll, None, "Nobody is served any more. `watch` never returns: start it in a thread of its own, before the loop of `run`.";
+    DroppedUnasked, None, "You dropped a silent client without asking it. First a Ping; then it has `pong_timeout` to answer.";
+    PingAgain, None, "You sent a second Ping in one silence. Note when you have sent one; until the client is heard again, it is enough.";
+    NotHeard, None, "You sent a Ping to a client that was not silent. Set `last_heard` in `serve_client` whenever a frame has come.";
+    TimeReached, None, "A time is over as soon as it is reached: `silent >= ping_interval` for the Ping, `since >= pong_timeout` for the end.";
+    TooEarly, None, "You decide too early. Silence below `ping_interval` is fine; so is a Ping that is younger than `pong_timeout`.";
 }

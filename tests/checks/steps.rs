@@ -275,6 +275,7 @@ pub const STEPS: &[Step] = &[
             clients::a_ping_gets_its_pong,
             clients::a_close_is_answered_and_tcp_ends,
             clients::a_broken_rule_is_told,
+            clients::a_refused_client_reads_the_reply,
             clients::a_client_that_leaves_ends_its_thread,
         ],
     },
@@ -300,13 +301,25 @@ pub const STEPS: &[Step] = &[
         title: "the registry, and a chat",
         task: "Know who is connected, and send a message of /chat to everybody there.",
         file: "registry.rs",
-        functions: "struct Registry; serve_client in run.rs",
+        functions: "Registry and Client; serve_client in run.rs",
         chapter: "clients",
         compare: "src/server/registry.rs, and src/server/outbox.rs: there nobody waits for a slow member, not even once",
         try_next: "cargo steps --serve, and two websocats on /chat.",
         checks: &[
-            chat::a_message_goes_to_everybody,
+            // The registry alone.
+            chat::the_list_knows_who_is_there,
+            chat::a_frame_goes_to_everybody_on_the_path,
+            chat::the_list_is_free_while_somebody_is_written_to,
+            chat::who_took_half_a_frame_is_let_go,
             chat::frames_of_two_writers_are_not_mixed,
+            // Clients that are served with it.
+            chat::who_is_served_is_in_the_list,
+            chat::a_silent_client_can_be_written_to,
+            chat::a_message_goes_to_the_room,
+            chat::replies_go_through_send,
+            chat::a_write_has_a_limit,
+            // The whole server.
+            chat::all_share_one_registry,
             chat::a_member_that_does_not_read_holds_nobody_up,
         ],
     },
@@ -321,6 +334,7 @@ pub const STEPS: &[Step] = &[
         compare: "src/server/heartbeat.rs and src/server/life.rs",
         try_next: "how often does your thread wake when nobody is connected?",
         checks: &[
+            heartbeat::the_verdict_goes_by_two_times,
             heartbeat::a_silent_client_gets_a_ping_and_is_dropped,
             heartbeat::a_client_that_answers_stays,
             heartbeat::a_client_that_talks_stays,

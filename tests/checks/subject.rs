@@ -1,10 +1,11 @@
 //! What is checked: the functions of a server, whoever wrote them. The learner's server, the real one behind an
 //! adapter, and each wrong answer is a `Subject`.
 
-use super::words::{Failure, Frame, Head, Header, Message, Request, Settings};
-use crate::my_server::{accept, close, frame, message, registry, request, run};
+use super::words::{Failure, Frame, Head, Header, Message, Request, Settings, Verdict};
+use crate::my_server::{accept, close, frame, heartbeat, message, registry, request, run};
 use std::io;
-use std::net::{TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The request, and the bytes that came behind it.
@@ -14,6 +15,59 @@ pub type ReadOutcome = Result<Option<Frame>, Failure>;
 
 /// Takes the frames of one client, one after the other.
 pub type Assembler = Box<dyn FnMut(Frame) -> Result<Option<Message>, u16>>;
+
+pub type Clients = Vec<(SocketAddr, Arc<dyn Client>)>;
+
+/// A registry (step 16), and `serve_client` for those who are to be in it.
+pub trait Registry: Send + Sync {
+    fn join(&self, peer: SocketAddr, path: &str, stream: TcpStream) -> Arc<dyn Client>;
+    fn leave(&self, peer: SocketAddr);
+    fn clients(&self) -> Clients;
+    fn broadcast(&self, path: &str, frame: &[u8]);
+    fn serve_client(&self, stream: TcpStream, settings: &Settings);
+}
+
+pub trait Client: Send + Sync {
+    fn path(&self) -> &str;
+    fn send(&self, frame: &[u8]) -> io::Result<()>;
+    fn shut_down(&self);
+}
+
+impl Registry for registry::Registry {
+    fn join(&self, peer: SocketAddr, path: &str, stream: TcpStream) -> Arc<dyn Client> {
+        self.join(peer, path, stream)
+    }
+
+    fn leave(&self, peer: SocketAddr) {
+        self.leave(peer);
+    }
+
+    fn clients(&self) -> Clients {
+        self.clients().into_iter().map(|(peer, client)| (peer, client as Arc<dyn Client>)).collect()
+    }
+
+    fn broadcast(&self, path: &str, frame: &[u8]) {
+        self.broadcast(path, frame);
+    }
+
+    fn serve_client(&self, stream: TcpStream, settings: &Settings) {
+        run::serve_client(stream, self, settings);
+    }
+}
+
+impl Client for registry::Client {
+    fn path(&self) -> &str {
+        &self.path
+    }
+
+    fn send(&self, frame: &[u8]) -> io::Result<()> {
+        self.send(frame)
+    }
+
+    fn shut_down(&self) {
+        self.shut_down();
+    }
+}
 
 #[derive(Clone, Copy)]
 pub struct Subject {
@@ -34,6 +88,8 @@ pub struct Subject {
     pub hang_up: fn(TcpStream, Duration),
     pub serve_client: fn(TcpStream, &Settings),
     pub run: fn(TcpListener, Settings),
+    pub registry: fn() -> Arc<dyn Registry>,
+    pub verdict: fn(Duration, Option<Duration>, &Settings) -> Verdict,
 }
 
 /// The server of the module `my_server`, which is another one in each test.
@@ -58,4 +114,6 @@ pub const MY_SERVER: Subject = Subject {
     hang_up: close::hang_up,
     serve_client: |stream, settings| run::serve_client(stream, &registry::Registry::default(), settings),
     run: run::run,
+    registry: || Arc::new(registry::Registry::default()),
+    verdict: heartbeat::verdict,
 };

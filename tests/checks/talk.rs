@@ -175,7 +175,7 @@ impl<'a> Talk<'a> {
         if seen == (Seen::Frame { first, masked: false, payload: payload.to_vec() }) {
             return Ok(());
         }
-        Err(Asked { lesson: self.trial.came(seen.to_string()), seen })
+        Err(Asked { lesson: self.trial.came(seen.to_string()), seen, behind_close: false })
     }
 
     /// The server's Close frame with this code (`None`: without), and then the end of the stream.
@@ -184,14 +184,16 @@ impl<'a> Talk<'a> {
             Seen::Frame { first: 0x88, masked: false, payload }
                 if payload.first_chunk().map(|&bytes| u16::from_be_bytes(bytes)) == code =>
             {
-                match self.look() {
-                    Seen::End => return Ok(()),
-                    seen => seen,
+                let seen = self.look();
+                if seen == Seen::End {
+                    return Ok(());
                 }
+                let lesson = self.trial.came(format!("the Close frame, then {seen}"));
+                return Err(Asked { lesson, seen, behind_close: true });
             }
             seen => seen,
         };
-        Err(Asked { lesson: self.trial.came(came.to_string()), seen: came })
+        Err(Asked { lesson: self.trial.came(came.to_string()), seen: came, behind_close: false })
     }
 
     /// Sends `bytes`, and expects a Close and the end for them.
@@ -216,6 +218,8 @@ impl<'a> Talk<'a> {
 pub struct Asked {
     pub lesson: Lesson,
     pub seen: Seen,
+    /// The Close has come as expected; this is about what came behind it.
+    pub behind_close: bool,
 }
 
 impl From<Asked> for Lesson {

@@ -79,6 +79,14 @@ impl From<u16> for Failure {
     }
 }
 
+/// What the heartbeat does about a client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    Fine,
+    Ping,
+    Drop,
+}
+
 /// The limits and times of a server.
 #[derive(Debug, Clone)]
 pub struct Settings {

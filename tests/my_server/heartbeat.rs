@@ -2,19 +2,12 @@
 
 use super::frame::encode_frame;
 use super::registry::Registry;
-use crate::checks::words::{PING, Settings};
+use crate::checks::words::{PING, Settings, Verdict};
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
 // ---- step 17 ----
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
-    Fine,
-    Ping,
-    Drop,
-}
 
 /// What to do about a client that has been silent for so long. `pinged`: it was sent a Ping so long ago, in this silence.
 pub fn verdict(silent: Duration, pinged: Option<Duration>, settings: &Settings) -> Verdict {

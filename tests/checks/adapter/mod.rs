@@ -5,6 +5,7 @@
 pub mod accept;
 pub mod close;
 pub mod frame;
+pub mod heartbeat;
 pub mod message;
 pub mod registry;
 pub mod request;

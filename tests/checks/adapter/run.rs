@@ -1,9 +1,13 @@
 //! The real server at the other end of a pipe: it listens on a port of its own.
 
-use super::registry::Registry;
+use super::close::hang_up;
+use super::registry::{Client, Registry};
+use super::request::shake_hands;
+use crate::checks::talk;
 use crate::checks::words::Settings;
+use plainsocket::protocol::frame::Header;
 use plainsocket::{Config, Connection, Error, Server};
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::thread;
 use std::time::Duration;
@@ -38,13 +42,56 @@ pub fn server(settings: &Settings) -> Server {
         .route("/chat", chat)
 }
 
-pub fn serve_client(stream: TcpStream, _registry: &Registry, settings: &Settings) {
-    let server = server(settings);
-    let (address, handle) = (server.local_addr().expect("an address"), server.handle().expect("a handle"));
-    let running = thread::spawn(move || server.run());
-    pipe(&stream, address);
-    handle.shutdown();
-    let _ = running.join();
+/// The client talks to the registry's server; what the server says goes through `Client::send`.
+pub fn serve_client(mut stream: TcpStream, registry: &Registry, settings: &Settings) {
+    if let Ok(Some((request, rest))) = shake_hands(&mut stream) {
+        let _ = converse(&stream, &request.path, &rest, registry, settings);
+    }
+    hang_up(stream, settings.close_timeout);
+}
+
+fn converse(stream: &TcpStream, path: &str, rest: &[u8], registry: &Registry, settings: &Settings) -> io::Result<()> {
+    let peer = stream.peer_addr()?;
+    stream.set_write_timeout(Some(settings.send_timeout))?;
+    let mut server = TcpStream::connect(registry.server(settings))?;
+    server.set_nodelay(true)?;
+    server.write_all(talk::request(path).as_bytes())?;
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        server.read_exact(&mut byte)?;
+        head.extend(byte);
+    }
+    let client = registry.join(peer, path, stream.try_clone()?);
+    server.write_all(rest)?;
+    let outcome = thread::scope(|scope| {
+        scope.spawn(|| carry(stream, &server));
+        let outcome = carry_frames(&server, &client);
+        let how = if outcome.is_ok() { Shutdown::Write } else { Shutdown::Both };
+        let _ = stream.shutdown(how);
+        let _ = server.shutdown(how);
+        outcome
+    });
+    registry.leave(peer);
+    outcome
+}
+
+fn carry_frames(mut server: &TcpStream, client: &Client) -> io::Result<()> {
+    let (mut unread, mut buffer) = (Vec::new(), [0; 65536]);
+    loop {
+        while let Some((header, size)) = Header::decode(&unread).expect("the server's own frame") {
+            let end = size + header.length as usize;
+            if unread.len() < end {
+                break;
+            }
+            client.send(&unread[..end])?;
+            unread.drain(..end);
+        }
+        match server.read(&mut buffer)? {
+            0 => return Ok(()),
+            count => unread.extend_from_slice(&buffer[..count]),
+        }
+    }
 }
 
 pub fn run(listener: TcpListener, settings: Settings) {

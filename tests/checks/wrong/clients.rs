@@ -1,10 +1,8 @@
 use crate::checks::subject::MY_SERVER;
 use crate::checks::words::Settings;
-use crate::my_server::run::{echo, serve, server};
-use std::io::Write as _;
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, TcpListener};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
@@ -30,11 +28,6 @@ pub fn one_ends_all(listener: TcpListener, settings: Settings) {
             (MY_SERVER.serve_client)(stream, &settings);
         });
     }
-}
-
-pub fn echo_only(listener: TcpListener, settings: Settings) {
-    let server = server(&settings).route("/chat", echo);
-    serve(listener, server);
 }
 
 const NEVER: Duration = Duration::from_secs(3600);
@@ -64,65 +57,4 @@ pub fn pongs_ignored(listener: TcpListener, settings: Settings) {
             crate::my_server::run::pipe(&stream, address);
         });
     }
-}
-
-#[derive(Clone, Copy, PartialEq)]
-pub enum Flaw {
-    NoLock,
-    SenderLeftOut,
-    EveryPath,
-    NoTimeout,
-}
-
-type Room = Arc<Mutex<Vec<(SocketAddr, String, Arc<Mutex<TcpStream>>)>>>;
-
-/// A small chat on the real protocol, with one flaw.
-pub fn chat(listener: TcpListener, settings: Settings, flaw: Flaw) {
-    let room = Room::default();
-    while let Ok((stream, peer)) = listener.accept() {
-        let (room, settings) = (Arc::clone(&room), settings.clone());
-        thread::spawn(move || {
-            let _ = chat_with(stream, peer, &room, &settings, flaw);
-            room.lock().unwrap().retain(|(other, _, _)| *other != peer);
-        });
-    }
-}
-
-fn chat_with(mut stream: TcpStream, peer: SocketAddr, room: &Room, settings: &Settings, flaw: Flaw) -> Option<()> {
-    let (request, mut buffer) = (MY_SERVER.shake_hands)(&mut stream).ok()??;
-    if flaw != Flaw::NoTimeout {
-        stream.set_write_timeout(Some(settings.send_timeout)).ok()?;
-    }
-    let writer = Arc::new(Mutex::new(stream.try_clone().ok()?));
-    room.lock().unwrap().push((peer, request.path.clone(), writer));
-    while let Ok(Some(frame)) = (MY_SERVER.read_frame)(&mut stream, &mut buffer, settings.max_message) {
-        let bytes = (MY_SERVER.encode_frame)(frame.opcode, &frame.payload);
-        if frame.opcode == 8 {
-            stream.write_all(&bytes).ok()?;
-            (MY_SERVER.hang_up)(stream, settings.close_timeout);
-            return Some(());
-        }
-        let members = room.lock().unwrap().clone();
-        for (other, path, writer) in members {
-            let here = path == request.path && path == "/chat" || other == peer || flaw == Flaw::EveryPath;
-            if here && (other != peer || flaw != Flaw::SenderLeftOut || path != "/chat") {
-                let sent = send(&writer, &bytes, flaw);
-                if sent.is_none() {
-                    room.lock().unwrap().retain(|(gone, _, _)| *gone != other);
-                }
-            }
-        }
-    }
-    Some(())
-}
-
-fn send(writer: &Mutex<TcpStream>, bytes: &[u8], flaw: Flaw) -> Option<()> {
-    if flaw != Flaw::NoLock {
-        return writer.lock().unwrap().write_all(bytes).ok();
-    }
-    // Each part of the frame has the lock for itself.
-    bytes.chunks(1000).try_for_each(|part| {
-        thread::yield_now();
-        writer.lock().unwrap().write_all(part).ok()
-    })
 }

@@ -2,7 +2,7 @@ use crate::checks::subject::{Assembler, MY_SERVER};
 use crate::checks::words::{CONTINUATION, Frame, Message, PING, PONG, TEXT};
 use std::io::Read as _;
 use std::net::TcpStream;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 pub fn pong(payload: &[u8]) -> Vec<u8> {
     (MY_SERVER.encode_frame)(PONG, payload)
@@ -80,6 +80,79 @@ pub fn not_reset(limit: usize) -> Assembler {
     })
 }
 
+pub fn still_open(limit: usize) -> Assembler {
+    let mut real = (MY_SERVER.assembler)(limit);
+    let mut open = false;
+    Box::new(move |frame| {
+        if frame.opcode != CONTINUATION && !is_control(&frame) && std::mem::replace(&mut open, true) {
+            return Err(1002);
+        }
+        real(frame)
+    })
+}
+
+/// Takes a message whose first fragment was empty for closed.
+pub fn empty_is_not_open(limit: usize) -> Assembler {
+    let mut real = (MY_SERVER.assembler)(limit);
+    let mut bytes = 0;
+    Box::new(move |frame| {
+        if is_control(&frame) {
+            return real(frame);
+        }
+        if frame.opcode != CONTINUATION && bytes == 0 {
+            real = (MY_SERVER.assembler)(limit);
+        }
+        bytes = if frame.fin { 0 } else { bytes + frame.payload.len() };
+        real(frame)
+    })
+}
+
+/// The same; it says so when the message goes on.
+pub fn empty_then_nothing(limit: usize) -> Assembler {
+    let mut real = (MY_SERVER.assembler)(limit);
+    let mut bytes = 0;
+    Box::new(move |frame| {
+        if frame.opcode == CONTINUATION && bytes == 0 {
+            return Err(1002);
+        }
+        if !is_control(&frame) {
+            bytes = if frame.fin { 0 } else { bytes + frame.payload.len() };
+        }
+        real(frame)
+    })
+}
+
+pub fn first_fragment_lost(limit: usize) -> Assembler {
+    let mut real = (MY_SERVER.assembler)(limit);
+    Box::new(move |mut frame| {
+        if !frame.fin && frame.opcode != CONTINUATION {
+            frame.payload.clear();
+        }
+        real(frame)
+    })
+}
+
+pub fn repaired(limit: usize) -> Assembler {
+    let mut simple = simple(limit, |_, _| Ok(()));
+    Box::new(move |frame| {
+        let message = simple(frame)?;
+        Ok(message.map(|Message { opcode, payload }| match opcode {
+            TEXT => Message { opcode, payload: String::from_utf8_lossy(&payload).into_owned().into_bytes() },
+            _ => Message { opcode, payload },
+        }))
+    })
+}
+
+pub fn control_counted(limit: usize) -> Assembler {
+    let mut real = (MY_SERVER.assembler)(limit);
+    let mut so_far = 0;
+    Box::new(move |frame| {
+        (MY_SERVER.check_size)(so_far, frame.payload.len() as u64, limit)?;
+        so_far = if frame.fin { 0 } else { so_far + frame.payload.len() };
+        real(frame)
+    })
+}
+
 /// Puts fragments together without a look at their text, and then asks `check` about the message.
 pub fn simple(limit: usize, check: fn(u8, &[u8]) -> Result<(), u16>) -> Assembler {
     let mut real = (MY_SERVER.assembler)(limit);
@@ -120,6 +193,30 @@ pub fn unknown_code_echoed(payload: &[u8]) -> Vec<u8> {
     }
 }
 
+/// Goes by the RFC, and not by what the registry of codes has been given since.
+pub fn young_codes_refused(payload: &[u8]) -> Vec<u8> {
+    match payload.first_chunk().map(|&bytes| u16::from_be_bytes(bytes)) {
+        Some(1012..=1014) => 1002_u16.to_be_bytes().to_vec(),
+        _ => (MY_SERVER.answer_close)(payload),
+    }
+}
+
+pub fn read_little_endian(payload: &[u8]) -> Vec<u8> {
+    match payload {
+        [low, high, reason @ ..] => (MY_SERVER.answer_close)(&[&[*high, *low][..], reason].concat()),
+        _ => (MY_SERVER.answer_close)(payload),
+    }
+}
+
+pub fn reason_as_1002(payload: &[u8]) -> Vec<u8> {
+    let answer = (MY_SERVER.answer_close)(payload);
+    if answer == 1007_u16.to_be_bytes() && !payload.starts_with(&answer) {
+        1002_u16.to_be_bytes().to_vec()
+    } else {
+        answer
+    }
+}
+
 pub fn reason_not_checked(payload: &[u8]) -> Vec<u8> {
     (MY_SERVER.answer_close)(&payload[..payload.len().min(2)])
 }
@@ -136,4 +233,18 @@ pub fn drained_for_ever(mut stream: TcpStream, _: Duration) {
 pub fn timeout_for_each_read(stream: TcpStream, patience: Duration) {
     let _ = stream.set_read_timeout(Some(patience));
     drained_for_ever(stream, patience);
+}
+
+/// Reads on behind the end until its time is over.
+pub fn drain_spins(mut stream: TcpStream, patience: Duration) {
+    let deadline = Instant::now() + patience;
+    let _ = stream.shutdown(std::net::Shutdown::Write);
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() || stream.set_read_timeout(Some(left)).is_err() || stream.read(&mut [0; 4096]).is_err() {
+            return;
+        }
+        // A learner's would not; but other tests want the processor too.
+        std::thread::sleep(Duration::from_millis(1));
+    }
 }

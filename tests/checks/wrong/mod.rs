@@ -1,14 +1,19 @@
 //! Wrong answers: small changes to the real server, each with the mistake that its card must name.
 
+mod beats;
+mod chat;
 mod clients;
 mod frames;
 mod handshake;
+mod life;
 mod meddler;
 mod messages;
 
 use crate::checks::mistakes::Mistake;
 use crate::checks::subject::{MY_SERVER, Subject};
-use crate::checks::words::{PING, PONG};
+use crate::checks::words::{CLOSE, PING, PONG, Verdict};
+use chat::Flaw;
+use life::Slip;
 
 pub struct WrongAnswer {
     pub step: &'static str,
@@ -151,9 +156,14 @@ wrong_answers! {
     "10" "message-inside-message" MessageInsideMessage, assembler: messages::message_inside_message;
     "10" "opcode-of-the-last" OpcodeOfContinuation, assembler: messages::opcode_of_the_last;
     "10" "not-reset" MessageNotReset, assembler: messages::not_reset;
+    "10" "still-open" MessageNotReset, assembler: messages::still_open;
+    "10" "empty-is-not-open" EmptyIsOpen, assembler: messages::empty_is_not_open;
+    "10" "empty-then-nothing" EmptyIsOpen, assembler: messages::empty_then_nothing;
+    "10" "first-fragment-lost" FirstFragmentLost, assembler: messages::first_fragment_lost;
     "11" "checked-per-frame" Utf8PerFrame, assembler: messages::checked_per_frame;
     "11" "not-checked" InvalidUtf8Accepted, assembler: |limit| messages::simple(limit, |_, _| Ok(()));
     "11" "binary-checked" BinaryChecked, assembler: |limit| messages::simple(limit, |_, payload| (MY_SERVER.check_text)(payload));
+    "11" "repaired" TextRepaired, assembler: messages::repaired;
     "12" "announced-believed" AnnouncedBelieved, take_frame: |buffer, _| (MY_SERVER.take_frame)(buffer, usize::MAX);
     "12" "fragments-unbounded" FragmentsUnbounded, assembler: |_| (MY_SERVER.assembler)(usize::MAX);
     "12" "sum-overflows" SumOverflows, check_size: |so_far, more, limit| {
@@ -162,30 +172,106 @@ wrong_answers! {
         if sum > limit { Err(1009) } else { Ok(()) }
     };
     "12" "length-cast" SumOverflows, check_size: |so_far, more, limit| if more as u32 as usize > limit - so_far { Err(1009) } else { Ok(()) };
-    "13" "empty-close-as-1005" CodeNeverSent, answer_close: messages::empty_close_as_1005;
+    "12" "limit-exclusive" LimitExclusive, check_size: |so_far, more, limit| {
+        if more >= (limit - so_far) as u64 { Err(1009) } else { Ok(()) }
+    };
+    "12" "limit-exclusive-for-a-frame" LimitExclusive, take_frame: |buffer, limit| (MY_SERVER.take_frame)(buffer, limit - 1);
+    "12" "limit-exclusive-for-a-message" LimitExclusive, assembler: |limit| (MY_SERVER.assembler)(limit - 1);
+    "12" "control-counted" ControlCounted, assembler: messages::control_counted;
+    "13" "empty-close-as-1005" EmptyCloseGotCode, answer_close: messages::empty_close_as_1005;
     "13" "any-code-echoed" CodeNeverSent, answer_close: |payload| payload.to_vec();
     "13" "unknown-code-echoed" BadCodeEchoed, answer_close: messages::unknown_code_echoed;
     "13" "reason-not-checked" ReasonNotChecked, answer_close: messages::reason_not_checked;
+    "13" "half-a-code-as-empty" HalfACode, answer_close: |payload| (MY_SERVER.answer_close)(if payload.len() == 1 { b"" } else { payload });
+    "13" "reason-as-1002" ReasonCode, answer_close: messages::reason_as_1002;
+    "13" "a-whole-frame" FrameForPayload, answer_close: |payload| (MY_SERVER.encode_frame)(CLOSE, &(MY_SERVER.answer_close)(payload));
+    "13" "empty-close-as-1000" EmptyCloseGotCode, answer_close: |payload| (MY_SERVER.answer_close)(if payload.is_empty() { b"\x03\xE8" } else { payload });
+    "13" "young-codes-refused" GoodCodeRefused, answer_close: messages::young_codes_refused;
+    "13" "written-little-endian" CodeLittleEndian, answer_close: |payload| (MY_SERVER.answer_close)(payload).into_iter().rev().collect();
+    "13" "read-little-endian" CodeLittleEndian, answer_close: messages::read_little_endian;
     "13" "dropped-at-once" CloseDestroyed, hang_up: |stream, _| drop(stream);
     "13" "not-drained" CloseDestroyed, hang_up: |stream, _| drop(stream.shutdown(std::net::Shutdown::Write));
     "13" "end-not-sent" EndNotSent, hang_up: messages::end_not_sent;
     "13" "drained-for-ever" DrainForever, hang_up: messages::drained_for_ever;
-    "13" "timeout-for-each-read" DrainForever, hang_up: messages::timeout_for_each_read;
+    "13" "timeout-for-each-read" DrainTimeoutAnew, hang_up: messages::timeout_for_each_read;
+    "13" "end-ignored" DrainSpins, hang_up: messages::drain_spins;
     "14" "no-close-in-reply" NoCloseReply, serve_client: |stream, settings| meddler::serve(stream, settings, meddler::without(0x88));
     "14" "no-pong" PingUnanswered, serve_client: |stream, settings| meddler::serve(stream, settings, meddler::without(0x8A));
     "14" "fault-without-a-close" NoCloseForFault, serve_client: |stream, settings| meddler::serve(stream, settings, meddler::without_fault_codes);
     "14" "reply-masked" ReplyMasked, serve_client: |stream, settings| meddler::serve(stream, settings, meddler::masked);
     "14" "text-behind-the-close" SentBehindClose, serve_client: |stream, settings| meddler::serve(stream, settings, meddler::talks_on);
+    "14" "reads-behind-the-close" ReadsBehindClose, serve_client: |stream, settings| life::serve(stream, settings, Slip::ReadsBehindClose);
+    "14" "fault-ignored" FaultIgnored, serve_client: |stream, settings| life::serve(stream, settings, Slip::FaultIgnored);
+    "14" "always-1002" FaultCode, serve_client: |stream, settings| life::serve(stream, settings, Slip::Always1002);
+    "14" "little-endian" CodeLittleEndian, serve_client: |stream, settings| life::serve(stream, settings, Slip::LittleEndian);
+    "14" "refusal-dropped" RefusalDestroyed, serve_client: |stream, settings| life::serve(stream, settings, Slip::RefusalDropped);
+    "14" "dropped-after-a-fault" CloseDestroyed, serve_client: |stream, settings| life::serve(stream, settings, Slip::DroppedAfterAFault);
+    "14" "always-text" OpcodeNotKept, serve_client: |stream, settings| life::serve(stream, settings, Slip::AlwaysText);
+    "14" "assembler-anew" AssemblerAnew, serve_client: |stream, settings| life::serve(stream, settings, Slip::AssemblerAnew);
+    "14" "buffer-anew" LeftoverDropped, serve_client: |stream, settings| life::serve(stream, settings, Slip::BufferAnew);
+    "14" "empty-buffer" FrameBehindHeadLost, serve_client: |stream, settings| life::serve(stream, settings, Slip::EmptyBuffer);
+    "14" "empty-close-as-1000" EmptyCloseGotCode, serve_client: |stream, settings| life::serve(stream, settings, Slip::EmptyCloseAs1000);
+    "14" "end-of-client-ignored" EndOfClientIgnored, serve_client: |stream, settings| life::serve(stream, settings, Slip::EndIgnored);
+    "14" "close-payload-echoed" BadCodeEchoed, serve_client: |stream, settings| life::serve(stream, settings, Slip::ClosePayloadEchoed);
+    "14" "unwraps-reads" Panics, serve_client: |stream, settings| life::serve(stream, settings, Slip::UnwrapsReads);
+    "14" "unwraps" Panics, serve_client: |stream, settings| life::serve(stream, settings, Slip::Unwraps);
     "15" "one-after-the-other" OneAfterTheOther, run: clients::one_after_the_other;
     "15" "one-ends-all" OneEndsAll, run: clients::one_ends_all;
-    "16" "no-lock" FramesMixed, run: |listener, settings| clients::chat(listener, settings, clients::Flaw::NoLock);
-    "16" "sender-left-out" NotEverybody, run: |listener, settings| clients::chat(listener, settings, clients::Flaw::SenderLeftOut);
-    "16" "every-path" WrongRoom, run: |listener, settings| clients::chat(listener, settings, clients::Flaw::EveryPath);
-    "16" "no-timeout" SlowHoldsAll, run: |listener, settings| clients::chat(listener, settings, clients::Flaw::NoTimeout);
-    "16" "echo-only" NotEverybody, run: clients::echo_only;
+    "15" "run-returns" RunReturns, run: |listener, settings| drop(std::thread::spawn(|| (MY_SERVER.run)(listener, settings)));
+    "16" "not-entered" NotListed, registry: || chat::registry(Flaw::NotEntered);
+    "16" "not-removed" NeverLeft, registry: || chat::registry(Flaw::NotRemoved);
+    "16" "all-removed" WrongOneLeft, registry: || chat::registry(Flaw::AllRemoved);
+    "16" "deadlock" Deadlock, registry: || chat::registry(Flaw::Deadlock);
+    "16" "every-path" WrongRoom, registry: || chat::registry(Flaw::EveryPath);
+    "16" "list-locked" ListLocked, registry: || chat::registry(Flaw::ListLocked);
+    "16" "half-a-frame-kept" HalfFrameKept, registry: || chat::registry(Flaw::Kept);
+    "16" "fine-one-removed" WrongOneLeft, registry: || chat::registry(Flaw::FineOneRemoved);
+    "16" "not-shut-down" NotShutDown, registry: || chat::registry(Flaw::NotShutDown);
+    "16" "broadcast-stops" BroadcastStops, registry: || chat::registry(Flaw::BroadcastStops);
+    "16" "payload-only" PayloadOnly, registry: || chat::registry(Flaw::PayloadOnly);
+    "16" "sent-twice" SentTwice, registry: || chat::registry(Flaw::SentTwice);
+    "16" "fault-beside-the-lock" BesideTheLock, registry: || chat::registry(Flaw::FaultBesideTheLock);
+    "16" "shut-down-under-lock" Deadlock, registry: || chat::registry(Flaw::ShutDownUnderLock);
+    "16" "no-lock" FramesMixed, registry: || chat::registry(Flaw::NoLock);
+    "16" "not-joined" NotListed, registry: || chat::registry(Flaw::NotJoined);
+    "16" "not-left" NeverLeft, registry: || chat::registry(Flaw::NotLeft);
+    "16" "left-after-a-close-only" NeverLeft, registry: || chat::registry(Flaw::LeftAfterACloseOnly);
+    "16" "lock-over-read" LockOverRead, registry: || chat::registry(Flaw::LockOverRead);
+    "16" "guard-in-the-loop" LockOverRead, registry: || chat::registry(Flaw::GuardInTheLoop);
+    "16" "echo-only" NotEverybody, registry: || chat::registry(Flaw::EchoOnly);
+    "16" "sender-left-out" NotEverybody, registry: || chat::registry(Flaw::SenderLeftOut);
+    "16" "echo-to-everybody" WrongRoom, registry: || chat::registry(Flaw::EchoToEverybody);
+    "16" "pong-beside-the-lock" BesideTheLock, registry: || chat::registry(Flaw::PongBesideTheLock);
+    "16" "close-beside-the-lock" BesideTheLock, registry: || chat::registry(Flaw::CloseBesideTheLock);
+    "16" "no-timeout" SlowHoldsAll, registry: || chat::registry(Flaw::NoTimeout);
+    "16" "registry-for-each" RegistryForEach, run: |listener, settings| chat::run(listener, settings, Flaw::RegistryForEach);
+    "16" "no-timeout-in-run" SlowHoldsAll, run: |listener, settings| chat::run(listener, settings, Flaw::NoTimeout);
     "17" "no-ping" NoPing, run: clients::no_ping;
     "17" "never-dropped" NeverDropped, run: clients::never_dropped;
     "17" "pongs-ignored" LivingDropped, run: clients::pongs_ignored;
-    "18" "code-1005" CodeNeverSent, run: |listener, settings| meddler::run(listener, settings, meddler::code_1005);
+    "17" "watch-in-run" WatchEndsAll, run: |listener, _| {
+        let _listener = listener;
+        loop {
+            std::thread::park();
+        }
+    };
+    "17" "drop-without-a-ping" DroppedUnasked, verdict: |silent, _, settings| if silent < settings.ping_interval { Verdict::Fine } else { Verdict::Drop };
+    "17" "ping-again-and-again" PingAgain, verdict: |silent, _, settings| if silent < settings.ping_interval { Verdict::Fine } else { Verdict::Ping };
+    "17" "silence-counted-twice" TooEarly, verdict: |silent, pinged, settings| match pinged {
+        _ if silent < settings.ping_interval => Verdict::Fine,
+        None => Verdict::Ping,
+        Some(_) if silent < settings.ping_interval + settings.pong_timeout => Verdict::Fine,
+        Some(_) => Verdict::Drop,
+    };
+    "17" "times-exclusive" TimeReached, verdict: |silent, pinged, settings| match pinged {
+        _ if silent <= settings.ping_interval => Verdict::Fine,
+        None => Verdict::Ping,
+        Some(since) if since <= settings.pong_timeout => Verdict::Fine,
+        Some(_) => Verdict::Drop,
+    };
+    "17" "dropped-unasked" DroppedUnasked, run: beats::dropped_unasked;
+    "17" "two-pings-in-a-silence" PingAgain, run: beats::two_pings;
+    "17" "last-heard-never-set" NotHeard, run: beats::never_heard;
+    "18" "code-1005" EmptyCloseGotCode, run: |listener, settings| meddler::run(listener, settings, meddler::code_1005);
     "18" "reply-masked" ReplyMasked, run: |listener, settings| meddler::run(listener, settings, meddler::masked);
 }

@@ -1,0 +1,13 @@
+//! The real verdict is private. The thread that acts on it is the real server's own.
+
+use crate::checks::words::{Settings, Verdict};
+use std::time::Duration;
+
+pub fn verdict(silent: Duration, pinged: Option<Duration>, settings: &Settings) -> Verdict {
+    match pinged {
+        _ if silent < settings.ping_interval => Verdict::Fine,
+        None => Verdict::Ping,
+        Some(since) if since < settings.pong_timeout => Verdict::Fine,
+        Some(_) => Verdict::Drop,
+    }
+}

@@ -1,0 +1,225 @@
+//! A small registry and chat on the real protocol, with one flaw.
+
+use crate::checks::subject::{Client, MY_SERVER, Registry};
+use crate::checks::words::{CLOSE, Failure, Frame, Settings};
+use std::collections::HashMap;
+use std::io::{self, Write as _};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Flaw {
+    // The registry.
+    NotEntered,
+    NotRemoved,
+    AllRemoved,
+    Deadlock,
+    EveryPath,
+    ListLocked,
+    Kept,
+    FineOneRemoved,
+    NotShutDown,
+    BroadcastStops,
+    ShutDownUnderLock,
+    NoLock,
+    // serve_client and run.
+    NotJoined,
+    NotLeft,
+    LeftAfterACloseOnly,
+    LockOverRead,
+    GuardInTheLoop,
+    EchoOnly,
+    SenderLeftOut,
+    EchoToEverybody,
+    SentTwice,
+    PayloadOnly,
+    PongBesideTheLock,
+    CloseBesideTheLock,
+    FaultBesideTheLock,
+    NoTimeout,
+    RegistryForEach,
+}
+
+type Members = HashMap<SocketAddr, Arc<Member>>;
+
+struct Room {
+    members: Mutex<Members>,
+    flaw: Flaw,
+}
+
+struct Member {
+    path: String,
+    stream: Mutex<TcpStream>,
+    flaw: Flaw,
+}
+
+pub fn registry(flaw: Flaw) -> Arc<dyn Registry> {
+    Arc::new(Room { members: Mutex::default(), flaw })
+}
+
+pub fn run(listener: TcpListener, settings: Settings, flaw: Flaw) {
+    let room = registry(flaw);
+    for stream in listener.incoming().flatten() {
+        let room = if flaw == Flaw::RegistryForEach { registry(flaw) } else { Arc::clone(&room) };
+        let settings = settings.clone();
+        thread::spawn(move || room.serve_client(stream, &settings));
+    }
+}
+
+impl Client for Member {
+    fn path(&self) -> &str {
+        &self.path
+    }
+
+    fn send(&self, frame: &[u8]) -> io::Result<()> {
+        if self.flaw == Flaw::NoLock {
+            // The lock is let go with the end of the statement.
+            let mut stream = self.stream.lock().unwrap().try_clone()?;
+            return stream.write_all(frame);
+        }
+        let mut stream = self.stream.lock().unwrap();
+        let outcome = stream.write_all(frame);
+        if outcome.is_err() && self.flaw == Flaw::ShutDownUnderLock {
+            self.shut_down();
+        }
+        outcome
+    }
+
+    fn shut_down(&self) {
+        if self.flaw != Flaw::NotShutDown {
+            let _ = self.stream.lock().unwrap().shutdown(Shutdown::Both);
+        }
+    }
+}
+
+impl Registry for Room {
+    fn join(&self, peer: SocketAddr, path: &str, stream: TcpStream) -> Arc<dyn Client> {
+        let member = Arc::new(Member { path: path.to_owned(), stream: Mutex::new(stream), flaw: self.flaw });
+        if self.flaw != Flaw::NotEntered {
+            self.members.lock().unwrap().insert(peer, Arc::clone(&member));
+        }
+        member
+    }
+
+    fn leave(&self, peer: SocketAddr) {
+        match self.flaw {
+            Flaw::NotRemoved => {}
+            Flaw::AllRemoved => self.members.lock().unwrap().clear(),
+            _ => drop(self.members.lock().unwrap().remove(&peer)),
+        }
+    }
+
+    fn clients(&self) -> Vec<(SocketAddr, Arc<dyn Client>)> {
+        let list = self.members.lock().unwrap();
+        list.iter().map(|(peer, member)| (*peer, Arc::clone(member) as Arc<dyn Client>)).collect()
+    }
+
+    fn broadcast(&self, path: &str, frame: &[u8]) {
+        let list = self.members.lock().unwrap();
+        if self.flaw == Flaw::ListLocked {
+            list.values().filter(|member| member.path == path).for_each(|member| drop(member.send(frame)));
+            return;
+        }
+        if self.flaw != Flaw::Deadlock {
+            drop(list);
+        }
+        for (peer, member) in self.clients() {
+            let here = member.path() == path || self.flaw == Flaw::EveryPath;
+            if !here || member.send(frame).is_ok() || self.flaw == Flaw::Kept {
+                continue;
+            }
+            self.leave(peer);
+            member.shut_down();
+            match self.flaw {
+                Flaw::FineOneRemoved => self.members.lock().unwrap().clear(),
+                Flaw::BroadcastStops => return,
+                _ => {}
+            }
+        }
+    }
+
+    fn serve_client(&self, mut stream: TcpStream, settings: &Settings) {
+        let (peer, flaw) = (stream.peer_addr().unwrap(), self.flaw);
+        let Ok(Some((request, buffer))) = (MY_SERVER.shake_hands)(&mut stream) else { return };
+        if flaw != Flaw::NoTimeout {
+            stream.set_write_timeout(Some(settings.send_timeout)).unwrap();
+        }
+        let writer = stream.try_clone().unwrap();
+        let me = Member { path: request.path.clone(), stream: Mutex::new(writer), flaw };
+        let me = Arc::new(me);
+        if flaw != Flaw::NotJoined {
+            self.members.lock().unwrap().insert(peer, Arc::clone(&me));
+        }
+        let outcome = self.talk(&mut stream, &me, buffer, settings);
+        if let Err(Failure::Close(code)) = outcome {
+            let close = (MY_SERVER.encode_frame)(CLOSE, &code.to_be_bytes());
+            let _ = if flaw == Flaw::FaultBesideTheLock { stream.write_all(&close) } else { me.send(&close) };
+        }
+        if flaw != Flaw::NotLeft && (flaw != Flaw::LeftAfterACloseOnly || outcome.is_ok()) {
+            self.leave(peer);
+        }
+        (MY_SERVER.hang_up)(stream, settings.close_timeout);
+    }
+}
+
+impl Room {
+    fn read(&self, stream: &mut TcpStream, me: &Member, buffer: &mut Vec<u8>) -> Result<Option<Frame>, Failure> {
+        let limit = 64 << 20;
+        match self.flaw {
+            Flaw::LockOverRead => (MY_SERVER.read_frame)(&mut me.stream.lock().unwrap(), buffer, limit),
+            _ => (MY_SERVER.read_frame)(stream, buffer, limit),
+        }
+    }
+
+    /// `Ok`: the client has sent a Close.
+    fn talk(
+        &self,
+        stream: &mut TcpStream,
+        me: &Member,
+        mut buffer: Vec<u8>,
+        settings: &Settings,
+    ) -> Result<(), Failure> {
+        let mut assembler = (MY_SERVER.assembler)(settings.max_message);
+        let guard = (self.flaw == Flaw::GuardInTheLoop).then(|| me.stream.lock().unwrap());
+        while let Some(frame) = self.read(stream, me, &mut buffer)? {
+            if frame.opcode == CLOSE {
+                let reply = (MY_SERVER.encode_frame)(CLOSE, &(MY_SERVER.answer_close)(&frame.payload));
+                if self.flaw == Flaw::CloseBesideTheLock {
+                    stream.write_all(&reply)?
+                } else {
+                    me.send(&reply)?
+                }
+                return Ok(());
+            }
+            if let Some(pong) = (MY_SERVER.answer_ping)(&frame) {
+                if self.flaw == Flaw::PongBesideTheLock { stream.write_all(&pong)? } else { me.send(&pong)? }
+            } else if let Some(message) = assembler(frame)? {
+                match self.flaw {
+                    Flaw::PayloadOnly => self.broadcast(&me.path, &message.payload),
+                    _ => self.message(me, &(MY_SERVER.encode_frame)(message.opcode, &message.payload))?,
+                }
+            }
+        }
+        drop(guard);
+        Err(io::Error::from(io::ErrorKind::UnexpectedEof).into())
+    }
+
+    fn message(&self, me: &Member, frame: &[u8]) -> io::Result<()> {
+        match self.flaw {
+            Flaw::EchoOnly => me.send(frame)?,
+            Flaw::EchoToEverybody => self.broadcast("/chat", frame),
+            Flaw::SenderLeftOut if me.path == "/chat" => {
+                let others = self.members.lock().unwrap().clone();
+                let others = others.values().filter(|member| member.path == me.path && !std::ptr::eq(&***member, me));
+                others.for_each(|member| drop(member.send(frame)));
+            }
+            _ if me.path == "/chat" => self.broadcast("/chat", frame),
+            _ => {}
+        }
+        if (me.path != "/chat" || self.flaw == Flaw::SentTwice) && self.flaw != Flaw::EchoOnly {
+            me.send(frame)?;
+        }
+        Ok(())
+    }
+}

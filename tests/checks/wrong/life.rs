@@ -1,0 +1,98 @@
+//! One client's life on the real protocol, with one slip.
+
+use crate::checks::subject::MY_SERVER;
+use crate::checks::words::{CLOSE, Failure, Frame, Settings, TEXT};
+use std::io::Write as _;
+use std::net::TcpStream;
+
+#[derive(Clone, Copy, PartialEq)]
+pub enum Slip {
+    ReadsBehindClose,
+    FaultIgnored,
+    Always1002,
+    LittleEndian,
+    RefusalDropped,
+    DroppedAfterAFault,
+    AlwaysText,
+    AssemblerAnew,
+    BufferAnew,
+    EmptyBuffer,
+    EmptyCloseAs1000,
+    EndIgnored,
+    Unwraps,
+    UnwrapsReads,
+    ClosePayloadEchoed,
+}
+
+pub fn serve(mut stream: TcpStream, settings: &Settings, slip: Slip) {
+    let outcome = match (MY_SERVER.shake_hands)(&mut stream) {
+        Ok(Some((_, buffer))) => talk(&mut stream, buffer, settings, slip),
+        _ if slip == Slip::RefusalDropped => return,
+        _ => Ok(()),
+    };
+    if slip == Slip::Unwraps {
+        outcome.as_ref().unwrap();
+    }
+    if let Err(Failure::Close(code)) = outcome {
+        let payload = match slip {
+            Slip::Always1002 => 1002_u16.to_be_bytes(),
+            Slip::LittleEndian => code.to_le_bytes(),
+            _ => code.to_be_bytes(),
+        };
+        let _ = stream.write_all(&(MY_SERVER.encode_frame)(CLOSE, &payload));
+        if slip == Slip::DroppedAfterAFault {
+            return;
+        }
+    }
+    (MY_SERVER.hang_up)(stream, settings.close_timeout);
+}
+
+fn talk(stream: &mut TcpStream, mut buffer: Vec<u8>, settings: &Settings, slip: Slip) -> Result<(), Failure> {
+    let limit = settings.max_message;
+    let mut assembler = (MY_SERVER.assembler)(limit);
+    if slip == Slip::EmptyBuffer {
+        buffer.clear();
+    }
+    loop {
+        let frame = match (MY_SERVER.read_frame)(stream, &mut buffer, limit) {
+            Ok(Some(frame)) => frame,
+            Ok(None) if slip == Slip::EndIgnored => {
+                std::thread::sleep(std::time::Duration::from_millis(1));
+                continue;
+            }
+            Ok(None) => return Ok(()),
+            Err(Failure::Close(_)) if slip == Slip::FaultIgnored => {
+                buffer.clear();
+                continue;
+            }
+            Err(Failure::Io(error)) if slip == Slip::UnwrapsReads => panic!("{error:?}"),
+            Err(failure) => return Err(failure),
+        };
+        if slip == Slip::AssemblerAnew {
+            assembler = (MY_SERVER.assembler)(limit);
+        }
+        if slip == Slip::BufferAnew {
+            buffer.clear();
+        }
+        if frame.opcode == CLOSE {
+            stream.write_all(&close(&frame, slip))?;
+            if slip != Slip::ReadsBehindClose {
+                return Ok(());
+            }
+        } else if let Some(pong) = (MY_SERVER.answer_ping)(&frame) {
+            stream.write_all(&pong)?;
+        } else if let Some(message) = assembler(frame)? {
+            let opcode = if slip == Slip::AlwaysText { TEXT } else { message.opcode };
+            stream.write_all(&(MY_SERVER.encode_frame)(opcode, &message.payload))?;
+        }
+    }
+}
+
+fn close(frame: &Frame, slip: Slip) -> Vec<u8> {
+    let payload = match slip {
+        Slip::EmptyCloseAs1000 if frame.payload.is_empty() => 1000_u16.to_be_bytes().to_vec(),
+        Slip::ClosePayloadEchoed => frame.payload.clone(),
+        _ => (MY_SERVER.answer_close)(&frame.payload),
+    };
+    (MY_SERVER.encode_frame)(CLOSE, &payload)
+}
