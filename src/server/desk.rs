@@ -42,6 +42,9 @@ struct Free {
     messages: Vec<Vec<u8>>,
     /// The sum over `messages`.
     memory: usize,
+    /// How few of each there were at any time since [`Desks::tidy`]: so many have lain there unused.
+    fewest_desks: usize,
+    fewest_messages: usize,
 }
 
 impl Desks {
@@ -51,6 +54,8 @@ impl Desks {
         let desk = free.desks.pop();
         let message = if message { free.messages.pop() } else { None };
         free.memory -= message.as_ref().map_or(0, Vec::capacity);
+        free.fewest_desks = free.fewest_desks.min(free.desks.len());
+        free.fewest_messages = free.fewest_messages.min(free.messages.len());
         drop(free);
         let desk = desk.unwrap_or_else(|| Desk { input: vec![0; INPUT], ..Desk::default() });
         Desk { message, ..desk }
@@ -69,6 +74,22 @@ impl Desks {
         if free.desks.len() < MOST_DESKS && !is_large {
             free.desks.push(desk);
         }
+    }
+
+    /// Gives up what nobody has taken since the last call, but for one desk: a server that has become quiet needs no more.
+    /// Called now and then, for example each second.
+    pub(super) fn tidy(&self) {
+        let mut free = lock(&self.free);
+        // The last that was put back is taken first, so those at the front are the ones that nobody has taken.
+        let unused = free.fewest_desks.min(free.desks.len().saturating_sub(1));
+        let desks: Vec<Desk> = free.desks.drain(..unused).collect();
+        let unused = free.fewest_messages;
+        let messages: Vec<Vec<u8>> = free.messages.drain(..unused).collect();
+        free.memory -= messages.iter().map(Vec::capacity).sum::<usize>();
+        (free.fewest_desks, free.fewest_messages) = (free.desks.len(), free.messages.len());
+        drop(free);
+        // To give memory back may take a while: not under the lock.
+        drop((desks, messages));
     }
 }
 
@@ -97,6 +118,28 @@ mod tests {
         assert!(desks.take(false).message.is_none());
         assert_eq!(desks.take(true).message.unwrap().capacity(), 100);
         assert!(desks.take(true).message.is_none());
+    }
+
+    #[test]
+    fn what_nobody_has_taken_for_a_while_is_given_up() {
+        let desks = Desks::default();
+        let kept = |desks: &Desks| {
+            let free = lock(&desks.free);
+            (free.desks.len(), free.messages.len(), free.memory)
+        };
+        (0..5).for_each(|_| desks.put_back(desk_with_message(100)));
+        desks.tidy();
+        assert_eq!(kept(&desks), (5, 5, 500), "they have just come");
+        // Two at a time are in use.
+        let (first, second) = (desks.take(true), desks.take(false));
+        desks.put_back(first);
+        desks.put_back(second);
+        desks.tidy();
+        assert_eq!(kept(&desks), (2, 1, 100));
+        desks.tidy();
+        assert_eq!(kept(&desks), (1, 0, 0), "all is quiet");
+        desks.tidy();
+        assert_eq!(kept(&desks), (1, 0, 0), "the next client finds a desk");
     }
 
     #[test]

@@ -198,6 +198,7 @@ impl Server {
             while stopped.recv_timeout(pause()) == Err(RecvTimeoutError::Timeout) {
                 heartbeat::sweep(&its_service.registry, &its_service.config);
                 its_service.refusals.sweep();
+                its_service.desks.tidy();
             }
         })?;
         accept(&self.listener, &service);
