@@ -1,5 +1,6 @@
 //! The server: sockets and threads. The accept loop, and one client's life from top to bottom.
 
+mod backlog;
 mod connection;
 mod desk;
 mod heartbeat;

@@ -11,15 +11,16 @@
 //! Unix says how much a write has done when its timeout ends it, so that the next one goes on from there. Windows promises
 //! nothing: there a client that reads slowly may get bytes twice or not at all.
 
+use super::backlog::{Backlog, PIECE};
 use super::life::Life;
 use super::lock;
 use super::socket::Socket;
 use super::trace;
 use crate::error::Error;
 use std::cell::Cell;
-use std::collections::VecDeque;
 use std::hint;
 use std::io::{self, ErrorKind, IoSlice, Write as _};
+use std::mem;
 use std::net::{Shutdown, SocketAddr};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread;
@@ -36,9 +37,6 @@ const LONG_WAIT: Duration = Duration::from_millis(100);
 
 /// How long a backlog waits while the client's own thread looks for more from a client that does not read.
 const LOOK_WAIT: Duration = Duration::from_millis(1);
-
-/// What is taken out of the queue at a time, and what a client's own thread may leave in it for another writer.
-const PORTION: usize = 64 * 1024;
 
 /// Bytes for the wire in two pieces, so that a large payload need not be copied behind its header.
 pub(super) type Pieces<'a> = [&'a [u8]; 2];
@@ -74,7 +72,7 @@ pub(super) struct Outbox {
 
 #[derive(Default)]
 struct State {
-    queue: VecDeque<u8>,
+    queue: Backlog,
     writing: bool,
     waiting: usize,
     end: End,
@@ -128,7 +126,7 @@ impl Outbox {
     pub(super) fn kill(&self) {
         let mut state = lock(&self.state);
         state.end = End::Dead;
-        state.queue = VecDeque::new();
+        state.queue = Backlog::default();
         self.signal(&state);
         drop(state);
         let _ = self.socket.shutdown(Shutdown::Both);
@@ -138,7 +136,7 @@ impl Outbox {
         let length = frames[0].len() + frames[1].len();
         let mut state = lock(&self.state);
         if let Writer::Own(deadline) = writer {
-            let full = |state: &State| state.writing && state.queue.len() + length > PORTION;
+            let full = |state: &State| state.writing && state.queue.length() + length > PIECE;
             state = self.wait_while(state, deadline, full);
         }
         match state.end {
@@ -160,7 +158,7 @@ impl Outbox {
 
     /// The writer's part: `frames`, then what the others have left meanwhile, until nothing is left.
     fn write_out(self: &Arc<Self>, frames: Pieces, writer: Writer<'_>) -> Result<(), Error> {
-        let mut portion: Vec<u8>;
+        let mut piece: Vec<u8>;
         let mut rest = frames;
         loop {
             // If it fails, `writing` stays set: a dead outbox has no writer after this one, and every wait ends.
@@ -171,15 +169,12 @@ impl Outbox {
             }
             let mut state = lock(&self.state);
             self.signal(&state);
-            if state.queue.is_empty() {
+            let Some(next) = state.queue.pop() else {
                 state.writing = false;
-                // A backlog that is over is no reason to hold on to its memory.
-                state.queue.shrink_to(PORTION);
                 return Ok(());
-            }
-            let length = state.queue.len().min(PORTION);
-            portion = state.queue.drain(..length).collect();
-            rest = [&portion, &[]];
+            };
+            piece = next;
+            rest = [&piece, &[]];
         }
     }
 
@@ -240,8 +235,9 @@ impl Outbox {
     /// What a guest does with the rest: a thread of its own takes over the writing and lives as long as the backlog.
     fn hand_over(self: &Arc<Self>, rest: Pieces) -> Result<(), Error> {
         let mut state = lock(&self.state);
-        let left_meanwhile = std::mem::replace(&mut state.queue, VecDeque::from(rest.concat()));
-        state.queue.extend(left_meanwhile);
+        let left_meanwhile = mem::take(&mut state.queue);
+        rest.iter().for_each(|bytes| state.queue.push(bytes));
+        state.queue.append(left_meanwhile);
         drop(state);
         let outbox = Arc::clone(self);
         let thread = thread::Builder::new().name(format!("backlog-{}", self.peer)).stack_size(super::STACK_SIZE);
@@ -254,10 +250,9 @@ impl Outbox {
     /// Leaves frames for whoever is writing. A client that lets more than the limit pile up is evicted, for the sake of
     /// the others' memory; one message on top of little always may wait, however large it is.
     fn leave(&self, mut state: MutexGuard<State>, frames: Pieces) -> Result<(), Error> {
-        let backlog = state.queue.len();
+        let backlog = state.queue.length();
         if backlog <= self.limit {
-            state.queue.extend(frames[0]);
-            state.queue.extend(frames[1]);
+            frames.iter().for_each(|bytes| state.queue.push(bytes));
             trace::sent(self.peer, frames);
             return Ok(());
         }

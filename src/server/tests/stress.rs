@@ -164,7 +164,7 @@ fn whoever_waits_for_a_client_that_is_given_up_goes_on() {
 }
 
 #[test]
-fn the_clients_own_thread_leaves_a_portion_and_waits_with_more() {
+fn the_clients_own_thread_leaves_a_piece_and_waits_with_more() {
     let client = ClientsEnd::new(Some(10), []);
     let (outbox, _socket) = outbox(&client, usize::MAX);
     // The rest of this is worked off by another thread, which has nowhere to write it.
@@ -175,7 +175,7 @@ fn the_clients_own_thread_leaves_a_portion_and_waits_with_more() {
         begin.elapsed() >= patience
     };
     assert!(!waits(), "there is room in the queue");
-    // These may go to the other thread's portion still, or to the queue.
+    // These may go to the other thread's piece still, or to the queue.
     waits();
     assert!(waits(), "now the queue is full");
     client.take(usize::MAX);
