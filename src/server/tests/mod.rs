@@ -7,6 +7,8 @@ mod faults;
 mod stream;
 #[cfg(test)]
 mod stress;
+#[cfg(test)]
+mod transfers;
 
 pub(super) use stream::Stream;
 pub use stream::{ClientsEnd, Fault};

@@ -4,6 +4,7 @@
 use crate::server::lock;
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
+use std::mem;
 use std::net::{Shutdown, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
@@ -90,6 +91,10 @@ struct State {
     faulty: Vec<(&'static str, Fault)>,
     /// How much was written before the first fatal fault.
     written_before_fatal: Option<usize>,
+    /// The reads and writes, each with how many bytes it has moved: none if it should have waited and may not.
+    transfers: Vec<(&'static str, usize)>,
+    /// A read or write of the server has had to wait.
+    has_waited: bool,
 }
 
 /// The client's end.
@@ -164,6 +169,16 @@ impl ClientsEnd {
         lock(&self.0.state).faulty.clone()
     }
 
+    /// Waits until the server waits for the first time.
+    pub fn wait_for_wait(&self) {
+        self.wait_while(|state| !state.has_waited);
+    }
+
+    /// The reads and writes so far, each with how many bytes it has moved.
+    pub fn transfers(&self) -> Vec<(&'static str, usize)> {
+        lock(&self.0.state).transfers.clone()
+    }
+
     /// How much had been written when the connection was lost, if it was.
     pub fn written_before_fatal(&self) -> Option<usize> {
         lock(&self.0.state).written_before_fatal
@@ -202,7 +217,7 @@ impl Pipe {
     fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
         let (state, fault) = self.begin_transfer("read")?;
         let nothing = |state: &State| state.sent.is_empty() && !state.ended && !state.shut_for_reading;
-        let mut state = self.wait_for_transfer(state, |state| state.read_timeout, nothing)?;
+        let mut state = self.wait_for_transfer("read", state, |state| state.read_timeout, nothing)?;
         if state.shut_for_reading {
             return Ok(0);
         }
@@ -214,13 +229,14 @@ impl Pipe {
         if piece.is_empty() {
             state.sent.pop_front();
         }
+        state.transfers.push(("read", count));
         Ok(count)
     }
 
     fn write(&self, name: &'static str, pieces: &[&[u8]]) -> io::Result<usize> {
         let (state, fault) = self.begin_transfer(name)?;
         let full = |state: &State| state.free() == 0 && !state.shut_for_writing;
-        let mut state = self.wait_for_transfer(state, |state| state.write_timeout, full)?;
+        let mut state = self.wait_for_transfer(name, state, |state| state.write_timeout, full)?;
         if state.shut_for_writing {
             return Err(ErrorKind::BrokenPipe.into());
         }
@@ -229,6 +245,7 @@ impl Pipe {
         let count = fault.map_or(most, |fault| fault.part(most));
         state.written.extend_from_slice(&bytes[..count]);
         state.untaken += count;
+        state.transfers.push((name, count));
         self.changed.notify_all();
         Ok(count)
     }
@@ -236,6 +253,7 @@ impl Pipe {
     /// Waits as a socket does: not at all, for the timeout, or for ever.
     fn wait_for_transfer<'a>(
         &self,
+        name: &'static str,
         mut state: MutexGuard<'a, State>,
         timeout: impl Fn(&State) -> Option<Duration>,
         must_wait: impl Fn(&State) -> bool,
@@ -244,7 +262,13 @@ impl Pipe {
         while must_wait(&state) {
             let left = end.map_or(DEADLINE, |end| end.saturating_duration_since(Instant::now()));
             if state.nonblocking || left.is_zero() {
+                state.transfers.push((name, 0));
+                self.changed.notify_all();
                 return Err(ErrorKind::WouldBlock.into());
+            }
+            // Told once: two that wait would wake each other for ever.
+            if !mem::replace(&mut state.has_waited, true) {
+                self.changed.notify_all();
             }
             state = self.changed.wait_timeout(state, left).unwrap_or_else(|poisoned| poisoned.into_inner()).0;
         }

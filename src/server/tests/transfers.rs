@@ -1,0 +1,136 @@
+//! How many reads and writes a conversation takes, and of how many bytes: each costs a system call, and most of what a
+//! small message costs is that.
+
+use super::stream::DEADLINE;
+use super::{ClientsEnd, request};
+use crate::error::Error;
+use crate::protocol::frame::{Header, Opcode};
+use crate::server::socket::{LOOKS, Socket};
+use crate::server::{Connection, Service};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+/// A binary frame with a masking key of zeros.
+fn frame(length: usize) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    Header { fin: true, opcode: Opcode::Binary, masked: true, length: length as u64 }.encode(&mut bytes);
+    bytes.extend(vec![0; 4 + length]);
+    bytes
+}
+
+fn echo(connection: &mut Connection) -> Result<(), Error> {
+    while let Some(message) = connection.recv()? {
+        connection.send(message)?;
+    }
+    Ok(())
+}
+
+fn serve(client: &ClientsEnd, handler: fn(&mut Connection) -> Result<(), Error>) -> JoinHandle<()> {
+    let mut service = Service::default();
+    service.routes.insert("/".to_owned(), Box::new(handler));
+    let socket = Arc::new(Socket::new(client.servers_end()));
+    thread::spawn(move || {
+        let peer = SocketAddr::from(([192, 0, 2, 1], 1));
+        let seat = service.registry.take_seat(peer, &socket, &service.config).unwrap();
+        service.client(socket, peer, &seat);
+    })
+}
+
+/// The reads and writes after the handshake, for a client that has sent `pieces` and ended its side before its turn comes.
+fn transfers(handler: fn(&mut Connection) -> Result<(), Error>, pieces: &[Vec<u8>]) -> Vec<(&'static str, usize)> {
+    let client = ClientsEnd::default();
+    client.send(request("/"));
+    pieces.iter().for_each(|piece| client.send(piece.clone()));
+    client.end();
+    serve(&client, handler).join().unwrap();
+    client.transfers()[2..].to_vec()
+}
+
+#[test]
+fn messages_that_come_together_are_answered_with_one_write() {
+    let together: Vec<u8> = (0..16).flat_map(|_| frame(64)).collect();
+    let expected = [("read", 16 * 70), ("write", 16 * 66)];
+    assert_eq!(transfers(echo, std::slice::from_ref(&together)), expected);
+    assert_eq!(transfers(echo, &[together.clone(), together]), expected.repeat(2));
+}
+
+#[test]
+fn a_batch_that_is_longer_than_a_quiet_clients_buffer_is_answered_with_one_write_too() {
+    let client = ClientsEnd::default();
+    let serving = serve(&client, echo);
+    // Time is what makes a client quiet: its thread has slept for longer than 50 ms.
+    client.wait_for_wait();
+    thread::sleep(Duration::from_millis(80));
+    client.send(request("/"));
+    client.send((0..20).flat_map(|_| frame(64)).collect::<Vec<u8>>());
+    client.end();
+    serving.join().unwrap();
+    assert_eq!(client.transfers()[2..], [("read", 1024), ("read", 20 * 70 - 1024), ("write", 20 * 66)]);
+}
+
+#[test]
+fn replies_are_gathered_up_to_64_kib() {
+    fn three(connection: &mut Connection) -> Result<(), Error> {
+        while let Some(message) = connection.recv()? {
+            (0..3).try_for_each(|_| connection.send(message.clone()))?;
+        }
+        Ok(())
+    }
+    let told = transfers(three, &[frame(40_000)]);
+    assert_eq!(told, [("read", 40_008), ("write", 2 * 40_004), ("write", 40_004)]);
+    // To the byte: header and payload of the first two are 65,536.
+    let told = transfers(three, &[frame(32_764)]);
+    assert_eq!(told, [("read", 32_772), ("write", 65_536), ("write", 32_768)]);
+}
+
+#[test]
+fn a_large_payload_is_written_from_where_it_lies() {
+    fn broadcast(connection: &mut Connection) -> Result<(), Error> {
+        while let Some(message) = connection.recv()? {
+            connection.broadcast(message)?;
+        }
+        Ok(())
+    }
+    for handler in [echo, broadcast] {
+        let writes = |length| {
+            let told = transfers(handler, &[frame(length)]);
+            told.into_iter().filter(|(name, _)| *name != "read").collect::<Vec<_>>()
+        };
+        assert_eq!(writes(65_535), [("write", 65_539)]);
+        assert_eq!(writes(65_536), [("write_vectored", 65_546)]);
+    }
+}
+
+#[test]
+fn a_busy_client_is_looked_for_a_few_times_and_then_its_thread_sleeps() {
+    let client = ClientsEnd::default();
+    let in_vain = || client.transfers().iter().filter(|call| **call == ("read", 0)).count();
+    client.send(request("/"));
+    let serving = serve(&client, echo);
+    // It is busy unless this machine is so slow that its thread has slept for 50 ms; then it is with the next message.
+    let tries = (1..100).find(|tries| {
+        client.send(frame(1));
+        wait_until(|| client.transfers().iter().filter(|call| **call == ("write", 3)).count() == *tries);
+        let looked = Instant::now() + Duration::from_millis(200);
+        while in_vain() < LOOKS && Instant::now() < looked {
+            thread::yield_now();
+        }
+        in_vain() > 0
+    });
+    wait_until(|| in_vain() >= LOOKS);
+    // Asleep, it does not look again.
+    thread::sleep(Duration::from_millis(20));
+    assert_eq!(in_vain(), LOOKS, "after {tries:?} messages");
+    client.end();
+    serving.join().unwrap();
+}
+
+fn wait_until(condition: impl Fn() -> bool) {
+    let deadline = Instant::now() + DEADLINE;
+    while !condition() {
+        assert!(Instant::now() < deadline, "it does not come");
+        thread::yield_now();
+    }
+}
