@@ -78,7 +78,15 @@ fn with_step(number: &str, act: impl FnOnce(&'static Step) -> bool) -> bool {
 /// Runs the checks of a step against your server.
 fn try_step(step: &Step) -> Result<(), Lesson> {
     guard::silence_every_panic();
-    step.run(MY_SERVER, PATIENCE)
+    step.run(MY_SERVER, PATIENCE)?;
+    // If it cannot be noted, a card says less some day.
+    let _ = fs::create_dir_all(memory()).and_then(|()| fs::write(green(step), ""));
+    Ok(())
+}
+
+/// The note that a step has been green.
+fn green(step: &Step) -> PathBuf {
+    memory().join(format!("green-{}", step.number))
 }
 
 fn first_open() -> Option<&'static Step> {
@@ -142,6 +150,12 @@ fn bar(done: usize) -> String {
 
 fn print_card(step: &Step, lesson: &Lesson) {
     println!("  {}: {}\n", step.number, step.title);
+    // A stub that is there again says so itself.
+    if lesson.unwritten.is_none() && green(step).exists() {
+        let mut text = String::new();
+        line(&mut text, "before", "This step has been green. What you have changed since then broke it.");
+        print!("{text}");
+    }
     println!("{}", lesson.card(step));
 }
 
@@ -194,7 +208,10 @@ fn reset(step: &'static Step) -> bool {
     match course::reset(step, &memory()) {
         Ok(Reset::Done { copy }) => {
             println!("{file}: the stub of step {} is back. What was there: {}", step.number, copy.display());
-            let _ = fs::remove_file(memory().join(format!("hints-{}", step.number)));
+            println!("`cargo clean` deletes that copy: if you want to keep it, put it elsewhere.");
+            for note in [memory().join(format!("hints-{}", step.number)), green(step)] {
+                let _ = fs::remove_file(note);
+            }
             true
         }
         Ok(Reset::NoStub) => {
@@ -270,7 +287,7 @@ fn serve(address: &str) -> ExitCode {
     println!("    socket = new WebSocket(\"ws://{address}/echo\")");
     println!("    socket.onmessage = event => console.log(event.data)");
     println!("    socket.onclose = event => console.log(\"closed\", event.code)");
-    println!("    socket.send(\"Hello\")\n");
+    println!("    socket.onopen = () => socket.send(\"Hello\")\n");
     (MY_SERVER.run)(listener, Settings::default());
     println!("run has returned: it should go on for ever.");
     ExitCode::FAILURE

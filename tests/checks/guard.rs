@@ -119,7 +119,17 @@ fn panicked(trial: &Trial, text: &str) -> Lesson {
             ..trial.came(format!("todo!: step {number} is not written yet: {which}"))
         };
     }
-    trial.came(format!("a panic: {text}")).named(Mistake::Panics)
+    trial.came(format!("a panic: {text}")).named(kind_of_panic(text))
+}
+
+/// What has panicked, by the words of the standard library.
+fn kind_of_panic(text: &str) -> Mistake {
+    match text {
+        _ if text.starts_with("called `") => Mistake::UnwrapPanics,
+        _ if text.starts_with("attempt to ") => Mistake::CalculationPanics,
+        _ if text.contains("out of bounds") || text.contains("out of range") => Mistake::IndexPanics,
+        _ => Mistake::Panics,
+    }
 }
 
 /// Runs one check of a step, in bounded time.

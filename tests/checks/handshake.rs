@@ -3,6 +3,7 @@
 use super::guard::Task;
 use super::lesson::{Lesson, Trial, hex};
 use super::mistakes::Mistake;
+use super::request::{STATUS_LINE, lacks_space};
 use super::subject::{Shaken, Subject};
 use super::talk::{ACCEPT, Seen, Talk, connected_pair, request};
 use std::net::TcpStream;
@@ -23,6 +24,10 @@ fn shake<'a>(subject: &Subject, trial: &'a Trial) -> (Talk<'a>, Task<(Shaken, Tc
 fn expect_head(talk: &mut Talk, task: &Task<(Shaken, TcpStream)>, start: &str) -> Result<(), Lesson> {
     let came = match talk.head() {
         Ok(head) if head.starts_with(start) && (start != "HTTP/1.1 101 " || head.contains(ACCEPT)) => return Ok(()),
+        Ok(head) if lacks_space(&head, start) => {
+            let lesson = Lesson { why: STATUS_LINE, ..talk.trial.came(format!("{head:?}")) };
+            return Err(lesson.named(Mistake::StatusWithoutSpace));
+        }
         Ok(head) => format!("{head:?}"),
         Err(seen) => match task.panic(talk.trial) {
             Some(panic) => return Err(panic),

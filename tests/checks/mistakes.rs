@@ -25,7 +25,14 @@ mistakes! {
     // In any step.
     Hangs, None, "Your code waits for something that does not come. Which read or lock is it?";
     LoopsForEver, None, "Your code has not come to an end, and it waits for nobody. What ends its loop?";
-    Panics, None, "What a client sends must never make the server panic: look at the index or the unwrap in that line.";
+    Panics, None, "What a client sends must never make the server panic: look at the index, the unwrap or the calculation in \
+        that line.";
+    IndexPanics, None, "What a client sends must never make the server panic. The index or the range in that line goes \
+        beyond what is there: ask for the length before.";
+    UnwrapPanics, None, "What a client sends must never make the server panic. The unwrap in that line found nothing, or an \
+        error: take that case apart with `match` or `let ... else`.";
+    CalculationPanics, None, "What a client sends must never make the server panic. The calculation in that line has no \
+        result of its type, as 3 - 4 has none in `usize`: compare before you calculate.";
     // The handshake.
     KeyHexDigest, Some(5), "You encoded the digest's 40 hex characters. Encode its 20 bytes.";
     KeyDecoded, Some(7), "You decoded the key from base64 first. Hash its text as it was sent, then the GUID.";
@@ -36,7 +43,8 @@ mistakes! {
         its 20 bytes.";
     KeyBehindGuid, None, "You hashed the GUID first. The key comes first.";
     KeyHexReply, None, "You returned the digest in hex. The reply takes its 20 bytes in base64.";
-    ValueNotTrimmed, Some(6), "White space is left on the value. Trim it: a key with a newline has another hash.";
+    ValueNotTrimmed, Some(6), "White space is left on the value. Trim it on both sides: a key with a space before it has \
+        another hash.";
     ValueCutAtColon, None, "You split the line at every colon. A value may hold some itself: split at the first.";
     SpaceExpected, None, "You split the line at a colon and a space. The space may be missing: split at the colon, \
         then trim.";
@@ -60,6 +68,9 @@ mistakes! {
         \\r\\n\\r\\n, wherever it stands.";
     LimitBeforeEnd, None, "You counted what stands behind the head. The limit is for a head: look for its end first.";
     HostNotAsked, None, "You took a request without a Host header. HTTP/1.1 asks for one: 400.";
+    CountedInRepairedText, None, "You counted in the repaired text; a repaired byte takes three. Find the end in the bytes.";
+    LongHeadAccepted, None, "You took a head that is too long, since its end had come. Had it come in two reads, it would be \
+        refused. Look at the length of a complete head too: 431.";
     ConnectionNotAList, Some(1), "You compared the whole Connection header with `Upgrade`. It is a list of tokens, in any case; \
         browsers send `keep-alive, Upgrade`.";
     UpgradeNotAList, None, "You compared the whole Upgrade header with `websocket`. It is a list of tokens too.";
@@ -83,6 +94,8 @@ mistakes! {
     ReplyIndented, None, "A line of your reply begins with white space: the indentation of your code got into the \
         text. End the \
         line of code before it with a \\.";
+    StatusWithoutSpace, None, "The status line needs a space behind the number, then any words or none. The space stands \
+        there even if there are no words.";
     NoReply, None, "You returned without an answer on the socket. A refusal is an HTTP reply too: write it first.";
     BytesBehindReply, None, "You sent something behind the blank line of the 101. The client takes it for a frame.";
     ReadToEndOfStream, Some(25), "You read until the end of the stream. The client never sends EOF: it waits for your reply. The head \
@@ -112,6 +125,9 @@ mistakes! {
     ReservedAccepted, Some(21), "You accepted an RSV bit or a reserved opcode. Nobody has agreed on what it means: 1002.";
     ControlRules, Some(20), "You accepted a control frame that is fragmented or over 125 bytes: 1002.";
     LengthNotMinimal, None, "You accepted a length in more bytes than it needs: 1002.";
+    LengthTopBit, None, "You accepted a length whose top bit is set: 1002.";
+    MarkerTakenTwice, Some(3), "You have read the length, 127, and took it for a marker again. Only the seven bits are a \
+        marker: `else if`, or a `match` on the seven bits.";
     HeaderTooEager, Some(2), "Half a header has come, and you decided already. Say that more bytes are needed.";
     MaskIndex, Some(10), "The index into the masking key did not begin at 0. i starts at 0 in every frame, at its payload's first \
         byte.";

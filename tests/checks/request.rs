@@ -168,21 +168,34 @@ pub fn a_bad_head_is_refused(subject: &Subject, trial: &Trial) -> Result<(), Les
             "§4.2.1 rule 2: a Host header, in any case.",
             Some(Mistake::HostNotAsked),
         ),
-        (
-            format!("GET / HTTP/1.1\r\nCookie: {}", "x".repeat(9000)),
-            431,
-            "§10.4: whatever a client sends has a limit, here 8192 bytes.",
-            None,
-        ),
     ];
     for (head, status, why, mistake) in cases {
-        let shown =
-            if head.len() > 1000 { format!("{} bytes without a blank line", head.len()) } else { format!("{head:?}") };
-        trial.case(format!("parse_request, with {shown}"), format!("Refused({status})"), why);
+        trial.case(format!("parse_request, with {head:?}"), format!("Refused({status})"), why);
         let came = (subject.parse_request)(head.as_bytes());
         if came != Head::Refused(status) {
             let mistake = mistake.filter(|_| matches!(came, Head::Complete { .. }));
             return Err(trial.came(format!("{came:?}")).named(mistake));
+        }
+    }
+    Ok(())
+}
+
+pub fn a_long_head_is_refused(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    let long = format!("Host: x\r\nCookie: {}", "x".repeat(9000));
+    for (end, what) in [("", "no blank line yet"), ("\r\n\r\n", "the blank line at its end")] {
+        let head = format!("GET / HTTP/1.1\r\n{long}{end}");
+        trial.case(
+            format!("parse_request, with a head of {} bytes, {what}", head.len()),
+            "Refused(431)",
+            "§10.4: whatever a client sends has a limit, here 8192 bytes.",
+        );
+        match (subject.parse_request)(head.as_bytes()) {
+            Head::Refused(431) => {}
+            Head::Complete { length, .. } => {
+                let mistake = (!end.is_empty()).then_some(Mistake::LongHeadAccepted);
+                return Err(trial.came(format!("Complete, with length {length}")).named(mistake));
+            }
+            came => return Err(trial.came(format!("{came:?}"))),
         }
     }
     Ok(())
@@ -206,7 +219,6 @@ pub fn the_host_is_found_in_any_case(subject: &Subject, trial: &Trial) -> Result
 }
 
 pub fn a_strange_head_is_no_panic(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
-    let good = request("/chat");
     let strange: [&[u8]; 5] =
         [b"\r\n\r\n", b"GET\r\n\r\n", b"GET / HTTP/1.1\r\n\r\n", b"GET / HTTP/1.1\r\n:\r\n\r\n", b"\xFF\xFE\r\n\r\n"];
     for head in strange {
@@ -217,14 +229,24 @@ pub fn a_strange_head_is_no_panic(subject: &Subject, trial: &Trial) -> Result<()
         );
         trial.equal((subject.parse_request)(head), Head::Refused(400))?;
     }
-    let bytes = [good.trim_end().as_bytes(), b"\r\nCookie: \xFF\r\n\r\n"].concat();
+    Ok(())
+}
+
+pub fn a_byte_that_is_no_text_is_one_byte(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    let bytes = [request("/chat").trim_end().as_bytes(), b"\r\nCookie: \xFF\r\n\r\n"].concat();
     trial.case(
         format!("parse_request, with \"{}\"", bytes.escape_ascii()),
-        "Complete or Refused(400), as you like",
+        format!("Complete, with length {}, or Refused(400), as you like", bytes.len()),
         "RFC 9110 §5.5: a value may hold bytes above 127, which need not be UTF-8.",
     );
     match (subject.parse_request)(&bytes) {
-        Head::Complete { .. } | Head::Refused(400) => Ok(()),
+        Head::Complete { length, .. } if length == bytes.len() => Ok(()),
+        Head::Refused(400) => Ok(()),
+        Head::Complete { length, .. } => {
+            let in_the_text = String::from_utf8_lossy(&bytes).len();
+            let mistake = (length == in_the_text).then_some(Mistake::CountedInRepairedText);
+            Err(trial.came(format!("Complete, with length {length}")).named(mistake))
+        }
         came => Err(trial.came(format!("{came:?}"))),
     }
 }
@@ -248,6 +270,14 @@ fn with(name: &str, value: &str) -> Request {
     Request { path: "/chat".to_owned(), headers }
 }
 
+pub const STATUS_LINE: &str =
+    "RFC 9112 §4: the status line is `HTTP/1.1`, a space, the number, a space, and words or none.";
+
+/// Whether this reply would begin with `start`, but for the space at its end.
+pub fn lacks_space(reply: &str, start: &str) -> bool {
+    reply.strip_prefix(start.trim_end()).is_some_and(|behind| behind.starts_with("\r\n"))
+}
+
 /// Expects the 101 of §4.2.2.
 fn welcome(subject: &Subject, trial: &Trial, sent: &str, request: &Request, why: &'static str) -> Result<(), Lesson> {
     let model = format!(
@@ -265,6 +295,9 @@ fn welcome(subject: &Subject, trial: &Trial, sent: &str, request: &Request, why:
     }
     if !reply.ends_with("\r\n\r\n") {
         return Err(came().named(Mistake::NoBlankLineInReply));
+    }
+    if lacks_space(&reply, "HTTP/1.1 101 ") {
+        return Err(Lesson { why: STATUS_LINE, ..came() }.named(Mistake::StatusWithoutSpace));
     }
     let value = |name: &str| {
         let mut pairs = reply.split("\r\n").filter_map(|line| line.split_once(':'));

@@ -69,8 +69,10 @@ pub const STEPS: &[Step] = &[
             request::bytes_behind_the_head_are_left_alone,
             request::a_bare_newline_ends_no_line,
             request::a_bad_head_is_refused,
+            request::a_long_head_is_refused,
             request::the_host_is_found_in_any_case,
             request::a_strange_head_is_no_panic,
+            request::a_byte_that_is_no_text_is_one_byte,
         ],
     },
     Step {

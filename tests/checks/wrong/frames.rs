@@ -118,6 +118,23 @@ pub fn not_minimal(bytes: &[u8]) -> Decoded {
     }
 }
 
+pub fn top_bit_accepted(bytes: &[u8]) -> Decoded {
+    match ((MY_SERVER.decode_header)(bytes), bytes) {
+        (Err(1002), &[0x82, 0xFF, 0x80, ..]) => {
+            Ok(Some(Header { fin: true, opcode: 2, masked: true, length: 1 << 63, size: 10 }))
+        }
+        (decoded, _) => decoded,
+    }
+}
+
+/// Two `if`s, one for each marker, and no `else`: what the first has read is tried by the second.
+pub fn marker_taken_twice(bytes: &[u8], too_short: impl Fn() -> Decoded) -> Decoded {
+    match (MY_SERVER.decode_header)(bytes) {
+        Ok(Some(Header { length: 127, .. })) if bytes.len() < 10 => too_short(),
+        decoded => decoded,
+    }
+}
+
 pub fn index_from_the_header(payload: &mut [u8], mut key: [u8; 4]) {
     key.rotate_left(2);
     (MY_SERVER.unmask)(payload, key);

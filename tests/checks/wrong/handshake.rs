@@ -49,7 +49,15 @@ fn change_values(bytes: &[u8], change: impl Fn(&str) -> String) -> Head {
 }
 
 pub fn value_not_trimmed(bytes: &[u8]) -> Head {
-    change_values(bytes, |value| format!("{value}\r"))
+    let mut head = (MY_SERVER.parse_request)(bytes);
+    if let Head::Complete { request, length } = &mut head {
+        let text = String::from_utf8_lossy(&bytes[..*length]);
+        let values = text.split("\r\n").skip(1).filter_map(|line| line.split_once(':'));
+        for ((_, value), (_, untrimmed)) in request.headers.iter_mut().zip(values) {
+            *value = untrimmed.to_owned();
+        }
+    }
+    head
 }
 
 pub fn value_cut_at_colon(bytes: &[u8]) -> Head {
@@ -85,6 +93,12 @@ pub fn panics(bytes: &[u8]) -> Head {
     if !bytes.is_empty() && bytes.len() < 10 {
         panic!("index out of bounds: the len is 1 but the index is 1");
     }
+    (MY_SERVER.parse_request)(bytes)
+}
+
+/// What `bytes.len() - 4` does in a debug build, which is what learners run.
+pub fn length_below_zero(bytes: &[u8]) -> Head {
+    bytes.len().checked_sub(4).expect("attempt to subtract with overflow");
     (MY_SERVER.parse_request)(bytes)
 }
 
@@ -195,6 +209,23 @@ pub fn host_not_asked(bytes: &[u8]) -> Head {
 
 pub fn host_with_case(bytes: &[u8]) -> Head {
     change_head(bytes, |head| if has_host(head, "Host") { head.to_owned() } else { String::new() })
+}
+
+pub fn counted_in_repaired_text(bytes: &[u8]) -> Head {
+    let text = String::from_utf8_lossy(bytes);
+    match ((MY_SERVER.parse_request)(bytes), text.find("\r\n\r\n")) {
+        (Head::Complete { request, .. }, Some(at)) => Head::Complete { request, length: at + 4 },
+        (head, _) => head,
+    }
+}
+
+pub fn long_head(bytes: &[u8]) -> Head {
+    match (MY_SERVER.parse_request)(bytes) {
+        Head::Refused(431) if bytes.ends_with(b"\r\n\r\n") => {
+            Head::Complete { request: Request { path: "/".to_owned(), headers: Vec::new() }, length: bytes.len() }
+        }
+        head => head,
+    }
 }
 
 fn header<'a>(request: &'a Request, name: &str) -> &'a str {
@@ -415,6 +446,10 @@ pub fn refusal_not_written(stream: &mut TcpStream) -> Shaken {
 
 pub fn refusal_without_blank_line(stream: &mut TcpStream) -> Shaken {
     refuses_with(stream, |stream, status| write!(stream, "HTTP/1.1 {status} No\r\nConnection: close\r\n"))
+}
+
+pub fn refusal_without_space(stream: &mut TcpStream) -> Shaken {
+    refuses_with(stream, |stream, status| write!(stream, "HTTP/1.1 {status}\r\n\r\n"))
 }
 
 pub fn bytes_behind_the_reply(stream: &mut TcpStream) -> Shaken {

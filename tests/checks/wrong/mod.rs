@@ -47,7 +47,8 @@ wrong_answers! {
     "02" "bare-newline" BareNewline, parse_request: handshake::bare_newline;
     "02" "no-blank-line" HeadWithoutBlankLine, parse_request: handshake::no_blank_line;
     "02" "frames-swallowed" HeadSwallowsFrames, parse_request: handshake::frames_swallowed;
-    "02" "a-panic" Panics, parse_request: handshake::panics;
+    "02" "a-panic" IndexPanics, parse_request: handshake::panics;
+    "02" "a-length-below-zero" CalculationPanics, parse_request: handshake::length_below_zero;
     "02" "for-ever" LoopsForEver, parse_request: handshake::for_ever;
     "02" "space-expected" SpaceExpected, parse_request: handshake::space_expected;
     "02" "names-in-lower-case" NamesChanged, parse_request: handshake::names_in_lower_case;
@@ -64,6 +65,8 @@ wrong_answers! {
     "02" "limit-first" LimitBeforeEnd, parse_request: handshake::limit_first;
     "02" "host-not-asked" HostNotAsked, parse_request: handshake::host_not_asked;
     "02" "host-with-case" NamesWithCase, parse_request: handshake::host_with_case;
+    "02" "counted-in-repaired-text" CountedInRepairedText, parse_request: handshake::counted_in_repaired_text;
+    "02" "long-head" LongHeadAccepted, parse_request: handshake::long_head;
     "03" "connection-compared-whole" ConnectionNotAList, answer: handshake::connection_compared_whole;
     "03" "upgrade-compared-whole" UpgradeNotAList, answer: handshake::upgrade_compared_whole;
     "03" "elements-not-trimmed" ElementNotTrimmed, answer: handshake::elements_not_trimmed;
@@ -81,6 +84,7 @@ wrong_answers! {
     "03" "subprotocol-promised" SubprotocolPromised, answer: handshake::subprotocol_promised;
     "03" "bare-newlines" ReplyBareNewline, answer: |request| (MY_SERVER.answer)(request).map(|reply| reply.replace('\r', ""));
     "03" "indented" ReplyIndented, answer: handshake::indented;
+    "03" "no-space-behind-the-number" StatusWithoutSpace, answer: |request| (MY_SERVER.answer)(request).map(|reply| reply.replace(" Switching Protocols", ""));
     "03" "no-blank-line" NoBlankLineInReply, answer: |request| (MY_SERVER.answer)(request).map(|reply| reply.trim_end().to_owned());
     "04" "read-to-the-end" ReadToEndOfStream, shake_hands: handshake::read_to_the_end;
     "04" "one-read" OneReadOneRequest, shake_hands: handshake::one_read;
@@ -91,6 +95,7 @@ wrong_answers! {
     "04" "no-reply" Hangs, shake_hands: handshake::no_reply;
     "04" "refusal-not-written" NoReply, shake_hands: handshake::refusal_not_written;
     "04" "refusal-without-blank-line" NoBlankLineInReply, shake_hands: handshake::refusal_without_blank_line;
+    "04" "refusal-without-space" StatusWithoutSpace, shake_hands: handshake::refusal_without_space;
     "04" "bytes-behind-the-reply" BytesBehindReply, shake_hands: handshake::bytes_behind_the_reply;
     "05" "marker-as-length" LengthMarker, decode_header: frames::marker_as_length;
     "05" "marker-and-nothing-behind-it" LengthMarker, decode_header: frames::marker_and_nothing_behind_it;
@@ -113,6 +118,11 @@ wrong_answers! {
     "05" "reserved-accepted" ReservedAccepted, decode_header: frames::reserved_accepted;
     "05" "control-rules" ControlRules, decode_header: frames::control_rules;
     "05" "not-minimal" LengthNotMinimal, decode_header: frames::not_minimal;
+    "05" "top-bit-accepted" LengthTopBit, decode_header: frames::top_bit_accepted;
+    "05" "marker-taken-twice" MarkerTakenTwice, decode_header: |bytes| frames::marker_taken_twice(bytes, || Ok(None));
+    "05" "marker-taken-twice-unasked" MarkerTakenTwice, decode_header: |bytes| {
+        frames::marker_taken_twice(bytes, || panic!("range end index 10 out of range for slice of length 4"))
+    };
     "06" "index-from-the-header" MaskIndex, unmask: frames::index_from_the_header;
     "06" "reply-masked" ReplyMasked, encode_frame: frames::reply_masked;
     "06" "fin-missing" FinMissing, encode_frame: frames::fin_missing;
@@ -214,7 +224,7 @@ wrong_answers! {
     "14" "end-of-client-ignored" EndOfClientIgnored, serve_client: |stream, settings| life::serve(stream, settings, Slip::EndIgnored);
     "14" "close-payload-echoed" BadCodeEchoed, serve_client: |stream, settings| life::serve(stream, settings, Slip::ClosePayloadEchoed);
     "14" "unwraps-reads" Panics, serve_client: |stream, settings| life::serve(stream, settings, Slip::UnwrapsReads);
-    "14" "unwraps" Panics, serve_client: |stream, settings| life::serve(stream, settings, Slip::Unwraps);
+    "14" "unwraps" UnwrapPanics, serve_client: |stream, settings| life::serve(stream, settings, Slip::Unwraps);
     "15" "one-after-the-other" OneAfterTheOther, run: clients::one_after_the_other;
     "15" "one-ends-all" OneEndsAll, run: clients::one_ends_all;
     "15" "run-returns" RunReturns, run: |listener, settings| drop(std::thread::spawn(|| (MY_SERVER.run)(listener, settings)));
