@@ -10,7 +10,7 @@ use super::talk::{Seen, Talk, connected_pair, describe, masked};
 use super::words::Settings;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// More than all buffers between two sockets hold: nobody can write so much to a client that does not read.
 const BIG: usize = 16 << 20;
@@ -92,12 +92,14 @@ impl<'a> Alone<'a> {
     }
 }
 
-/// Waits until a part of something has come, and leaves it unread.
+/// Waits until a part of something has come, and leaves it unread. On a busy machine a thread begins late; where the
+/// bytes come, this is soon over.
 fn wait_for_bytes(talk: &Talk) -> Result<(), Lesson> {
-    talk.stream.set_read_timeout(Some(talk.trial.patience)).expect("set_read_timeout");
+    talk.stream.set_read_timeout(Some(talk.trial.patience * 3)).expect("set_read_timeout");
     match talk.stream.peek(&mut [0]) {
         Ok(1..) => Ok(()),
-        _ => Err(talk.trial.came("not a byte of it")),
+        Ok(_) => Err(talk.trial.came("the end of the stream, and not a byte of it")),
+        Err(error) => Err(talk.trial.came(format!("not a byte of it ({})", error.kind()))),
     }
 }
 
@@ -262,15 +264,17 @@ pub fn frames_of_two_writers_are_not_mixed(subject: &Subject, trial: &Trial) -> 
         "the client gets one frame after the other",
         "§5.4: frames are not interleaved. A big write is done in parts, and between two of them another thread may write.",
     );
-    let tasks = [b'a', b'b', b'c'].map(|letter| {
+    // The frames are made before the threads begin, which then have nothing to do but to write.
+    let tasks = [b'a', b'b', b'c'].map(|letter| (letter, binary(letter, LENGTH))).map(|(letter, frame)| {
         let (registry, client) = (Arc::clone(&alone.registry), Arc::clone(&listener.client));
         Task::start(move || match letter {
-            b'a' => registry.broadcast("/chat", &binary(letter, LENGTH)),
+            b'a' => registry.broadcast("/chat", &frame),
             // Whether it has arrived is seen at the other end.
-            _ => drop(client.send(&binary(letter, LENGTH))),
+            _ => drop(client.send(&frame)),
         })
     });
-    wait_for_bytes(&listener.talk)?;
+    wait_for_bytes(&listener.talk)
+        .map_err(|lesson| tasks.iter().find_map(|task| task.panic(trial)).unwrap_or(lesson))?;
     // All three have begun by then, if they can.
     std::thread::sleep(Duration::from_millis(30));
     for _ in 0..tasks.len() {
@@ -440,6 +444,7 @@ pub fn a_message_goes_to_the_room(subject: &Subject, trial: &Trial) -> Result<()
             })?;
         }
     }
+    other_paths_echo(&house, trial)?;
     HOUSE.case(
         trial,
         "/chat: some messages; meanwhile a client on /echo sends \"mine\"",
@@ -454,6 +459,25 @@ pub fn a_message_goes_to_the_room(subject: &Subject, trial: &Trial) -> Result<()
         Seen::Frame { first: 0x81, .. } => asked.lesson.named(Mistake::WrongRoom),
         _ => asked.lesson,
     })?;
+    Ok(())
+}
+
+/// Two clients on a path that only begins like `/chat`: each hears itself.
+fn other_paths_echo(house: &House, trial: &Trial) -> Result<(), Lesson> {
+    let (mut one, _one) = house.connect("/chat2")?;
+    let (mut other, _other) = house.connect("/chat2")?;
+    for talk in [&mut one, &mut other] {
+        HOUSE.case(
+            trial,
+            "/chat2: two clients, and each says \"mine\", then sends a Ping",
+            "each gets the text once, then its Pong",
+            ROOM,
+        );
+        talk.send(&[masked(0x81, b"mine"), masked(0x89, b"?")].concat());
+        for (first, payload) in [(0x81, &b"mine"[..]), (0x8A, b"?")] {
+            talk.expect(first, payload).map_err(|asked| asked.lesson.named(Mistake::PathPrefix))?;
+        }
+    }
     Ok(())
 }
 
@@ -500,6 +524,36 @@ pub fn replies_go_through_send(subject: &Subject, trial: &Trial) -> Result<(), L
     Ok(())
 }
 
+pub fn who_has_closed_is_not_in_the_list(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    let ends = [("a Close", masked(0x88, b"\x03\xE8")), ("a frame without a mask", b"\x81\x02hi".to_vec())];
+    for (what, sent) in ends {
+        let house = House::new(subject, trial, Settings { send_timeout: trial.patience * 4, ..quick() });
+        let (mut talk, _task) = house.greet("/echo")?;
+        HOUSE.case(
+            trial,
+            format!("another thread is writing a frame of 16 MiB to a client, which sends {what}; then clients()"),
+            "an empty list, though the server's Close still has to wait for the frame",
+            "§5.5.1: nothing may follow a Close. Who is in the list can get a broadcast at any time: so first `leave`.",
+        );
+        let Some((_, client)) = house.clients()?.pop() else {
+            return Err(trial.came("nobody is in the list").named(Mistake::NotListed));
+        };
+        let writing = Task::start(move || drop(client.send(&binary(b'x', BIG))));
+        wait_for_bytes(&talk)?;
+        talk.send(&sent);
+        // The frame is not read, so the Close cannot be sent, however long this takes.
+        let begin = Instant::now();
+        while !house.clients()?.is_empty() {
+            if begin.elapsed() > trial.patience {
+                return Err(trial.came("the client is still in the list").named(Mistake::LeftTooLate));
+            }
+            // A glance now and then; the time that counts is the patience.
+            writing.ends_within(Duration::from_millis(5));
+        }
+    }
+    Ok(())
+}
+
 pub fn a_write_has_a_limit(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
     let house = House::new(subject, trial, Settings { send_timeout: Duration::from_millis(150), ..quick() });
     let (talk, task) = house.greet("/chat")?;
@@ -520,6 +574,27 @@ pub fn a_write_has_a_limit(subject: &Subject, trial: &Trial) -> Result<(), Lesso
     );
     task.finish(trial).map_err(|lesson| match lesson.mistake {
         Some(Mistake::Hangs) => lesson.named(Mistake::NotShutDown),
+        _ => lesson,
+    })?;
+    let left = house.clients()?.len();
+    drop(talk);
+    if left > 0 { Err(trial.came(format!("a list of {left}")).named(Mistake::NeverLeft)) } else { Ok(()) }
+}
+
+pub fn who_cannot_be_written_to_is_let_go(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    let (send_timeout, close_timeout) = (Duration::from_millis(150), Duration::from_millis(100));
+    let house = House::new(subject, trial, Settings { send_timeout, close_timeout, ..quick() });
+    let (mut talk, task) = house.greet("/echo")?;
+    HOUSE.case(
+        trial,
+        "/echo: a client sends messages and reads none of what comes back; send_timeout is 150 ms",
+        "its serve_client returns, and it is not in the list",
+        "A write that takes longer than send_timeout is an error. It ends the client's life like any other.",
+    );
+    talk.flood();
+    task.finish_late(trial).map_err(|lesson| match lesson.mistake {
+        Some(Mistake::Panics | Mistake::UnwrapPanics) => lesson.named(Mistake::WriteUnwrapped),
+        Some(Mistake::Hangs) => lesson.named(Mistake::WriteIgnored),
         _ => lesson,
     })?;
     let left = house.clients()?.len();

@@ -210,12 +210,40 @@ pub fn a_client_that_leaves_ends_its_thread(subject: &Subject, trial: &Trial) ->
     task.finish(trial).map_err(ignored)
 }
 
+pub fn a_write_that_fails_is_no_panic(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    let (mut talk, task) = serve(subject, trial, quick())?;
+    trial.case(
+        "messages, until the server cannot send back any more, since the client does not read; then the client is gone",
+        "serve_client returns",
+        "A write fails when nobody is there to take it. That ends this client's life, and its thread in good order.",
+    );
+    talk.flood();
+    // With what lies unread at the client: that resets the connection, and the server's write is an error.
+    drop(talk);
+    task.finish_late(trial).map_err(|lesson| match lesson.mistake {
+        Some(Mistake::Panics | Mistake::UnwrapPanics) => lesson.named(Mistake::WriteUnwrapped),
+        Some(Mistake::Hangs) => lesson.named(Mistake::EndOfClientIgnored),
+        _ => lesson,
+    })
+}
+
 // Step 15
 
 const ALONE: &str = "A thread for each client: whatever one does or does not do, the accept loop goes on.";
 
 fn echo(talk: &mut Talk, text: &str) -> Result<(), Lesson> {
     Ok(talk.ask("a text", &masked(0x81, text.as_bytes()), 0x81, text.as_bytes(), ALONE)?)
+}
+
+/// Nothing more: whoever serves one client after the other passes.
+pub fn a_lone_client_is_served(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    let server = Running::start(subject, quick());
+    let mut talk = server.connect(trial, "/echo").map_err(|lesson| match lesson.came == Seen::Nothing.to_string() {
+        true => Lesson { sent: format!("a lone client: {}", lesson.sent), why: ALONE, ..lesson }
+            .named(Mistake::NeverAccepts),
+        false => lesson,
+    })?;
+    echo(&mut talk, "hello")
 }
 
 pub fn a_silent_client_keeps_nobody_waiting(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {

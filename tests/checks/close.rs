@@ -6,7 +6,10 @@ use super::mistakes::Mistake;
 use super::subject::Subject;
 use super::talk::{Seen, Talk, connected_pair};
 use std::io::Write as _;
-use std::time::Duration;
+use std::net::TcpStream;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
 
 fn code(payload: &[u8]) -> Option<u16> {
     payload.first_chunk().map(|&bytes| u16::from_be_bytes(bytes))
@@ -24,7 +27,8 @@ fn answer(
         format!("{} (code {code}), with or without a reason", hex(&code.to_be_bytes()))
     });
     let sent_code = code(sent).map_or(String::new(), |code| format!(" (code {code})"));
-    trial.case(format!("answer_close, with the payload {}{sent_code}", hex(sent)), wanted, why);
+    let payload = if sent.is_empty() { "an empty payload".to_owned() } else { format!("the payload {}", hex(sent)) };
+    trial.case(format!("answer_close, with {payload}{sent_code}"), wanted, why);
     let came = (subject.answer_close)(sent);
     let reason_is_text = str::from_utf8(came.get(2..).unwrap_or_default()).is_ok();
     if code(&came) == expected && came.len() != 1 && came.len() <= 125 && (reason_is_text || expected.is_none()) {
@@ -130,20 +134,75 @@ pub fn a_client_that_stays_is_left(subject: &Subject, trial: &Trial) -> Result<(
     trial.case("nothing; the client never ends its side, and hang_up has 100 ms of patience", "hang_up returns", why);
     let (client, server) = connected_pair();
     let hang_up = subject.hang_up;
-    Task::start(move || hang_up(server, patience)).finish(trial).map_err(for_ever)?;
+    let outcome = Task::start(move || hang_up(server, patience)).finish(trial).map_err(for_ever);
     drop(client);
+    outcome
+}
 
+/// A panic of `hang_up` may be that of a timeout of zero.
+fn nothing_left(lesson: Lesson) -> Lesson {
+    if lesson.came.contains("0 duration timeout") { lesson.named(Mistake::ZeroTimeout) } else { lesson }
+}
+
+/// `hang_up` has not returned in time, and from now on nothing comes: what its last read does tells which timeout it has.
+fn reads_on(trial: &Trial, task: &Task<()>, patience: Duration) -> Lesson {
+    // A timeout from shortly before the deadline is short; one that is always the same is `patience` long.
+    let mistake = if task.ends_within(patience / 2) { Mistake::ZeroTimeout } else { Mistake::DrainTimeoutAnew };
+    trial.came("nothing: the function did not return in time").named(mistake)
+}
+
+pub fn a_client_that_floods_is_left(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    let patience = Duration::from_millis(300);
+    trial.case(
+        "bytes without a pause, for ever; hang_up has 300 ms of patience",
+        "hang_up returns",
+        "§7.1.1: wait for the client's end, but not for ever. No read of this one times out, since its bytes are there \
+         already: the deadline is looked at before each read.",
+    );
+    // Several at once: on a busy machine one may come to a pause against its will, and then a read times out after all.
+    let (hang_up, enough) = (subject.hang_up, AtomicBool::new(false));
+    let (clients, tasks): (Vec<TcpStream>, Vec<Task<()>>) = (0..4)
+        .map(|_| {
+            let (client, server) = connected_pair();
+            client.set_write_timeout(Some(trial.patience)).expect("set_write_timeout");
+            (client, Task::start(move || hang_up(server, patience)))
+        })
+        .unzip();
+    let late = thread::scope(|scope| {
+        clients.iter().for_each(|client| drop(scope.spawn(|| flood(client, &enough))));
+        let deadline = Instant::now() + trial.patience;
+        let late = tasks.iter().find(|task| !task.ends_within(deadline.saturating_duration_since(Instant::now())));
+        enough.store(true, Ordering::SeqCst);
+        late
+    });
+    match late {
+        Some(task) => Err(reads_on(trial, task, patience)),
+        None => tasks.iter().try_for_each(|task| task.finish(trial)).map_err(nothing_left),
+    }
+}
+
+/// Writes until it is enough, or the server has hung up.
+fn flood(mut client: &TcpStream, enough: &AtomicBool) {
+    let mut open = true;
+    while open && !enough.load(Ordering::SeqCst) {
+        open = client.write_all(&[0; 1 << 16]).is_ok();
+    }
+}
+
+pub fn a_client_that_dribbles_is_left(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    let why = "§7.1.1: wait for the client's end, but not for ever: whatever a client makes us hold has a bound.";
     let patience = Duration::from_millis(200);
     trial.case("a byte every 20 ms, for ever; hang_up has 200 ms of patience", "hang_up returns", why);
     let (client, server) = connected_pair();
     let mut talk = Talk::over(trial, client);
+    let hang_up = subject.hang_up;
     let task = Task::start(move || hang_up(server, patience));
     // A byte now and then: a timeout for each read would begin anew each time.
     for _ in 0..trial.patience.as_millis() / 20 {
         if task.ends_within(Duration::from_millis(20)) {
-            return task.finish(trial);
+            return task.finish(trial).map_err(nothing_left);
         }
         talk.send(&[0]);
     }
-    Err(trial.came("nothing: the function did not return in time").named(Mistake::DrainTimeoutAnew))
+    Err(reads_on(trial, &task, patience))
 }

@@ -124,3 +124,29 @@ pub fn a_client_that_talks_stays(subject: &Subject, trial: &Trial) -> Result<(),
     }
     Ok(())
 }
+
+pub fn a_write_that_fails_does_not_end_it(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    let send_timeout = INTERVAL * 3;
+    // Nobody is dropped here for being late.
+    let pong_timeout = trial.patience * 10;
+    let server = Running::start(subject, Settings { ping_interval: INTERVAL, pong_timeout, send_timeout, ..quick() });
+    let mut full = server.connect(trial, "/echo")?;
+    full.flood();
+    let mut silent = server.connect(trial, "/echo")?;
+    trial.case(
+        "one client sends messages and reads none of what comes back, so its Ping cannot be sent; another is silent, \
+         but answers each Ping",
+        "the other gets its Pings, also when the first has been given up",
+        "One thread watches everybody. What goes wrong with one client must not end it.",
+    );
+    // The Ping waits for the lock until the client's own thread is given up, and then for as long at most.
+    let begin = Instant::now();
+    while begin.elapsed() < send_timeout * 2 + INTERVAL {
+        match silent.look_for(trial.patience * 2) {
+            Seen::Frame { first: 0x89, payload, .. } => silent.send(&masked(0x8A, &payload)),
+            seen @ Seen::Nothing => return Err(trial.came(seen.to_string()).named(Mistake::HeartbeatEnds)),
+            seen => return Err(trial.came(seen.to_string())),
+        }
+    }
+    Ok(())
+}

@@ -1,10 +1,12 @@
 //! Step 12: whatever a client makes the server hold has a bound (§10.4).
 
+use super::guard::Task;
 use super::lesson::{Lesson, Trial, hex};
 use super::message::{assemble, frame, message};
 use super::mistakes::Mistake;
 use super::subject::Subject;
 use super::words::{BINARY, CONTINUATION, PING};
+use std::sync::Arc;
 
 const LIMIT: &str =
     "§10.4: a limit for the \"total message size after reassembly from multiple frames\"; §7.4.1: too big is 1009.";
@@ -23,7 +25,7 @@ pub fn the_size_has_a_limit(subject: &Subject, trial: &Trial) -> Result<(), Less
     for more in [u64::MAX >> 1, u64::MAX, 1 << 32] {
         trial.case(format!("check_size(7, {more}, 10)"), "Err(1009)", LIMIT);
         let check_size = subject.check_size;
-        let came = super::guard::Task::start(move || check_size(7, more, 10)).finish(trial).map_err(|lesson| {
+        let came = Task::start(move || check_size(7, more, 10)).finish(trial).map_err(|lesson| {
             if lesson.came.contains("overflow") { lesson.named(Mistake::SumOverflows) } else { lesson }
         })?;
         if came != Err(1009) {
@@ -33,7 +35,26 @@ pub fn the_size_has_a_limit(subject: &Subject, trial: &Trial) -> Result<(), Less
     Ok(())
 }
 
+/// Runs a check whose panic may be that of `limit - so_far`.
+fn subtracting(
+    subject: &Subject,
+    trial: &Trial,
+    check: fn(&Subject, &Trial) -> Result<(), Lesson>,
+) -> Result<(), Lesson> {
+    let (subject, own) = (*subject, Arc::new(Trial::new(trial.patience)));
+    let its_trial = Arc::clone(&own);
+    let outcome = Task::start(move || check(&subject, &its_trial)).finish(&own);
+    outcome.map_err(|lesson| match lesson.came.contains("subtract with overflow") {
+        true => lesson.named(Mistake::MoreThanLimit),
+        false => lesson,
+    })?
+}
+
 pub fn the_announced_length_is_not_believed(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    subtracting(subject, trial, announced_lengths)
+}
+
+fn announced_lengths(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
     let why = "§10.4: the header says how many bytes the payload has. Not one of them has come, and none should be waited for.";
     for announced in [1001, 1 << 30] {
         let mut buffer = vec![0x82];
@@ -63,6 +84,10 @@ pub fn the_announced_length_is_not_believed(subject: &Subject, trial: &Trial) ->
 }
 
 pub fn the_limit_is_for_the_message(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    subtracting(subject, trial, fragments)
+}
+
+fn fragments(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
     let part = |fin, opcode, length| frame(fin, opcode, &vec![7; length]);
     let fits = [
         (part(false, BINARY, 60), Ok(None)),

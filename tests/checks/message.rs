@@ -136,6 +136,8 @@ pub fn one_frame_is_a_message(subject: &Subject, trial: &Trial) -> Result<(), Le
         Ok(Some(message)) if message.payload.starts_with(b"Hello") => wrong.lesson.named(Mistake::MessageNotReset),
         // The first frame was taken.
         Err(1002) if wrong.lesson.sent.contains("; ") => wrong.lesson.named(Mistake::MessageNotReset),
+        // The text before it is UTF-8.
+        Err(1007) => wrong.lesson.named(Mistake::BinaryChecked),
         _ => wrong.lesson,
     })
 }
@@ -254,10 +256,11 @@ pub fn bad_text_does_not_get_through(subject: &Subject, trial: &Trial) -> Result
     for (bytes, _) in BAD_TEXTS {
         let whole = [(frame(true, TEXT, bytes), Err(1007))];
         let cut = [(frame(false, TEXT, &bytes[..1]), Ok(None)), (frame(true, CONTINUATION, &bytes[1..]), Err(1007))];
-        for frames in [&whole[..], &cut] {
+        // By now `check_text` itself is right.
+        for (frames, accepted) in [(&whole[..], Mistake::CheckTextNotCalled), (&cut, Mistake::InvalidUtf8Accepted)] {
             assemble(subject, trial, NO_LIMIT, frames, UTF8).map_err(|wrong| match &wrong.came {
                 Ok(Some(message)) if message.payload != bytes => wrong.lesson.named(Mistake::TextRepaired),
-                Ok(Some(_)) => wrong.lesson.named(Mistake::InvalidUtf8Accepted),
+                Ok(Some(_)) => wrong.lesson.named(accepted),
                 _ => wrong.lesson,
             })?;
         }

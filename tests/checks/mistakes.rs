@@ -181,13 +181,18 @@ mistakes! {
     TextRepaired, Some(15), "You put U+FFFD where bytes were bad (`from_utf8_lossy` does that) and let the text through. Do not repair: \
         1007.";
     BinaryChecked, None, "You checked a binary message. Only text has to be UTF-8.";
+    CheckTextNotCalled, None, "`check_text` is right, but `take` does not call it: a bad text left `take`. Ask \
+        `check_text` before you return a text.";
     // Limits.
     AnnouncedBelieved, Some(22), "You waited for a payload that is over the limit. Compare the announced length before you make room \
         for it: 1009.";
     FragmentsUnbounded, Some(22), "Each fragment is below the limit, but nobody counts their sum. Cap the message: 1009.";
-    SumOverflows, None, "Your sum overflowed. Compare with what is left (`limit - so_far`), not with a sum.";
+    SumOverflows, None, "Your sum overflowed, or a cast cut it. Which calculation with the same three numbers cannot do \
+        either?";
     LimitExclusive, None, "Exactly the limit is still allowed. Too big is what is above it: `>`, not `>=`.";
     ControlCounted, None, "You counted a control frame. It is not part of the message, and has its own limit of 125 bytes.";
+    MoreThanLimit, None, "`so_far` is more than the limit: did you pass the buffer's length, or add the fragment before \
+        you asked?";
     // The closing handshake.
     NoCloseReply, Some(17), "You sent no Close in reply to the Close. The browser reports 1006.";
     CodeNeverSent, Some(18), "You sent 1005, 1006 or 1015, which never stand in a Close frame. A client that sends one breaks a rule: 1002.";
@@ -208,6 +213,8 @@ mistakes! {
     DrainTimeoutAnew, None, "Your timeout begins anew with each read, so a byte now and then holds your thread for ever. Compute one \
         deadline before the loop; each read may take what is left until then.";
     DrainSpins, None, "The client has ended its side, and you go on reading. A read of 0 bytes is the end of the stream: return.";
+    ZeroTimeout, None, "The deadline is over, and you read on. `set_read_timeout(Some(ZERO))` is refused and the old \
+        timeout stays: return when nothing is left.";
     SentBehindClose, None, "You sent something behind your Close frame. Nothing may follow it.";
     NoCloseForFault, None, "You ended the connection without saying why. Send a Close frame with the code first.";
     FaultIgnored, None, "You let the fault pass, and the connection goes on. Send a Close frame with the code of the fault, then hang up.";
@@ -221,11 +228,15 @@ mistakes! {
     EndOfClientIgnored, None, "The client has left, and `serve_client` does not return. `None` of `read_frame` and an error both end the \
         loop.";
     PingUnanswered, None, "The Ping was not answered. Every Ping gets its Pong, even while a message is open.";
+    WriteUnwrapped, None, "You took it for granted that a write succeeds. It fails when the client has left or does \
+        not read: no `unwrap` on it. Leave the loop with `?`, so that what stands behind it is done.";
     // Clients.
     OneAfterTheOther, None, "You serve one client after the other. A client that is silent must not keep the next one waiting: a thread \
         for each.";
     OneEndsAll, None, "One client's end ended the server. What goes wrong with a client concerns its thread only.";
     RunReturns, None, "`run` has returned. It accepts clients for ever; its caller ends the process when it returns.";
+    NeverAccepts, None, "Not even a lone client is answered. `run` never comes to accept: what stands before the loop \
+        does not return.";
     NotEverybody, None, "The message did not reach everybody in the room, the sender included.";
     WrongRoom, None, "A message went to a client on another path. Only those on the path of the message get it.";
     FramesMixed, Some(23), "Two threads wrote to one socket at the same time, and their frames are mixed. One lock for each whole \
@@ -253,6 +264,12 @@ mistakes! {
     Deadlock, None, "This thread waits for a lock, and nobody slow is there. Most likely it holds that lock itself: a guard lives to \
         the end of its block, or of its `match` or `for`. Do you call a function that locks again?";
     RegistryForEach, None, "Each client has a list of its own. Make one Registry in `run`, before the loop, and share it.";
+    LeftTooLate, None, "The client is still in the list while its Close is being sent, so a broadcast may write \
+        behind the Close. `leave` comes first, then the Close, then `hang_up`.";
+    WriteIgnored, None, "A write to the client has failed, and its thread goes on. A part of a frame may have gone \
+        out, and nothing can follow it: leave the loop with `?`.";
+    PathPrefix, None, "You compared a part of the path. `/chat2` is another path than `/chat`, and echoes: compare \
+        with `==`.";
     // The heartbeat.
     NoPing, None, "You sent no Ping. Does `run` start `watch`? Or is a lock that `watch` needs held over a read?";
     NeverDropped, None, "You never drop a client that stays silent. `shut_down` its socket, which wakes its thread; to forget it is not \
@@ -264,5 +281,7 @@ mistakes! {
     PingAgain, None, "You sent a second Ping in one silence. Note when you have sent one; until the client is heard again, it is enough.";
     NotHeard, None, "You sent a Ping to a client that was not silent. Set `last_heard` in `serve_client` whenever a frame has come.";
     TimeReached, None, "A time is over as soon as it is reached: `silent >= ping_interval` for the Ping, `since >= pong_timeout` for the end.";
+    HeartbeatEnds, None, "Your heartbeat ended with one client's failed write; from now on nobody is watched. Drop \
+        this client and go on: no `unwrap` and no `return` in `watch`.";
     TooEarly, None, "You decide too early. Silence below `ping_interval` is fine; so is a Ping that is younger than `pong_timeout`.";
 }

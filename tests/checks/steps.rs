@@ -259,6 +259,8 @@ pub const STEPS: &[Step] = &[
             close::a_bad_close_is_answered_with_1002,
             close::the_close_reaches_the_client,
             close::a_client_that_stays_is_left,
+            close::a_client_that_floods_is_left,
+            close::a_client_that_dribbles_is_left,
         ],
     },
     Step {
@@ -279,6 +281,7 @@ pub const STEPS: &[Step] = &[
             clients::a_broken_rule_is_told,
             clients::a_refused_client_reads_the_reply,
             clients::a_client_that_leaves_ends_its_thread,
+            clients::a_write_that_fails_is_no_panic,
         ],
     },
     Step {
@@ -292,6 +295,7 @@ pub const STEPS: &[Step] = &[
         compare: "accept and Service::welcome in src/server/mod.rs",
         try_next: "cargo steps --serve, and talk to it with websocat or a browser.",
         checks: &[
+            clients::a_lone_client_is_served,
             clients::a_silent_client_keeps_nobody_waiting,
             clients::a_rude_client_harms_nobody,
             clients::twenty_clients_each_get_their_own,
@@ -319,7 +323,9 @@ pub const STEPS: &[Step] = &[
             chat::a_silent_client_can_be_written_to,
             chat::a_message_goes_to_the_room,
             chat::replies_go_through_send,
+            chat::who_has_closed_is_not_in_the_list,
             chat::a_write_has_a_limit,
+            chat::who_cannot_be_written_to_is_let_go,
             // The whole server.
             chat::all_share_one_registry,
             chat::a_member_that_does_not_read_holds_nobody_up,
@@ -340,6 +346,7 @@ pub const STEPS: &[Step] = &[
             heartbeat::a_silent_client_gets_a_ping_and_is_dropped,
             heartbeat::a_client_that_answers_stays,
             heartbeat::a_client_that_talks_stays,
+            heartbeat::a_write_that_fails_does_not_end_it,
         ],
     },
     Step {

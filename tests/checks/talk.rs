@@ -13,6 +13,9 @@ use std::time::{Duration, Instant};
 
 pub const FIN: u8 = 0x80;
 
+/// More than all buffers between a client and an echo hold.
+const FLOOD: usize = 64 << 20;
+
 pub const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 
 /// Both ends of a TCP connection over loopback: the client's and the server's.
@@ -206,6 +209,18 @@ impl<'a> Talk<'a> {
         );
         self.send(bytes);
         self.expect_close(code)
+    }
+
+    /// Sends messages and reads none of what comes back, until the server takes no more: then its write waits.
+    /// On a busy machine it may be less than that.
+    pub fn flood(&mut self) {
+        let message = masked(0x82, &[7; 1 << 16]);
+        self.stream.set_write_timeout(Some(Duration::from_millis(100))).expect("set_write_timeout");
+        for _ in 0..FLOOD / message.len() {
+            if self.stream.write_all(&message).is_err() {
+                break;
+            }
+        }
     }
 
     /// Ends this side of TCP.

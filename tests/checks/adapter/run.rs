@@ -5,7 +5,7 @@ use super::registry::{Client, Registry};
 use super::request::shake_hands;
 use crate::checks::talk;
 use crate::checks::words::Settings;
-use plainsocket::protocol::frame::Header;
+use plainsocket::protocol::frame::{Header, Opcode};
 use plainsocket::{Config, Connection, Error, Server};
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -40,6 +40,7 @@ pub fn server(settings: &Settings) -> Server {
         .route("/", echo)
         .route("/echo", echo)
         .route("/chat", chat)
+        .route("/chat2", echo)
 }
 
 /// The client talks to the registry's server; what the server says goes through `Client::send`.
@@ -66,7 +67,7 @@ fn converse(stream: &TcpStream, path: &str, rest: &[u8], registry: &Registry, se
     server.write_all(rest)?;
     let outcome = thread::scope(|scope| {
         scope.spawn(|| carry(stream, &server));
-        let outcome = carry_frames(&server, &client);
+        let outcome = carry_frames(&server, &client, || registry.leave(peer));
         let how = if outcome.is_ok() { Shutdown::Write } else { Shutdown::Both };
         let _ = stream.shutdown(how);
         let _ = server.shutdown(how);
@@ -76,13 +77,17 @@ fn converse(stream: &TcpStream, path: &str, rest: &[u8], registry: &Registry, se
     outcome
 }
 
-fn carry_frames(mut server: &TcpStream, client: &Client) -> io::Result<()> {
+/// What the server says; `leave` is called before its Close is sent on.
+fn carry_frames(mut server: &TcpStream, client: &Client, leave: impl Fn()) -> io::Result<()> {
     let (mut unread, mut buffer) = (Vec::new(), [0; 65536]);
     loop {
         while let Some((header, size)) = Header::decode(&unread).expect("the server's own frame") {
             let end = size + header.length as usize;
             if unread.len() < end {
                 break;
+            }
+            if header.opcode == Opcode::Close {
+                leave();
             }
             client.send(&unread[..end])?;
             unread.drain(..end);

@@ -1,12 +1,13 @@
 //! A small registry and chat on the real protocol, with one flaw.
 
 use crate::checks::subject::{Client, MY_SERVER, Registry};
-use crate::checks::words::{CLOSE, Failure, Frame, Settings};
+use crate::checks::words::{CLOSE, Failure, Frame, PING, Settings, Verdict};
 use std::collections::HashMap;
 use std::io::{self, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Instant;
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Flaw {
@@ -39,6 +40,13 @@ pub enum Flaw {
     FaultBesideTheLock,
     NoTimeout,
     RegistryForEach,
+    LeftBehindTheClose,
+    LeftBehindHangUp,
+    PathPrefix,
+    UnwrapsWrites,
+    WritesIgnored,
+    // The heartbeat.
+    HeartbeatEnds,
 }
 
 type Members = HashMap<SocketAddr, Arc<Member>>;
@@ -49,21 +57,39 @@ struct Room {
 }
 
 struct Member {
+    peer: SocketAddr,
     path: String,
     stream: Mutex<TcpStream>,
+    /// When it was last heard, and when it was sent a Ping since.
+    heard: Mutex<(Instant, Option<Instant>)>,
     flaw: Flaw,
 }
 
 pub fn registry(flaw: Flaw) -> Arc<dyn Registry> {
+    room(flaw)
+}
+
+fn room(flaw: Flaw) -> Arc<Room> {
     Arc::new(Room { members: Mutex::default(), flaw })
 }
 
 pub fn run(listener: TcpListener, settings: Settings, flaw: Flaw) {
-    let room = registry(flaw);
+    let shared = room(flaw);
+    if flaw == Flaw::HeartbeatEnds {
+        let (room, settings) = (Arc::clone(&shared), settings.clone());
+        thread::spawn(move || room.watch(&settings));
+    }
     for stream in listener.incoming().flatten() {
-        let room = if flaw == Flaw::RegistryForEach { registry(flaw) } else { Arc::clone(&room) };
+        let room = if flaw == Flaw::RegistryForEach { room(flaw) } else { Arc::clone(&shared) };
         let settings = settings.clone();
         thread::spawn(move || room.serve_client(stream, &settings));
+    }
+}
+
+impl Member {
+    fn new(peer: SocketAddr, path: &str, stream: TcpStream, flaw: Flaw) -> Arc<Member> {
+        let heard = Mutex::new((Instant::now(), None));
+        Arc::new(Member { peer, path: path.to_owned(), stream: Mutex::new(stream), heard, flaw })
     }
 }
 
@@ -95,7 +121,7 @@ impl Client for Member {
 
 impl Registry for Room {
     fn join(&self, peer: SocketAddr, path: &str, stream: TcpStream) -> Arc<dyn Client> {
-        let member = Arc::new(Member { path: path.to_owned(), stream: Mutex::new(stream), flaw: self.flaw });
+        let member = Member::new(peer, path, stream, self.flaw);
         if self.flaw != Flaw::NotEntered {
             self.members.lock().unwrap().insert(peer, Arc::clone(&member));
         }
@@ -145,25 +171,58 @@ impl Registry for Room {
         if flaw != Flaw::NoTimeout {
             stream.set_write_timeout(Some(settings.send_timeout)).unwrap();
         }
-        let writer = stream.try_clone().unwrap();
-        let me = Member { path: request.path.clone(), stream: Mutex::new(writer), flaw };
-        let me = Arc::new(me);
+        let me = Member::new(peer, &request.path, stream.try_clone().unwrap(), flaw);
         if flaw != Flaw::NotJoined {
             self.members.lock().unwrap().insert(peer, Arc::clone(&me));
         }
         let outcome = self.talk(&mut stream, &me, buffer, settings);
+        if self.leaves_early() && (flaw != Flaw::LeftAfterACloseOnly || outcome.is_ok()) {
+            self.leave(peer);
+        }
         if let Err(Failure::Close(code)) = outcome {
             let close = (MY_SERVER.encode_frame)(CLOSE, &code.to_be_bytes());
             let _ = if flaw == Flaw::FaultBesideTheLock { stream.write_all(&close) } else { me.send(&close) };
         }
-        if flaw != Flaw::NotLeft && (flaw != Flaw::LeftAfterACloseOnly || outcome.is_ok()) {
+        if flaw == Flaw::LeftBehindTheClose {
             self.leave(peer);
         }
         (MY_SERVER.hang_up)(stream, settings.close_timeout);
+        if flaw == Flaw::LeftBehindHangUp {
+            self.leave(peer);
+        }
     }
 }
 
 impl Room {
+    /// Whether a client leaves before its Close is sent.
+    fn leaves_early(&self) -> bool {
+        !matches!(self.flaw, Flaw::NotLeft | Flaw::LeftBehindTheClose | Flaw::LeftBehindHangUp)
+    }
+
+    /// A heartbeat that a write which fails is the end of: a learner's panics, which is as quiet for the clients.
+    fn watch(&self, settings: &Settings) {
+        loop {
+            thread::sleep(settings.ping_interval / 10);
+            let members: Vec<_> = self.members.lock().unwrap().values().map(Arc::clone).collect();
+            for member in members {
+                let (heard, pinged) = *member.heard.lock().unwrap();
+                match (MY_SERVER.verdict)(heard.elapsed(), pinged.map(|at| at.elapsed()), settings) {
+                    Verdict::Fine => {}
+                    Verdict::Ping => {
+                        member.heard.lock().unwrap().1 = Some(Instant::now());
+                        if member.send(&(MY_SERVER.encode_frame)(PING, b"")).is_err() {
+                            return;
+                        }
+                    }
+                    Verdict::Drop => {
+                        self.leave(member.peer);
+                        member.shut_down();
+                    }
+                }
+            }
+        }
+    }
+
     fn read(&self, stream: &mut TcpStream, me: &Member, buffer: &mut Vec<u8>) -> Result<Option<Frame>, Failure> {
         let limit = 64 << 20;
         match self.flaw {
@@ -183,7 +242,11 @@ impl Room {
         let mut assembler = (MY_SERVER.assembler)(settings.max_message);
         let guard = (self.flaw == Flaw::GuardInTheLoop).then(|| me.stream.lock().unwrap());
         while let Some(frame) = self.read(stream, me, &mut buffer)? {
+            *me.heard.lock().unwrap() = (Instant::now(), None);
             if frame.opcode == CLOSE {
+                if self.leaves_early() {
+                    self.leave(me.peer);
+                }
                 let reply = (MY_SERVER.encode_frame)(CLOSE, &(MY_SERVER.answer_close)(&frame.payload));
                 if self.flaw == Flaw::CloseBesideTheLock {
                     stream.write_all(&reply)?
@@ -206,19 +269,29 @@ impl Room {
     }
 
     fn message(&self, me: &Member, frame: &[u8]) -> io::Result<()> {
+        let in_the_room = me.path == "/chat";
         match self.flaw {
-            Flaw::EchoOnly => me.send(frame)?,
-            Flaw::EchoToEverybody => self.broadcast("/chat", frame),
-            Flaw::SenderLeftOut if me.path == "/chat" => {
+            Flaw::EchoToEverybody if !in_the_room => {
+                self.broadcast("/chat", frame);
+                me.send(frame)?;
+            }
+            Flaw::SentTwice if in_the_room => {
+                self.broadcast("/chat", frame);
+                me.send(frame)?;
+            }
+            Flaw::SenderLeftOut if in_the_room => {
                 let others = self.members.lock().unwrap().clone();
                 let others = others.values().filter(|member| member.path == me.path && !std::ptr::eq(&***member, me));
                 others.for_each(|member| drop(member.send(frame)));
             }
-            _ if me.path == "/chat" => self.broadcast("/chat", frame),
-            _ => {}
-        }
-        if (me.path != "/chat" || self.flaw == Flaw::SentTwice) && self.flaw != Flaw::EchoOnly {
-            me.send(frame)?;
+            Flaw::PathPrefix if me.path.starts_with("/chat") => self.broadcast(&me.path, frame),
+            // Which error it is depends on the system.
+            Flaw::UnwrapsWrites if !in_the_room => {
+                assert!(me.send(frame).is_ok(), "called `Result::unwrap()` on an `Err` value");
+            }
+            Flaw::WritesIgnored if !in_the_room => drop(me.send(frame)),
+            _ if in_the_room && self.flaw != Flaw::EchoOnly => self.broadcast("/chat", frame),
+            _ => me.send(frame)?,
         }
         Ok(())
     }

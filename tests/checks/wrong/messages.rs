@@ -132,6 +132,16 @@ pub fn first_fragment_lost(limit: usize) -> Assembler {
     })
 }
 
+pub fn whole_messages_only(limit: usize) -> Assembler {
+    let mut simple = simple(limit, |_, _| Ok(()));
+    Box::new(move |frame| {
+        if frame.opcode == TEXT && frame.fin {
+            (MY_SERVER.check_text)(&frame.payload)?;
+        }
+        simple(frame)
+    })
+}
+
 pub fn repaired(limit: usize) -> Assembler {
     let mut simple = simple(limit, |_, _| Ok(()));
     Box::new(move |frame| {
@@ -166,6 +176,36 @@ pub fn simple(limit: usize, check: fn(u8, &[u8]) -> Result<(), u16>) -> Assemble
         check(kind, &message.payload)?;
         Ok(Some(Message { opcode: kind, ..message }))
     })
+}
+
+/// Adds the fragment first, and then asks whether it fits.
+pub fn added_before_asked(limit: usize) -> Assembler {
+    let mut real = (MY_SERVER.assembler)(usize::MAX);
+    let mut so_far = 0;
+    Box::new(move |frame| {
+        if !is_control(&frame) {
+            so_far += frame.payload.len();
+            // `check_size(so_far, 0, limit)`
+            left(limit, so_far);
+            so_far = if frame.fin { 0 } else { so_far };
+        }
+        real(frame)
+    })
+}
+
+/// Asks for the size of the buffer, not of the payload.
+pub fn buffer_counted(buffer: &mut Vec<u8>, limit: usize) -> Result<Option<Frame>, u16> {
+    if let Some(header) = (MY_SERVER.decode_header)(buffer)?
+        && header.length > left(limit, buffer.len()) as u64
+    {
+        return Err(1009);
+    }
+    (MY_SERVER.take_frame)(buffer, limit)
+}
+
+/// What `limit - so_far` is in a debug build, which is what learners run.
+fn left(limit: usize, so_far: usize) -> usize {
+    limit.checked_sub(so_far).expect("attempt to subtract with overflow")
 }
 
 pub fn checked_per_frame(limit: usize) -> Assembler {
@@ -233,6 +273,29 @@ pub fn drained_for_ever(mut stream: TcpStream, _: Duration) {
 pub fn timeout_for_each_read(stream: TcpStream, patience: Duration) {
     let _ = stream.set_read_timeout(Some(patience));
     drained_for_ever(stream, patience);
+}
+
+/// Has a deadline, and goes on when nothing is left of it.
+pub fn nothing_left_ignored(mut stream: TcpStream, patience: Duration) {
+    let deadline = Instant::now() + patience;
+    let _ = stream.shutdown(std::net::Shutdown::Write);
+    loop {
+        let _ = stream.set_read_timeout(Some(deadline.saturating_duration_since(Instant::now())));
+        if !stream.read(&mut [0; 4096]).is_ok_and(|count| count > 0) {
+            return;
+        }
+    }
+}
+
+pub fn nothing_left_unwrapped(mut stream: TcpStream, patience: Duration) {
+    let deadline = Instant::now() + patience;
+    let _ = stream.shutdown(std::net::Shutdown::Write);
+    loop {
+        stream.set_read_timeout(Some(deadline.saturating_duration_since(Instant::now()))).unwrap();
+        if !stream.read(&mut [0; 4096]).is_ok_and(|count| count > 0) {
+            return;
+        }
+    }
 }
 
 /// Reads on behind the end until its time is over.

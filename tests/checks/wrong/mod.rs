@@ -170,8 +170,11 @@ wrong_answers! {
     "10" "empty-is-not-open" EmptyIsOpen, assembler: messages::empty_is_not_open;
     "10" "empty-then-nothing" EmptyIsOpen, assembler: messages::empty_then_nothing;
     "10" "first-fragment-lost" FirstFragmentLost, assembler: messages::first_fragment_lost;
+    "10" "binary-checked" BinaryChecked, assembler: |limit| messages::simple(limit, |_, payload| (MY_SERVER.check_text)(payload));
     "11" "checked-per-frame" Utf8PerFrame, assembler: messages::checked_per_frame;
-    "11" "not-checked" InvalidUtf8Accepted, assembler: |limit| messages::simple(limit, |_, _| Ok(()));
+    "11" "not-called" CheckTextNotCalled, assembler: |limit| messages::simple(limit, |_, _| Ok(()));
+    "11" "not-checked" InvalidUtf8Accepted, check_text: |_| Ok(());
+    "11" "whole-messages-only" InvalidUtf8Accepted, assembler: messages::whole_messages_only;
     "11" "binary-checked" BinaryChecked, assembler: |limit| messages::simple(limit, |_, payload| (MY_SERVER.check_text)(payload));
     "11" "repaired" TextRepaired, assembler: messages::repaired;
     "12" "announced-believed" AnnouncedBelieved, take_frame: |buffer, _| (MY_SERVER.take_frame)(buffer, usize::MAX);
@@ -188,6 +191,8 @@ wrong_answers! {
     "12" "limit-exclusive-for-a-frame" LimitExclusive, take_frame: |buffer, limit| (MY_SERVER.take_frame)(buffer, limit - 1);
     "12" "limit-exclusive-for-a-message" LimitExclusive, assembler: |limit| (MY_SERVER.assembler)(limit - 1);
     "12" "control-counted" ControlCounted, assembler: messages::control_counted;
+    "12" "added-before-asked" MoreThanLimit, assembler: messages::added_before_asked;
+    "12" "buffer-counted" MoreThanLimit, take_frame: messages::buffer_counted;
     "13" "empty-close-as-1005" EmptyCloseGotCode, answer_close: messages::empty_close_as_1005;
     "13" "any-code-echoed" CodeNeverSent, answer_close: |payload| payload.to_vec();
     "13" "unknown-code-echoed" BadCodeEchoed, answer_close: messages::unknown_code_echoed;
@@ -204,6 +209,8 @@ wrong_answers! {
     "13" "end-not-sent" EndNotSent, hang_up: messages::end_not_sent;
     "13" "drained-for-ever" DrainForever, hang_up: messages::drained_for_ever;
     "13" "timeout-for-each-read" DrainTimeoutAnew, hang_up: messages::timeout_for_each_read;
+    "13" "nothing-left-ignored" ZeroTimeout, hang_up: messages::nothing_left_ignored;
+    "13" "nothing-left-unwrapped" ZeroTimeout, hang_up: messages::nothing_left_unwrapped;
     "13" "end-ignored" DrainSpins, hang_up: messages::drain_spins;
     "14" "no-close-in-reply" NoCloseReply, serve_client: |stream, settings| meddler::serve(stream, settings, meddler::without(0x88));
     "14" "no-pong" PingUnanswered, serve_client: |stream, settings| meddler::serve(stream, settings, meddler::without(0x8A));
@@ -225,6 +232,8 @@ wrong_answers! {
     "14" "close-payload-echoed" BadCodeEchoed, serve_client: |stream, settings| life::serve(stream, settings, Slip::ClosePayloadEchoed);
     "14" "unwraps-reads" Panics, serve_client: |stream, settings| life::serve(stream, settings, Slip::UnwrapsReads);
     "14" "unwraps" UnwrapPanics, serve_client: |stream, settings| life::serve(stream, settings, Slip::Unwraps);
+    "14" "unwraps-writes" WriteUnwrapped, serve_client: |stream, settings| life::serve(stream, settings, Slip::UnwrapsWrites);
+    "15" "watch-before-the-loop" NeverAccepts, run: clients::never_accepts;
     "15" "one-after-the-other" OneAfterTheOther, run: clients::one_after_the_other;
     "15" "one-ends-all" OneEndsAll, run: clients::one_ends_all;
     "15" "run-returns" RunReturns, run: |listener, settings| drop(std::thread::spawn(|| (MY_SERVER.run)(listener, settings)));
@@ -256,15 +265,15 @@ wrong_answers! {
     "16" "no-timeout" SlowHoldsAll, registry: || chat::registry(Flaw::NoTimeout);
     "16" "registry-for-each" RegistryForEach, run: |listener, settings| chat::run(listener, settings, Flaw::RegistryForEach);
     "16" "no-timeout-in-run" SlowHoldsAll, run: |listener, settings| chat::run(listener, settings, Flaw::NoTimeout);
+    "16" "left-behind-the-close" LeftTooLate, registry: || chat::registry(Flaw::LeftBehindTheClose);
+    "16" "left-behind-hang-up" LeftTooLate, registry: || chat::registry(Flaw::LeftBehindHangUp);
+    "16" "unwraps-writes" WriteUnwrapped, registry: || chat::registry(Flaw::UnwrapsWrites);
+    "16" "writes-ignored" WriteIgnored, registry: || chat::registry(Flaw::WritesIgnored);
+    "16" "path-prefix" PathPrefix, registry: || chat::registry(Flaw::PathPrefix);
     "17" "no-ping" NoPing, run: clients::no_ping;
     "17" "never-dropped" NeverDropped, run: clients::never_dropped;
     "17" "pongs-ignored" LivingDropped, run: clients::pongs_ignored;
-    "17" "watch-in-run" WatchEndsAll, run: |listener, _| {
-        let _listener = listener;
-        loop {
-            std::thread::park();
-        }
-    };
+    "17" "watch-in-run" WatchEndsAll, run: clients::never_accepts;
     "17" "drop-without-a-ping" DroppedUnasked, verdict: |silent, _, settings| if silent < settings.ping_interval { Verdict::Fine } else { Verdict::Drop };
     "17" "ping-again-and-again" PingAgain, verdict: |silent, _, settings| if silent < settings.ping_interval { Verdict::Fine } else { Verdict::Ping };
     "17" "silence-counted-twice" TooEarly, verdict: |silent, pinged, settings| match pinged {
@@ -279,6 +288,7 @@ wrong_answers! {
         Some(since) if since <= settings.pong_timeout => Verdict::Fine,
         Some(_) => Verdict::Drop,
     };
+    "17" "heartbeat-ends" HeartbeatEnds, run: |listener, settings| chat::run(listener, settings, Flaw::HeartbeatEnds);
     "17" "dropped-unasked" DroppedUnasked, run: beats::dropped_unasked;
     "17" "two-pings-in-a-silence" PingAgain, run: beats::two_pings;
     "17" "last-heard-never-set" NotHeard, run: beats::never_heard;
