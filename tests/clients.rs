@@ -382,6 +382,20 @@ fn shutdown_sends_1001_to_everyone_and_run_returns() {
 }
 
 #[test]
+fn whoever_has_its_101_gets_1001_however_early_the_end_comes() {
+    for round in 0..100 {
+        let server = Running::start(Config::default());
+        // Its thread may not have entered it yet.
+        let mut client = Client::connect(server.address, "/chat");
+        server.handle.shutdown();
+        let (first, payload) = client.read_frame();
+        assert_eq!((first, &payload[..2]), (CLOSE, &1001u16.to_be_bytes()[..]), "round {round}");
+        drop(client);
+        server.thread.join().unwrap().unwrap();
+    }
+}
+
+#[test]
 fn shutdown_waits_for_a_client_that_does_not_answer_only_for_the_close_timeout() {
     let close_timeout = Duration::from_millis(300);
     let server = Running::start(Config { close_timeout, ..Config::default() });

@@ -113,21 +113,22 @@ impl Registry {
     pub(super) fn stop(&self) {
         self.stopping.store(true, Ordering::SeqCst);
         drop(lock(&self.spare).take());
-        // The seats first: whoever enters between the two copies is among the clients and spared below. Whoever enters
-        // later sends its own Close, in `enter`, but may be cut off here all the same.
+        // The seats first: whoever enters between the two copies is among the clients and spared below.
         let mut seats = lock(&self.seats).taken.clone();
         let round = Round::default();
         for (_, client) in self.clients() {
             client.go_away(&round);
             seats.remove(&client.seat_number);
         }
-        hang_up(seats.into_values());
+        // Whoever is still in its handshake reads the end. But who has its 101 already is about to enter: it finds the stop
+        // there, and its Close has to go out yet.
+        hang_up(seats.into_values(), Shutdown::Read);
     }
 
     /// Ends every connection that is left, so that its thread wakes and ends.
     pub(super) fn cut_off(&self) {
         let seats = lock(&self.seats).taken.clone();
-        hang_up(seats.into_values());
+        hang_up(seats.into_values(), Shutdown::Both);
     }
 
     /// Waits until every seat is free, which is the last that a client's thread does. `false`: not by the deadline.
@@ -144,9 +145,9 @@ impl Registry {
     }
 }
 
-fn hang_up(sockets: impl Iterator<Item = Arc<Socket>>) {
+fn hang_up(sockets: impl Iterator<Item = Arc<Socket>>, how: Shutdown) {
     for socket in sockets {
-        let _ = socket.shutdown(Shutdown::Both);
+        let _ = socket.shutdown(how);
     }
 }
 
