@@ -2,14 +2,17 @@
 
 mod support;
 
-use plainsocket::Config;
+use plainsocket::{Config, Server};
 use std::collections::HashMap;
 use std::io::Write;
 use std::net::TcpStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 use support::{
-    BINARY, CLOSE, Client, DEADLINE, PING, Running, TEXT, close_frame, frame, request, status, wait_for_a_seat,
+    BINARY, CLOSE, Client, DEADLINE, PING, Running, TEXT, close_frame, frame, request, status, wait_for,
+    wait_for_a_seat,
 };
 
 fn running() -> Running {
@@ -393,6 +396,34 @@ fn whoever_has_its_101_gets_1001_however_early_the_end_comes() {
         drop(client);
         server.thread.join().unwrap().unwrap();
     }
+}
+
+// §5.5.1: behind a Close no data follows, and what still arrives is of no use.
+#[test]
+fn once_the_thread_knows_of_the_end_its_handler_gets_no_more_messages() {
+    let given = Arc::new(AtomicUsize::new(0));
+    let its_given = Arc::clone(&given);
+    let server = Server::bind("127.0.0.1:0").unwrap().route("/", move |connection| {
+        while let Some(message) = connection.recv()? {
+            its_given.fetch_add(1, Ordering::Relaxed);
+            connection.send(message)?;
+        }
+        Ok(())
+    });
+    let (address, handle) = (server.local_addr().unwrap(), server.handle().unwrap());
+    let running = thread::spawn(|| server.run());
+    let mut client = Client::connect(address, "/");
+    wait_for("the client", || handle.clients() == 1);
+    handle.shutdown();
+    assert_eq!(client.read_frame().0, CLOSE);
+    // With the reply to the first the thread finds out that a Close has been sent for it.
+    client.send(frame(TEXT, b"first"));
+    wait_for("the first message", || given.load(Ordering::Relaxed) == 1);
+    client.send([frame(TEXT, b"second"), close_frame(1001, "")].concat());
+    assert_eq!(client.read_to_end(), b"");
+    drop(client);
+    running.join().unwrap().unwrap();
+    assert_eq!(given.load(Ordering::Relaxed), 1);
 }
 
 #[test]
