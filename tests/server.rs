@@ -2,10 +2,13 @@
 
 mod support;
 
-use plainsocket::Config;
+use plainsocket::{CloseCode, Config, Error, Server};
+use std::sync::mpsc;
+use std::thread;
 use std::time::{Duration, Instant};
 use support::{
-    BINARY, CLOSE, Client, PING, PONG, TEXT, close_frame, frame, header, request, start, start_default, status,
+    BINARY, CLOSE, Client, DEADLINE, PING, PONG, TEXT, close_frame, frame, header, request, start, start_default,
+    status,
 };
 
 /// Sends `bytes` and returns the reply's head and body, up to the server's FIN.
@@ -330,13 +333,37 @@ fn a_close_in_the_middle_of_a_message_closes() {
 }
 
 #[test]
-fn a_handler_closes_with_a_code_and_a_reason_and_can_send_nothing_after_it() {
+fn a_handler_closes_with_a_code_and_a_reason() {
     let mut client = Client::connect(start_default(), "/leave");
     assert_eq!(client.read_frame(), (TEXT, b"see you".to_vec()));
     assert_eq!(client.read_frame(), (CLOSE, b"\x03\xF0enough".to_vec()));
     // Messages and Pings that crossed the Close on the way are not answered.
     client.send([frame(TEXT, b"crossed"), frame(PING, b""), close_frame(1008, "")].concat());
     assert_eq!(client.read_to_end(), b"");
+}
+
+#[test]
+fn a_handler_can_send_nothing_behind_its_close() {
+    let (tell, told) = mpsc::channel();
+    let server = Server::bind("127.0.0.1:0").unwrap().route("/", move |connection| {
+        connection.close(CloseCode::NORMAL, "")?;
+        for sent in
+            [connection.send("too late"), connection.broadcast("too late"), connection.close(CloseCode::NORMAL, "")]
+        {
+            tell.send(sent).unwrap();
+        }
+        Ok(())
+    });
+    let address = server.local_addr().unwrap();
+    thread::spawn(|| server.run());
+    let mut client = Client::connect(address, "/");
+    assert_eq!(client.read_frame(), (CLOSE, b"\x03\xE8".to_vec()));
+    client.send(close_frame(1000, ""));
+    assert_eq!(client.read_to_end(), b"");
+    let next = || told.recv_timeout(DEADLINE).unwrap();
+    assert!(matches!(next(), Err(Error::Closed)));
+    assert!(matches!(next(), Err(Error::Closed)));
+    assert!(next().is_ok(), "to close twice does no harm");
 }
 
 #[test]
