@@ -104,15 +104,15 @@ impl Header {
     pub fn encode(&self, out: &mut Vec<u8>) {
         let fin = if self.fin { 0x80 } else { 0 };
         let mask = if self.masked { 0x80 } else { 0 };
-        let first = fin | self.opcode as u8;
+        out.push(fin | self.opcode as u8);
         match self.length {
-            0..=125 => out.extend_from_slice(&[first, mask | self.length as u8]),
+            0..=125 => out.push(mask | self.length as u8),
             126..=0xFFFF => {
-                out.extend_from_slice(&[first, mask | 126]);
+                out.push(mask | 126);
                 out.extend_from_slice(&(self.length as u16).to_be_bytes());
             }
             _ => {
-                out.extend_from_slice(&[first, mask | 127]);
+                out.push(mask | 127);
                 out.extend_from_slice(&self.length.to_be_bytes());
             }
         }
