@@ -261,14 +261,19 @@ pub fn comma_and_space(request: &Request) -> Result<String, u16> {
     (MY_SERVER.answer)(request)
 }
 
-pub fn part_of_the_version(request: &Request) -> Result<String, u16> {
+/// Takes a value that only contains the right one for it.
+fn a_part_is_enough(request: &Request, header: &str, right: &str) -> Result<String, u16> {
     let mut request = request.clone();
     for (name, value) in &mut request.headers {
-        if name == "Sec-WebSocket-Version" && value.contains("13") {
-            *value = "13".to_owned();
+        if name == header && value.contains(right) {
+            *value = right.to_owned();
         }
     }
     (MY_SERVER.answer)(&request)
+}
+
+pub fn part_of_the_version(request: &Request) -> Result<String, u16> {
+    a_part_is_enough(request, "Sec-WebSocket-Version", "13")
 }
 
 pub fn first_header_only(request: &Request) -> Result<String, u16> {
@@ -303,23 +308,11 @@ pub fn tokens_with_case(request: &Request) -> Result<String, u16> {
 }
 
 pub fn half_a_token(request: &Request) -> Result<String, u16> {
-    let mut request = request.clone();
-    for (name, value) in &mut request.headers {
-        if name == "Connection" && value.contains("Upgrade") {
-            *value = "Upgrade".to_owned();
-        }
-    }
-    (MY_SERVER.answer)(&request)
+    a_part_is_enough(request, "Connection", "Upgrade")
 }
 
 pub fn half_of_websocket(request: &Request) -> Result<String, u16> {
-    let mut request = request.clone();
-    for (name, value) in &mut request.headers {
-        if name == "Upgrade" && value.contains("websocket") {
-            *value = "websocket".to_owned();
-        }
-    }
-    (MY_SERVER.answer)(&request)
+    a_part_is_enough(request, "Upgrade", "websocket")
 }
 
 /// Takes a key that is good enough for somebody.

@@ -275,27 +275,24 @@ pub fn timeout_for_each_read(stream: TcpStream, patience: Duration) {
     drained_for_ever(stream, patience);
 }
 
-/// Has a deadline, and goes on when nothing is left of it.
-pub fn nothing_left_ignored(mut stream: TcpStream, patience: Duration) {
+/// Has a deadline, and goes on when nothing is left of it. `set` is what becomes of a timeout that is refused.
+fn nothing_left(mut stream: TcpStream, patience: Duration, set: fn(std::io::Result<()>)) {
     let deadline = Instant::now() + patience;
     let _ = stream.shutdown(std::net::Shutdown::Write);
     loop {
-        let _ = stream.set_read_timeout(Some(deadline.saturating_duration_since(Instant::now())));
+        set(stream.set_read_timeout(Some(deadline.saturating_duration_since(Instant::now()))));
         if !stream.read(&mut [0; 4096]).is_ok_and(|count| count > 0) {
             return;
         }
     }
 }
 
-pub fn nothing_left_unwrapped(mut stream: TcpStream, patience: Duration) {
-    let deadline = Instant::now() + patience;
-    let _ = stream.shutdown(std::net::Shutdown::Write);
-    loop {
-        stream.set_read_timeout(Some(deadline.saturating_duration_since(Instant::now()))).unwrap();
-        if !stream.read(&mut [0; 4096]).is_ok_and(|count| count > 0) {
-            return;
-        }
-    }
+pub fn nothing_left_ignored(stream: TcpStream, patience: Duration) {
+    nothing_left(stream, patience, drop);
+}
+
+pub fn nothing_left_unwrapped(stream: TcpStream, patience: Duration) {
+    nothing_left(stream, patience, |timeout| timeout.unwrap());
 }
 
 /// Reads on behind the end until its time is over.
