@@ -276,7 +276,7 @@ impl Service {
     /// One client's life.
     fn client(&self, socket: Arc<Socket>, peer: SocketAddr, seat: &Seat) {
         let mut inbox = Inbox::new(Reader::new(Arc::clone(&socket)));
-        let (request, response, handler) = match self.handshake(&socket, &mut inbox, peer) {
+        let (request, response, handler) = match self.handshake(&socket, &mut inbox, peer, seat) {
             Ok(Some(accepted)) => accepted,
             Ok(None) => return,
             Err(error) => return log::debug!("{peer}: gone during the handshake: {error}"),
@@ -329,6 +329,7 @@ impl Service {
         mut socket: &Socket,
         inbox: &mut Inbox,
         peer: SocketAddr,
+        seat: &Seat,
     ) -> io::Result<Option<(Request, Response, &Handler)>> {
         socket.set_nodelay()?;
         // A reply is short; a client that does not even take that is waited for no longer than for its Close.
@@ -342,6 +343,9 @@ impl Service {
         };
         let outcome = request.and_then(|request| {
             let answer = self.answer(&request)?;
+            if let Answer::Upgrade(..) = answer {
+                seat.upgrade()?;
+            }
             Ok((answer, request))
         });
         let mut linger = self.config.close_timeout;

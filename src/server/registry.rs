@@ -49,8 +49,20 @@ pub(super) struct Registry {
 #[derive(Default)]
 struct Seats {
     next: u64,
-    taken: HashMap<u64, Arc<Socket>>,
+    taken: HashMap<u64, Taken>,
     per_ip: HashMap<IpAddr, usize>,
+}
+
+struct Taken {
+    socket: Arc<Socket>,
+    stage: Stage,
+}
+
+#[derive(PartialEq, Eq)]
+enum Stage {
+    Handshake,
+    /// Its 101 is on the way, so it is owed a Close.
+    Upgraded,
 }
 
 impl Registry {
@@ -76,7 +88,7 @@ impl Registry {
         seats.per_ip.insert(peer.ip(), from_this_ip + 1);
         let number = seats.next;
         seats.next += 1;
-        seats.taken.insert(number, Arc::clone(socket));
+        seats.taken.insert(number, Taken { socket: Arc::clone(socket), stage: Stage::Handshake });
         Ok(Seat { registry: Arc::clone(self), peer, number })
     }
 
@@ -113,22 +125,22 @@ impl Registry {
     pub(super) fn stop(&self) {
         self.stopping.store(true, Ordering::SeqCst);
         drop(lock(&self.spare).take());
-        // The seats first: whoever enters between the two copies is among the clients and spared below.
-        let mut seats = lock(&self.seats).taken.clone();
+        // Whoever is upgraded but not entered yet is in neither list: it finds the stop when it enters.
+        let handshakes = self.sockets(|taken| taken.stage == Stage::Handshake);
         let round = Round::default();
-        for (_, client) in self.clients() {
-            client.go_away(&round);
-            seats.remove(&client.seat_number);
-        }
-        // Whoever is still in its handshake reads the end. But who has its 101 already is about to enter: it finds the stop
-        // there, and its Close has to go out yet.
-        hang_up(seats.into_values(), Shutdown::Read);
+        self.clients().iter().for_each(|(_, client)| client.go_away(&round));
+        hang_up(&handshakes);
     }
 
     /// Ends every connection that is left, so that its thread wakes and ends.
     pub(super) fn cut_off(&self) {
-        let seats = lock(&self.seats).taken.clone();
-        hang_up(seats.into_values(), Shutdown::Both);
+        hang_up(&self.sockets(|_| true));
+    }
+
+    /// A copy of the list of those seats.
+    fn sockets(&self, which: impl Fn(&Taken) -> bool) -> Vec<Arc<Socket>> {
+        let seats = lock(&self.seats);
+        seats.taken.values().filter(|taken| which(taken)).map(|taken| Arc::clone(&taken.socket)).collect()
     }
 
     /// Waits until every seat is free, which is the last that a client's thread does. `false`: not by the deadline.
@@ -145,9 +157,9 @@ impl Registry {
     }
 }
 
-fn hang_up(sockets: impl Iterator<Item = Arc<Socket>>, how: Shutdown) {
+fn hang_up(sockets: &[Arc<Socket>]) {
     for socket in sockets {
-        let _ = socket.shutdown(how);
+        let _ = socket.shutdown(Shutdown::Both);
     }
 }
 
@@ -171,6 +183,19 @@ pub(super) struct Seat {
 impl Seat {
     pub(super) fn number(&self) -> u64 {
         self.number
+    }
+
+    /// Its 101 is about to be written: from now on the client is owed a Close. The error is that the server goes down.
+    pub(super) fn upgrade(&self) -> Result<(), HandshakeError> {
+        let mut seats = lock(&self.registry.seats);
+        // Either `stop` sees this, or this sees the stop.
+        if self.registry.is_stopping() {
+            return Err(HandshakeError::GoingDown);
+        }
+        if let Some(taken) = seats.taken.get_mut(&self.number) {
+            taken.stage = Stage::Upgraded;
+        }
+        Ok(())
     }
 
     /// Enters the client after its handshake: from now on the others can reach it.
