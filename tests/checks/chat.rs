@@ -467,14 +467,13 @@ fn other_paths_echo(house: &House, trial: &Trial) -> Result<(), Lesson> {
     let (mut one, _one) = house.connect("/chat2")?;
     let (mut other, _other) = house.connect("/chat2")?;
     for talk in [&mut one, &mut other] {
-        HOUSE.case(
-            trial,
-            "/chat2: two clients, and each says \"mine\", then sends a Ping",
-            "each gets the text once, then its Pong",
-            ROOM,
-        );
         talk.send(&[masked(0x81, b"mine"), masked(0x89, b"?")].concat());
-        for (first, payload) in [(0x81, &b"mine"[..]), (0x8A, b"?")] {
+        for (expected, first, payload) in [
+            ("each gets the text", 0x81, &b"mine"[..]),
+            ("each gets the text once, and behind it its Pong", 0x8A, b"?"),
+        ] {
+            let sent = "/chat2: two clients, and each says \"mine\", then sends a Ping";
+            HOUSE.case(trial, sent, expected, ROOM);
             talk.expect(first, payload).map_err(|asked| asked.lesson.named(Mistake::PathPrefix))?;
         }
     }
