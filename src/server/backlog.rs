@@ -44,6 +44,10 @@ impl Backlog {
     pub(super) fn pop(&mut self) -> Option<Vec<u8>> {
         let piece = self.pieces.pop_front()?;
         self.length -= piece.len();
+        if self.pieces.is_empty() {
+            // The list itself has grown with the backlog.
+            self.pieces = VecDeque::new();
+        }
         Some(piece)
     }
 }

@@ -43,6 +43,9 @@ const STACK_SIZE: usize = 256 * 1024;
 /// The pause after a failed `accept`: without it, a server that is out of descriptors spins.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// How long memory lies unused before it is given up. The sweeps may be more frequent.
+const TIDY_EVERY: Duration = Duration::from_secs(1);
+
 type Handler = dyn Fn(&mut Connection) -> Result<(), Error> + Send + Sync;
 
 /// A WebSocket server: a listening socket, and what lives at its paths.
@@ -195,11 +198,15 @@ impl Server {
         let its_service = Arc::clone(&service);
         let heartbeat = thread::Builder::new().name("heartbeat".to_owned()).spawn(move || {
             let period = heartbeat::period(&its_service.config);
+            let mut tidied = Instant::now();
             let pause = || if its_service.refusals.is_empty() { period } else { period.min(refusal::PAUSE) };
             while stopped.recv_timeout(pause()) == Err(RecvTimeoutError::Timeout) {
                 heartbeat::sweep(&its_service.registry, &its_service.config);
                 its_service.refusals.sweep();
-                its_service.desks.tidy();
+                if tidied.elapsed() >= TIDY_EVERY {
+                    its_service.desks.tidy();
+                    tidied = Instant::now();
+                }
             }
         })?;
         accept(&self.listener, &service);
