@@ -237,7 +237,7 @@ impl Outbox {
         let mut state = lock(&self.state);
         let left_meanwhile = mem::take(&mut state.queue);
         rest.iter().for_each(|bytes| state.queue.push(bytes));
-        state.queue.append(left_meanwhile);
+        state.queue.append(&left_meanwhile);
         drop(state);
         let outbox = Arc::clone(self);
         let thread = thread::Builder::new().name(format!("backlog-{}", self.peer)).stack_size(super::STACK_SIZE);
