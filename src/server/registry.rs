@@ -101,13 +101,14 @@ impl Registry {
         lock(&self.clients).len()
     }
 
-    /// The outboxes of all clients on `path`.
+    /// The outboxes of all clients on `path`, in the order in which they came, as their sockets lie in the system's memory.
     pub(super) fn members(&self, path: &Arc<str>) -> Members {
         let mut members = lock(&self.members);
         let list = members.entry(Arc::clone(path)).or_insert_with(|| {
             let clients = lock(&self.clients);
-            let here = clients.values().filter(|client| client.path == *path);
-            here.map(|client| Arc::clone(&client.outbox)).collect()
+            let mut here: Vec<_> = clients.values().filter(|client| client.path == *path).collect();
+            here.sort_unstable_by_key(|client| client.seat_number);
+            here.iter().map(|client| Arc::clone(&client.outbox)).collect()
         });
         Arc::clone(list)
     }
@@ -232,5 +233,38 @@ impl Drop for Seat {
             self.registry.empty.notify_all();
         }
         drop(seats);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::server::tests::ClientsEnd;
+
+    #[test]
+    fn members_are_those_on_the_path_in_the_order_in_which_they_came_and_nobody_who_has_gone() {
+        let registry = Arc::new(Registry::default());
+        let mut guests = Vec::new();
+        for port in 0..100 {
+            let peer = SocketAddr::from(([192, 0, 2, 1], port));
+            let socket = Arc::new(Socket::new(ClientsEnd::new(None, None).servers_end()));
+            let life = Arc::new(Life::new());
+            let outbox = Arc::new(Outbox::new(peer, Arc::clone(&socket), Arc::clone(&life), 0).unwrap());
+            let seat = registry.take_seat(peer, &socket, &Config::default()).unwrap();
+            let path = Arc::from(["/chat", "/echo"][usize::from(port) % 2]);
+            seat.enter(Client { seat_number: seat.number(), path, outbox: Arc::clone(&outbox), life });
+            guests.push((seat, outbox));
+        }
+        let in_the_chat = |guests: &[(Seat, Arc<Outbox>)]| {
+            let members = registry.members(&"/chat".into());
+            let expected = guests.iter().filter(|(seat, _)| seat.number() % 2 == 0);
+            members.len() == expected.clone().count()
+                && members.iter().zip(expected).all(|(member, (_, outbox))| Arc::ptr_eq(member, outbox))
+        };
+        assert!(in_the_chat(&guests));
+        guests.remove(50);
+        guests.remove(0);
+        assert!(in_the_chat(&guests));
+        assert_eq!((guests.len(), registry.members(&"/chat".into()).len()), (98, 48));
     }
 }
