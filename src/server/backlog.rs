@@ -39,10 +39,13 @@ impl Backlog {
 
     /// Takes what is at the front: a piece, or all if it is less.
     pub(super) fn pop(&mut self) -> Option<Vec<u8>> {
+        if self.length() == 0 {
+            return None;
+        }
         if self.length() <= PIECE {
             let Backlog { mut bytes, taken } = mem::take(self);
             bytes.drain(..taken);
-            return (!bytes.is_empty()).then_some(bytes);
+            return Some(bytes);
         }
         let piece = self.bytes[self.taken..][..PIECE].to_vec();
         self.taken += PIECE;

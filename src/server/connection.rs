@@ -25,7 +25,7 @@ use std::time::{Duration, Instant};
 const GATHER: usize = 64 * 1024;
 
 /// For how many members at a time a broadcast fetches what it needs.
-const FETCHED: usize = 8;
+const FETCHED: usize = 32;
 
 /// One client after its handshake. A handler has it to itself.
 ///

@@ -95,7 +95,7 @@ impl Outbox {
     }
 
     /// Reads what a write will need, and does nothing with it. In a broadcast to a thousand none of it is in the cache;
-    /// asked for one after the other without a write in between, eight come in the time of one. The broadcast is 1.08
+    /// asked for one after the other without a write in between, many come in the time of one. The broadcast is 1.08
     /// times as fast.
     pub(super) fn fetch(&self) {
         hint::black_box((self.state.is_poisoned(), self.socket.is_nonblocking()));
