@@ -375,7 +375,18 @@ fn a_message_is_made_of_text_or_of_bytes() {
 }
 
 #[test]
-#[should_panic(expected = "there was no room")]
+#[should_panic(expected = "1 bytes in room for 0")]
 fn bytes_without_room_are_a_mistake_of_the_caller() {
-    let _ = MessageDecoder::new(LIMIT).filled(1);
+    let mut decoder = MessageDecoder::new(LIMIT);
+    assert_eq!(decoder.filled(0), Ok(None));
+    let _ = decoder.filled(1);
+}
+
+#[test]
+#[should_panic(expected = "20001 bytes in room for 20000")]
+fn more_bytes_than_there_is_room_for_are_one_too() {
+    let mut decoder = MessageDecoder::new(1 << 20);
+    decoder.take_memory(Some(vec![0; 30_000]));
+    decoder.decode(&frame(BINARY, &[7; 30_000])[..8 + 10_000]).unwrap();
+    let _ = decoder.filled(20_001);
 }
