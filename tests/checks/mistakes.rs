@@ -89,11 +89,9 @@ mistakes! {
         declines it.";
     NoBlankLineInReply, None, "Your reply has no blank line at its end, so the client goes on waiting for headers.";
     ReplyBareNewline, None, "A bare \\n stands in your reply. Each line ends with \\r\\n. (Inside the quotes of a \
-        Rust text a line break of \
-        the code counts too, unless a \\ stands before it.)";
+        Rust text a line break of the code counts too, unless a \\ stands before it.)";
     ReplyIndented, None, "A line of your reply begins with white space: the indentation of your code got into the \
-        text. End the \
-        line of code before it with a \\.";
+        text. End the line of code before it with a \\.";
     StatusWithoutSpace, None, "The status line needs a space behind the number, then any words or none. The space stands \
         there even if there are no words.";
     NoReply, None, "You returned without an answer on the socket. A refusal is an HTTP reply too: write it first.";
