@@ -99,12 +99,26 @@ mod tests {
     }
 
     #[test]
+    fn what_has_been_taken_is_given_up_once_it_is_more_than_what_waits() {
+        let mut backlog = Backlog::default();
+        backlog.push(&[0; 4 * PIECE]);
+        let kept = |backlog: &Backlog| (backlog.taken / PIECE, backlog.bytes.len() / PIECE);
+        let mut seen = Vec::new();
+        while backlog.pop().is_some() {
+            seen.push(kept(&backlog));
+        }
+        assert_eq!(seen, [(1, 4), (2, 4), (0, 1), (0, 0)]);
+    }
+
+    #[test]
     fn a_large_backlog_has_memory_of_its_own_and_an_empty_one_has_none() {
         let mut backlog = Backlog::default();
         backlog.push(&[0; PIECE]);
         assert!(backlog.bytes.capacity() <= 2 * PIECE);
         backlog.push(&[0]);
-        assert!(backlog.bytes.capacity() >= RESERVE);
+        if cfg!(all(unix, target_pointer_width = "64")) {
+            assert!(backlog.bytes.capacity() > 32 << 20, "glibc may take less from a heap");
+        }
         assert_eq!(backlog.pop().unwrap().len(), PIECE);
         assert_eq!(backlog.pop().unwrap().len(), 1);
         assert_eq!((backlog.pop(), backlog.bytes.capacity()), (None, 0));

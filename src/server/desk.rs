@@ -143,6 +143,15 @@ mod tests {
     }
 
     #[test]
+    fn as_much_is_kept_as_the_bounds_allow() {
+        let desks = Desks::default();
+        let desk = || Desk { out: Vec::with_capacity(MOST_OUT), ..desk_with_message(10) };
+        (0..100).for_each(|_| desks.put_back(desk()));
+        let free = lock(&desks.free);
+        assert_eq!((free.desks.len(), free.messages.len()), (MOST_DESKS, MOST_MESSAGES));
+    }
+
+    #[test]
     fn what_is_kept_is_bounded() {
         let desks = Desks::default();
         for _ in 0..1000 {
