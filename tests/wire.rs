@@ -301,6 +301,15 @@ fn a_close_with_and_without_a_code() {
     assert_eq!((&json["close"], &json["text"], &json["masked"]), (&Value::Null, &Value::Null, &json!("")));
 }
 
+#[test]
+fn only_a_close_has_a_code() {
+    let code = [0x03, 0xE8];
+    assert!(only(Direction::In, &frame(CLOSE, &code)).close().is_some_and(|close| close.code.get() == 1000));
+    for other in [BINARY, PING, PONG] {
+        assert_eq!(only(Direction::In, &frame(other, &code)).close(), None);
+    }
+}
+
 // Broken frames
 
 #[test]
@@ -309,6 +318,7 @@ fn every_broken_rule_names_its_field_and_its_section() {
     let unmasked = [TEXT, 5, 0, 0, 0, 0, 0].to_vec();
     let too_big = [&[BINARY, 0xFE, 0x10, 0x00][..], &KEY].concat();
     let much_too_big = [&[BINARY, 0xFF, 0x7F][..], &[0xFF; 7], &KEY].concat();
+    let too_big_with_the_last = [frame(0x02, &[0; LIMIT - 50]), frame(0x80, &[0; 51])].concat();
     let top_bit = [&[BINARY, 0xFF, 0x80][..], &[0; 7], &KEY].concat();
     for (wire, error, field, section, code) in [
         (frame(0xC1, b"Hello"), E::ReservedBit, "RSV1", "5.2", 1002),
@@ -327,6 +337,7 @@ fn every_broken_rule_names_its_field_and_its_section() {
         (frame(TEXT, b"Hell\xFF"), E::InvalidUtf8, "payload", "8.1", 1007),
         (too_big, E::MessageTooBig(LIMIT), "extended payload length", "10.4", 1009),
         (much_too_big, E::MessageTooBig(LIMIT), "extended payload length", "10.4", 1009),
+        (too_big_with_the_last, E::MessageTooBig(LIMIT), "payload length", "10.4", 1009),
     ] {
         let (frames, found) = watch_all(&wire);
         assert_eq!(found, Some(error));
@@ -486,6 +497,31 @@ how the accept value came about (§4.2.2)
     assert_eq!(json["type"], "handshake");
     assert_eq!(json["request"][2]["line"], "Upgrade: websocket");
     assert_eq!(json["response"][0]["section"], "4.2.2");
+}
+
+#[test]
+fn each_header_that_clients_send_is_explained_in_its_own_words() {
+    let plain = handshake(&request("/"));
+    let more = "Sec-WebSocket-Protocol: chat\r\nSec-WebSocket-Extensions: permessage-deflate\r\nOrigin: https://example.com\r\n\
+                Cookie: id=1\r\nAuthorization: Basic eA==\r\nAccept: */*\r\nHost";
+    let full = handshake(&request("/").replace("Host", more));
+    let added = &full.request[1..=full.request.len() - plain.request.len()];
+    let told: Vec<_> = added.iter().map(|line| (&line.line[..], line.about, line.section)).collect();
+    assert_eq!(
+        told,
+        [
+            ("Sec-WebSocket-Protocol: (not shown)", "the subprotocols that the client can speak", "4.1"),
+            (
+                "Sec-WebSocket-Extensions: permessage-deflate",
+                "the extensions that the client knows; this server has none",
+                "9.1"
+            ),
+            ("Origin: https://example.com", "the site whose page opens the connection; browsers send it", "10.2"),
+            ("Cookie: (not shown)", "what the site has left in the browser", "4.1"),
+            ("Authorization: (not shown)", "who the client is", "10.5"),
+            ("Accept: */*", "any header of HTTP may come along; WebSocket needs none", "4.1"),
+        ]
+    );
 }
 
 #[test]
