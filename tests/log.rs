@@ -99,6 +99,19 @@ fn debug_shows_each_connections_life() {
 }
 
 #[test]
+fn debug_counts_the_messages_of_who_looks_at_frames_too() {
+    let logged = Logged::start("frames", "plainsocket=debug", &[]);
+    let (mut client, address) = logged.connect("/inspect");
+    client.send([frame(0x01, b"o"), frame(PING, b""), frame(0x80, b"ne"), frame(TEXT, b"two")].concat());
+    client.send(close_frame(1000, ""));
+    drop(client);
+    logged.wait_for(&format!("{address}: over after"));
+    let log = logged.end();
+    let over = of(&log, &format!("{address}: over after "));
+    assert!(over[0].ends_with(", messages in: 2"), "{over:?}");
+}
+
+#[test]
 fn debug_shows_who_began_the_close() {
     let logged = Logged::start("who", "plainsocket=debug", &[]);
     let (mut broken, its_address) = logged.connect("/echo");

@@ -3,6 +3,8 @@
 #![allow(missing_docs, missing_debug_implementations)] // public for the fuzz target only
 
 #[cfg(test)]
+mod endings;
+#[cfg(test)]
 mod faults;
 mod stream;
 #[cfg(test)]

@@ -71,6 +71,31 @@ fn a_batch_that_is_longer_than_a_quiet_clients_buffer_is_answered_with_one_write
 }
 
 #[test]
+fn a_batch_that_just_fills_a_quiet_clients_buffer_is_all_that_there_is() {
+    let client = ClientsEnd::default();
+    let serving = serve(&client, echo);
+    client.wait_for_wait();
+    thread::sleep(Duration::from_millis(80));
+    client.send(request("/"));
+    let handshake = client.wait_for(1).len();
+    client.send(frame(1024 - 8));
+    assert_eq!(client.wait_for(handshake + 1020).len(), handshake + 1020);
+    // That there was nothing more to read is no end.
+    client.send(frame(1));
+    client.wait_for(handshake + 1020 + 3);
+    client.end();
+    serving.join().unwrap();
+    assert!(client.transfers().contains(&("read", 1024)));
+}
+
+#[test]
+fn a_large_payload_is_read_to_where_it_will_lie() {
+    let reads = transfers(echo, &[frame(1 << 20)]).into_iter().filter(|(name, _)| *name == "read");
+    let longest = reads.map(|(_, length)| length).max().unwrap();
+    assert_eq!(longest, 256 * 1024, "four times what goes through the desk at once");
+}
+
+#[test]
 fn replies_are_gathered_up_to_64_kib() {
     fn three(connection: &mut Connection) -> Result<(), Error> {
         while let Some(message) = connection.recv()? {

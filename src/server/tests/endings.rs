@@ -1,0 +1,102 @@
+//! How loudly the log speaks of a connection's end: an error is what the operator of the server has to look at, and
+//! nothing that a client does is one.
+
+use super::{ClientsEnd, request};
+use crate::error::Error;
+use crate::protocol::close::CloseCode;
+use crate::server::socket::Socket;
+use crate::server::{Connection, Service, lock};
+use log::{Level, LevelFilter, Log, Metadata, Record};
+use std::io::ErrorKind;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, Once};
+
+/// Keeps what the tests of this crate have logged.
+struct Kept;
+
+static START: Once = Once::new();
+
+static LINES: Mutex<Vec<(Level, String)>> = Mutex::new(Vec::new());
+
+impl Log for Kept {
+    fn enabled(&self, _: &Metadata) -> bool {
+        true
+    }
+
+    fn log(&self, record: &Record) {
+        lock(&LINES).push((record.level(), record.args().to_string()));
+    }
+
+    fn flush(&self) {}
+}
+
+type Handler = fn(&mut Connection) -> Result<(), Error>;
+
+/// The last line about a connection: its level, and the text behind the client's address.
+fn last_line(port: u16, sent: &[&[u8]], handler: Handler) -> (Level, String) {
+    START.call_once(|| {
+        log::set_logger(&Kept).expect("no other test has a logger");
+        log::set_max_level(LevelFilter::Debug);
+    });
+    let peer = SocketAddr::from(([203, 0, 113, 1], port));
+    let client = ClientsEnd::default();
+    client.send(request("/"));
+    sent.iter().for_each(|bytes| client.send(*bytes));
+    client.end();
+    let mut service = Service::default();
+    service.routes.insert("/".to_owned(), Box::new(handler));
+    let socket = Arc::new(Socket::new(client.servers_end()));
+    let seat = service.registry.take_seat(peer, &socket, &service.config).unwrap();
+    service.client(socket, peer, &seat);
+    let lines = lock(&LINES);
+    let (level, line) = lines.iter().rfind(|(_, line)| line.starts_with(&format!("{peer}: "))).expect("a line");
+    (*level, line[format!("{peer}: ").len()..].to_owned())
+}
+
+const TEXT: &[u8] = &[0x81, 0x80, 0, 0, 0, 0];
+const UNMASKED: &[u8] = &[0x81, 0x00];
+const CLOSE: &[u8] = &[0x88, 0x80, 0, 0, 0, 0];
+
+fn listen(connection: &mut Connection) -> Result<(), Error> {
+    while connection.recv()?.is_some() {}
+    Ok(())
+}
+
+#[test]
+fn a_clean_close_is_a_matter_for_debugging() {
+    assert_eq!(last_line(1, &[TEXT, CLOSE], listen), (Level::Debug, "closed".to_owned()));
+}
+
+#[test]
+fn a_client_that_just_goes_is_too() {
+    let (level, line) = last_line(2, &[TEXT], listen);
+    assert_eq!(level, Level::Debug);
+    assert!(line.starts_with("ended without a clean close: "), "{line}");
+}
+
+#[test]
+fn a_client_that_breaks_a_rule_is_information() {
+    let line = "failed: frame not masked (§5.1)".to_owned();
+    assert_eq!(last_line(3, &[UNMASKED], listen), (Level::Info, line));
+}
+
+#[test]
+fn a_handler_that_fails_is_an_error_and_what_it_says_stays_in_its_line() {
+    let line = r"handler failed: bad\nline".to_owned();
+    assert_eq!(last_line(4, &[TEXT, CLOSE], |_| Err(Error::handler("bad\nline"))), (Level::Error, line));
+}
+
+#[test]
+fn it_is_an_error_after_the_close_as_well() {
+    let late: Handler = |connection| {
+        connection.close(CloseCode::NORMAL, "")?;
+        Err(Error::handler("late"))
+    };
+    assert_eq!(last_line(5, &[CLOSE], late), (Level::Error, "handler failed: late".to_owned()));
+}
+
+#[test]
+fn an_error_of_other_io_is_the_handlers_own() {
+    let (level, _) = last_line(6, &[CLOSE], |_| Err(Error::Io(ErrorKind::NotFound.into())));
+    assert_eq!(level, Level::Error);
+}
