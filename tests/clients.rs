@@ -6,8 +6,8 @@ use plainsocket::{Config, Server};
 use std::collections::HashMap;
 use std::io::Write;
 use std::net::TcpStream;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 use support::{
@@ -437,6 +437,7 @@ fn shutdown_waits_for_a_client_that_does_not_answer_only_for_the_close_timeout()
     server.thread.join().unwrap().unwrap();
     let took = started.elapsed();
     assert!(took >= close_timeout && took < close_timeout * 10, "took {took:?}");
+    assert_eq!(server.handle.clients(), 0, "its thread was waited for");
     assert_eq!(silent.read_frame().0, CLOSE);
     silent.expect_gone();
 }
@@ -447,5 +448,19 @@ fn a_server_that_nobody_is_connected_to_ends_at_once() {
     let started = Instant::now();
     server.handle.shutdown();
     server.thread.join().unwrap().unwrap();
+    // Nobody is there any more to be woken.
+    server.handle.shutdown();
     assert!(started.elapsed() < Duration::from_secs(1), "took {:?}", started.elapsed());
+}
+
+// Only Linux has all of 127.0.0.0/8 by itself.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_server_at_one_address_of_several_is_woken_at_that_one() {
+    let server = Server::bind("127.0.0.2:0").unwrap();
+    let handle = server.handle().unwrap();
+    let (ended, end) = mpsc::channel();
+    thread::spawn(move || ended.send(server.run()));
+    handle.shutdown();
+    end.recv_timeout(Duration::from_secs(10)).expect("the end of run").unwrap();
 }

@@ -96,6 +96,10 @@ impl Desks {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Server;
+    use std::sync::Arc;
+    use std::thread;
+    use std::time::{Duration, Instant};
 
     fn desk_with_message(capacity: usize) -> Desk {
         Desk { input: vec![0; INPUT], message: Some(Vec::with_capacity(capacity)), ..Desk::default() }
@@ -140,6 +144,21 @@ mod tests {
         assert_eq!(kept(&desks), (1, 0, 0), "all is quiet");
         desks.tidy();
         assert_eq!(kept(&desks), (1, 0, 0), "the next client finds a desk");
+    }
+
+    #[test]
+    fn a_running_server_tidies_by_itself() {
+        let server = Server::bind("127.0.0.1:0").unwrap();
+        let (handle, desks) = (server.handle().unwrap(), Arc::clone(&server.service.desks));
+        let running = thread::spawn(move || server.run());
+        (0..5).for_each(|_| desks.put_back(desk_with_message(100)));
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while lock(&desks.free).desks.len() > 1 {
+            assert!(Instant::now() < deadline, "nothing is given up");
+            thread::sleep(Duration::from_millis(10));
+        }
+        handle.shutdown();
+        running.join().unwrap().unwrap();
     }
 
     #[test]
