@@ -6,8 +6,8 @@ use plainsocket::{Config, Server};
 use std::collections::HashMap;
 use std::io::Write;
 use std::net::TcpStream;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 use support::{
@@ -459,7 +459,7 @@ fn a_server_that_nobody_is_connected_to_ends_at_once() {
 fn a_server_at_one_address_of_several_is_woken_at_that_one() {
     let server = Server::bind("127.0.0.2:0").unwrap();
     let handle = server.handle().unwrap();
-    let (ended, end) = mpsc::channel();
+    let (ended, end) = std::sync::mpsc::channel();
     thread::spawn(move || ended.send(server.run()));
     handle.shutdown();
     end.recv_timeout(Duration::from_secs(10)).expect("the end of run").unwrap();

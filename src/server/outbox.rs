@@ -314,3 +314,55 @@ fn advance([first, second]: Pieces, written: usize) -> Pieces {
         Some(more) => [&second[more..], &[]],
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::server::tests::ClientsEnd;
+
+    fn outbox(client: &ClientsEnd) -> Arc<Outbox> {
+        let socket = Arc::new(Socket::new(client.servers_end()));
+        let peer = SocketAddr::from(([192, 0, 2, 1], 1));
+        Arc::new(Outbox::new(peer, socket, Arc::new(Life::new()), usize::MAX).unwrap())
+    }
+
+    #[test]
+    fn the_clients_own_thread_leaves_up_to_a_piece_and_waits_with_more() {
+        let client = ClientsEnd::new(Some(10), []);
+        let outbox = outbox(&client);
+        // A stand-in takes over the rest of this, and has nowhere to write it.
+        outbox.write([&[1; 100], &[]], Writer::Guest(&Round::default())).unwrap();
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while lock(&outbox.state).queue.length() > 0 {
+            assert!(Instant::now() < deadline, "the stand-in does not come");
+            thread::yield_now();
+        }
+        let waits = |length| {
+            let (begin, patience) = (Instant::now(), Duration::from_millis(100));
+            outbox.write([&vec![2; length - 1], &[2]], Writer::Own(Some(begin + patience))).unwrap();
+            begin.elapsed() >= patience
+        };
+        assert!(!waits(PIECE - 1000));
+        assert!(!waits(1000), "a piece, to the byte");
+        assert!(waits(2));
+        outbox.kill();
+    }
+
+    #[test]
+    fn a_round_waits_for_a_few_full_sockets_and_leaves_the_others_to_their_stand_ins() {
+        let clients: Vec<_> = (0..10).map(|_| ClientsEnd::new(Some(10), [])).collect();
+        let outboxes: Vec<_> = clients.iter().map(outbox).collect();
+        let round = Round::default();
+        for outbox in &outboxes {
+            outbox.write([&[1; 100], &[]], Writer::Guest(&round)).unwrap();
+        }
+        assert_eq!(round.full_sockets.get(), PATIENCE);
+        // None loses anything.
+        for client in &clients {
+            for tens in 1..=10 {
+                assert_eq!(client.wait_for(10 * tens), vec![1; 10 * tens]);
+                client.take(10);
+            }
+        }
+    }
+}

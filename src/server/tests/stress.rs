@@ -163,25 +163,6 @@ fn whoever_waits_for_a_client_that_is_given_up_goes_on() {
     }
 }
 
-#[test]
-fn the_clients_own_thread_leaves_a_piece_and_waits_with_more() {
-    let client = ClientsEnd::new(Some(10), []);
-    let (outbox, _socket) = outbox(&client, usize::MAX);
-    // The rest of this is worked off by another thread, which has nowhere to write it.
-    outbox.write([&[1; 100], &[]], Writer::Guest(&Round::default())).unwrap();
-    let waits = || {
-        let (begin, patience) = (Instant::now(), Duration::from_millis(100));
-        outbox.write([&[2; 30_000], &[2; 30_000]], Writer::Own(Some(begin + patience))).unwrap();
-        begin.elapsed() >= patience
-    };
-    assert!(!waits(), "there is room in the queue");
-    // These may go to the other thread's piece still, or to the queue.
-    waits();
-    assert!(waits(), "now the queue is full");
-    client.take(usize::MAX);
-    outbox.kill();
-}
-
 /// The ways in which a client's thread may end.
 fn live(connection: &mut Connection) -> Result<(), Error> {
     while let Some(message) = connection.recv()? {
