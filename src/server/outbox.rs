@@ -349,6 +349,22 @@ mod tests {
     }
 
     #[test]
+    fn a_client_that_takes_a_little_at_a_time_shows_that_it_lives() {
+        let client = ClientsEnd::new(Some(10), []);
+        let outbox = outbox(&client);
+        let (begin, its) = (Instant::now(), Arc::clone(&outbox));
+        let writing = thread::spawn(move || its.write([&[1; 300], &[]], Writer::Own(None)));
+        for tens in 1..30 {
+            client.wait_for(10 * tens);
+            thread::sleep(Duration::from_millis(10));
+            assert!(outbox.life.silence() <= begin.elapsed() / 2 || tens < 5, "{tens}: {:?}", outbox.life.silence());
+            client.take(10);
+        }
+        writing.join().unwrap().unwrap();
+        assert_eq!(outbox.life.silence(), Duration::ZERO, "nobody waits for it any more");
+    }
+
+    #[test]
     fn a_round_waits_for_a_few_full_sockets_and_leaves_the_others_to_their_stand_ins() {
         let clients: Vec<_> = (0..10).map(|_| ClientsEnd::new(Some(10), [])).collect();
         let outboxes: Vec<_> = clients.iter().map(outbox).collect();

@@ -128,26 +128,57 @@ fn a_large_payload_is_written_from_where_it_lies() {
     }
 }
 
+fn in_vain(client: &ClientsEnd, name: &str) -> usize {
+    client.transfers().iter().filter(|call| **call == (name, 0)).count()
+}
+
+/// Sends messages until the thread has looked for one more, in vain. One will do, unless this machine is so slow that the
+/// thread has slept for 50 ms. How many it took.
+fn make_busy(client: &ClientsEnd) -> usize {
+    let looks = |messages: &usize| {
+        client.send(frame(1));
+        wait_until(|| client.transfers().iter().filter(|call| **call == ("write", 3)).count() == *messages);
+        let looked = Instant::now() + Duration::from_millis(200);
+        while in_vain(client, "read") == 0 && Instant::now() < looked {
+            thread::yield_now();
+        }
+        in_vain(client, "read") > 0
+    };
+    (1..100).find(looks).expect("a thread that looks")
+}
+
 #[test]
 fn a_busy_client_is_looked_for_a_few_times_and_then_its_thread_sleeps() {
     let client = ClientsEnd::default();
-    let in_vain = || client.transfers().iter().filter(|call| **call == ("read", 0)).count();
     client.send(request("/"));
     let serving = serve(&client, echo);
-    // It is busy unless this machine is so slow that its thread has slept for 50 ms; then it is with the next message.
-    let tries = (1..100).find(|tries| {
-        client.send(frame(1));
-        wait_until(|| client.transfers().iter().filter(|call| **call == ("write", 3)).count() == *tries);
-        let looked = Instant::now() + Duration::from_millis(200);
-        while in_vain() < LOOKS && Instant::now() < looked {
-            thread::yield_now();
-        }
-        in_vain() > 0
-    });
-    wait_until(|| in_vain() >= LOOKS);
+    let messages = make_busy(&client);
+    wait_until(|| in_vain(&client, "read") >= LOOKS);
     // Asleep, it does not look again.
     thread::sleep(Duration::from_millis(20));
-    assert_eq!(in_vain(), LOOKS, "after {tries:?} messages");
+    assert_eq!(in_vain(&client, "read"), LOOKS, "after {messages} messages");
+    client.end();
+    serving.join().unwrap();
+}
+
+#[test]
+fn a_thread_that_has_looked_sleeps_while_the_client_does_not_take_its_reply() {
+    let client = ClientsEnd::new(Some(1000), []);
+    client.send(request("/"));
+    let serving = serve(&client, echo);
+    // Its looks leave the socket non-blocking.
+    let messages = make_busy(&client);
+    let before = client.wait_for(0).len();
+    client.send(frame(2000));
+    wait_until(|| in_vain(&client, "write") > 0);
+    // Time in which one that does not sleep would try a thousand times.
+    thread::sleep(Duration::from_millis(50));
+    let tries = in_vain(&client, "write");
+    assert!(tries <= 3, "{tries} writes in vain after {messages} messages");
+    for written in [2000, before + 2004] {
+        client.take(1000);
+        client.wait_for(written);
+    }
     client.end();
     serving.join().unwrap();
 }
