@@ -3,7 +3,7 @@
 mod support;
 
 use plainsocket::protocol::message::{Event, MessageDecoder};
-use plainsocket::{CloseCode, CloseFrame, Message, ProtocolError as E};
+use plainsocket::{CloseCode, CloseFrame, Message, ProtocolError as E, Text};
 use std::time::{Duration, Instant};
 use support::{BINARY, CLOSE, PING, PONG, TEXT, close_frame, frame};
 
@@ -364,6 +364,24 @@ fn a_decoder_is_idle_between_messages_and_not_between_fragments() {
     assert!(!decoder.is_idle(), "a control frame is no end");
     decoder.decode(&frame(0x80, b"lo")).unwrap();
     assert!(decoder.is_idle());
+}
+
+#[test]
+fn ascii_behind_a_cut_character_does_not_hide_it() {
+    for (right, more) in (0..8).flat_map(|right| (1..8).map(move |more| (right, more))) {
+        let begun = [&vec![b'a'; right][..], &[0xC3]].concat();
+        let wire = [frame(0x01, &begun), frame(0x00, &vec![b'x'; more])].concat();
+        assert_eq!(decode_in_pieces(&wire, wire.len()), (vec![], Some(E::InvalidUtf8)), "{right} and {more}");
+    }
+}
+
+#[test]
+fn text_is_what_it_is_made_of() {
+    let text = Text::from("H\u{e9}llo\n");
+    assert_eq!((text.as_str(), text.to_string()), ("H\u{e9}llo\n", "H\u{e9}llo\n".to_owned()));
+    assert_eq!(format!("{text:?}"), r#""Héllo\n""#);
+    assert!(text == *"H\u{e9}llo\n" && text != *"Hello" && text == "H\u{e9}llo\n" && text != "Hello");
+    assert_eq!(text.into_string(), "H\u{e9}llo\n");
 }
 
 #[test]

@@ -302,6 +302,16 @@ fn a_close_with_and_without_a_code() {
 }
 
 #[test]
+fn what_is_long_is_cut_and_says_so_or_goes_on_in_the_next_line() {
+    let within_the_width = |text: &str| text.lines().all(|line| line.chars().count() <= 80);
+    let close = only(Direction::In, &close_frame(1000, &"far ".repeat(30))).to_text();
+    assert!(within_the_width(&close) && close.contains("far far far"), "{close}");
+    let text = |length| only(Direction::In, &frame(TEXT, &vec![b'x'; length])).to_line();
+    assert!(text(SHOWN).contains("x\" ["), "{}", text(SHOWN));
+    assert!(text(SHOWN + 1).contains("x\"... ["), "{}", text(SHOWN + 1));
+}
+
+#[test]
 fn only_a_close_has_a_code() {
     let code = [0x03, 0xE8];
     assert!(only(Direction::In, &frame(CLOSE, &code)).close().is_some_and(|close| close.code.get() == 1000));
@@ -533,6 +543,7 @@ fn hostile_headers_are_escaped_and_long_ones_cut() {
     let (text, json) = (handshake.to_text(), handshake.to_json());
     assert!(!text.replace('\n', "").contains(char::is_control) && !json.contains(|c: char| c.is_control() || c == '<'));
     assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+    assert_eq!(text.lines().filter(|line| line.ends_with(" ...")).count(), 1, "{text}");
     let latin_1: String = hostile.bytes().map(|byte| byte as char).collect();
     assert_eq!(parse(&json)["request"][2]["line"], format!("X: {latin_1}"));
 }

@@ -326,17 +326,26 @@ mod tests {
         Arc::new(Outbox::new(peer, socket, Arc::new(Life::new()), usize::MAX).unwrap())
     }
 
-    #[test]
-    fn the_clients_own_thread_leaves_up_to_a_piece_and_waits_with_more() {
-        let client = ClientsEnd::new(Some(10), []);
+    /// An outbox with a stand-in that has nowhere to write, and with an empty queue.
+    fn stuck() -> (ClientsEnd, Arc<Outbox>) {
+        let client = ClientsEnd::new(Some(PIECE), []);
         let outbox = outbox(&client);
-        // A stand-in takes over the rest of this, and has nowhere to write it.
-        outbox.write([&[1; 100], &[]], Writer::Guest(&Round::default())).unwrap();
+        outbox.write([&[1; PIECE + 100], &[]], Writer::Guest(&Round::default())).unwrap();
+        wait_until(|| lock(&outbox.state).queue.length() == 0);
+        (client, outbox)
+    }
+
+    fn wait_until(condition: impl Fn() -> bool) {
         let deadline = Instant::now() + Duration::from_secs(20);
-        while lock(&outbox.state).queue.length() > 0 {
-            assert!(Instant::now() < deadline, "the stand-in does not come");
+        while !condition() {
+            assert!(Instant::now() < deadline, "it does not come");
             thread::yield_now();
         }
+    }
+
+    #[test]
+    fn the_clients_own_thread_leaves_up_to_a_piece_and_waits_with_more() {
+        let (_client, outbox) = stuck();
         let waits = |length| {
             let (begin, patience) = (Instant::now(), Duration::from_millis(100));
             outbox.write([&vec![2; length - 1], &[2]], Writer::Own(Some(begin + patience))).unwrap();
@@ -362,6 +371,26 @@ mod tests {
         }
         writing.join().unwrap().unwrap();
         assert_eq!(outbox.life.silence(), Duration::ZERO, "nobody waits for it any more");
+    }
+
+    #[test]
+    fn the_clients_own_thread_is_woken_and_need_not_look_for_itself() {
+        let time_to_wake = |_| {
+            let (client, outbox) = stuck();
+            let its = Arc::clone(&outbox);
+            let waiting = thread::spawn(move || its.write([&[2; PIECE], &[2]], Writer::Own(None)));
+            wait_until(|| lock(&outbox.state).waiting == 1);
+            let begin = Instant::now();
+            wait_until(|| {
+                client.take(usize::MAX);
+                waiting.is_finished()
+            });
+            waiting.join().unwrap().unwrap();
+            assert_eq!(lock(&outbox.state).waiting, 0);
+            begin.elapsed()
+        };
+        // By itself it would look after 100 ms; a busy machine may need some tries.
+        assert!((0..10).map(time_to_wake).any(|time| time < LONG_WAIT / 2));
     }
 
     #[test]

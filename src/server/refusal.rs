@@ -75,3 +75,35 @@ fn has_left(mut socket: &Socket) -> bool {
     }
     false
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::server::tests::ClientsEnd;
+
+    #[test]
+    fn those_who_were_refused_may_stay_until_they_leave_or_are_too_many() {
+        let refusals = Refusals::default();
+        let clients: Vec<ClientsEnd> = (0..MOST + 6)
+            .map(|_| {
+                let client = ClientsEnd::default();
+                let socket = Arc::new(Socket::new(client.servers_end()));
+                refusals.refuse(SocketAddr::from(([192, 0, 2, 1], 1)), socket, &HandshakeError::TooManyClients);
+                assert!(client.wait_for(1).starts_with(b"HTTP/1.1 503 "));
+                client
+            })
+            .collect();
+        let closed = || (0..clients.len()).filter(|number| clients[*number].is_closed()).collect::<Vec<_>>();
+        assert_eq!(closed(), [0, 1, 2, 3, 4, 5], "the oldest make room");
+        refusals.sweep();
+        assert_eq!(closed(), [0, 1, 2, 3, 4, 5], "nobody has left, and no moment is over");
+        clients[10].end();
+        clients[11].send("one that goes on as if nothing had been said");
+        refusals.sweep();
+        assert_eq!(closed(), [0, 1, 2, 3, 4, 5, 10]);
+        clients.iter().for_each(ClientsEnd::end);
+        assert!(!refusals.is_empty());
+        refusals.sweep();
+        assert!(refusals.is_empty() && clients.iter().all(ClientsEnd::is_closed));
+    }
+}

@@ -267,4 +267,22 @@ mod tests {
         assert!(in_the_chat(&guests));
         assert_eq!((guests.len(), registry.members(&"/chat".into()).len()), (98, 48));
     }
+
+    #[test]
+    fn who_leaves_makes_room_for_one_from_the_same_address() {
+        let registry = Arc::new(Registry::default());
+        let config = Config { max_clients_per_ip: Some(2), ..Config::default() };
+        let seat = |port| {
+            let socket = Arc::new(Socket::new(ClientsEnd::new(None, None).servers_end()));
+            registry.take_seat(SocketAddr::from(([192, 0, 2, 1], port)), &socket, &config)
+        };
+        let (first, second) = (seat(1).ok(), seat(2).ok());
+        assert_eq!(seat(3).err(), Some(HandshakeError::TooManyFromThisAddress));
+        drop(first);
+        let third = seat(3).ok();
+        assert!(second.is_some() && third.is_some());
+        assert_eq!(seat(4).err(), Some(HandshakeError::TooManyFromThisAddress));
+        drop((second, third));
+        assert!(lock(&registry.seats).per_ip.is_empty(), "no address is remembered");
+    }
 }
