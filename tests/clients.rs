@@ -457,10 +457,15 @@ fn a_server_that_nobody_is_connected_to_ends_at_once() {
 #[cfg(target_os = "linux")]
 #[test]
 fn a_server_at_one_address_of_several_is_woken_at_that_one() {
-    let server = Server::bind("127.0.0.2:0").unwrap();
-    let handle = server.handle().unwrap();
+    let server = Server::bind("127.0.0.2:0").unwrap().route("/", |_| Ok(()));
+    let (address, handle) = (server.local_addr().unwrap(), server.handle().unwrap());
     let (ended, end) = std::sync::mpsc::channel();
     thread::spawn(move || ended.send(server.run()));
+    // It has to be woken only once it waits for the next client.
+    let mut client = Client::connect(address, "/");
+    assert_eq!(client.read_frame().0, CLOSE);
+    client.send(close_frame(1000, ""));
+    drop(client);
     handle.shutdown();
     end.recv_timeout(Duration::from_secs(10)).expect("the end of run").unwrap();
 }
