@@ -302,6 +302,14 @@ fn a_close_with_and_without_a_code() {
 }
 
 #[test]
+fn the_splitter_alone_sees_what_a_frame_shows_and_no_more() {
+    let lines = |wire: &[u8]| split(Direction::In, wire, wire.len()).iter().map(Frame::to_line).collect::<Vec<_>>();
+    assert!(lines(&[TEXT, 1, b'x'])[0].contains("BROKEN: MASK: "), "a client's frame must be masked");
+    let stray = lines(&[frame(TEXT, b"whole"), frame(0x80, b"stray")].concat());
+    assert!(!stray[1].contains("ends a message"), "nothing had begun: {}", stray[1]);
+}
+
+#[test]
 fn what_is_long_is_cut_and_says_so_or_goes_on_in_the_next_line() {
     let within_the_width = |text: &str| text.lines().all(|line| line.chars().count() <= 80);
     let close = only(Direction::In, &close_frame(1000, &"far ".repeat(30))).to_text();
