@@ -174,7 +174,7 @@ fn a_thread_that_has_looked_sleeps_while_the_client_does_not_take_its_reply() {
     // Time in which one that does not sleep would try a thousand times.
     thread::sleep(Duration::from_millis(50));
     let tries = in_vain(&client, "write");
-    assert!(tries <= 3, "{tries} writes in vain after {messages} messages");
+    assert!(tries <= 20, "{tries} writes in vain after {messages} messages");
     for written in [2000, before + 2004] {
         client.take(1000);
         client.wait_for(written);
