@@ -20,6 +20,35 @@ fn the_codes_that_may_be_sent_are_these_and_no_others() {
 }
 
 #[test]
+fn each_code_has_a_name_and_each_range_one_for_all_its_codes() {
+    let name = |code| CloseCode::new(code).map(CloseCode::name);
+    let names: Vec<_> = (1000..=1014).filter_map(name).collect();
+    assert_eq!(
+        names,
+        [
+            "normal closure",
+            "going away",
+            "protocol error",
+            "unsupported data",
+            "invalid payload",
+            "policy violation",
+            "message too big",
+            "extension missing",
+            "internal error",
+            "service restart",
+            "try again later",
+            "bad gateway",
+        ]
+    );
+    for code in [3000, 3999] {
+        assert_eq!(name(code), Some("a library's or framework's own"));
+    }
+    for code in [4000, 4999] {
+        assert_eq!(name(code), Some("the application's own"));
+    }
+}
+
+#[test]
 fn a_code_is_shown_as_its_number() {
     assert_eq!(CloseCode::GOING_AWAY.to_string(), "1001");
 }

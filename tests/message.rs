@@ -381,6 +381,7 @@ fn text_is_what_it_is_made_of() {
     assert_eq!((text.as_str(), text.to_string()), ("H\u{e9}llo\n", "H\u{e9}llo\n".to_owned()));
     assert_eq!(format!("{text:?}"), r#""Héllo\n""#);
     assert!(text == *"H\u{e9}llo\n" && text != *"Hello" && text == "H\u{e9}llo\n" && text != "Hello");
+    assert_eq!(Message::from(text.clone()), Message::Text(text.clone()));
     assert_eq!(text.into_string(), "H\u{e9}llo\n");
 }
 
