@@ -311,9 +311,9 @@ fn the_splitter_alone_sees_what_a_frame_shows_and_no_more() {
 
 #[test]
 fn what_is_long_is_cut_and_says_so_or_goes_on_in_the_next_line() {
-    let within_the_width = |text: &str| text.lines().all(|line| line.chars().count() <= 80);
-    let close = only(Direction::In, &close_frame(1000, &"far ".repeat(30))).to_text();
-    assert!(within_the_width(&close) && close.contains("far far far"), "{close}");
+    let close = only(Direction::In, &close_frame(1000, &"far ".repeat(30)));
+    assert_printable(&close);
+    assert!(close.to_text().contains("far far far"), "{}", close.to_text());
     let text = |length| only(Direction::In, &frame(TEXT, &vec![b'x'; length])).to_line();
     assert!(text(SHOWN).contains("x\" ["), "{}", text(SHOWN));
     assert!(text(SHOWN + 1).contains("x\"... ["), "{}", text(SHOWN + 1));

@@ -97,9 +97,9 @@ impl Desks {
 mod tests {
     use super::*;
     use crate::Server;
+    use crate::server::tests::wait_until;
     use std::sync::Arc;
     use std::thread;
-    use std::time::{Duration, Instant};
 
     fn desk_with_message(capacity: usize) -> Desk {
         Desk { input: vec![0; INPUT], message: Some(Vec::with_capacity(capacity)), ..Desk::default() }
@@ -152,11 +152,7 @@ mod tests {
         let (handle, desks) = (server.handle().unwrap(), Arc::clone(&server.service.desks));
         let running = thread::spawn(move || server.run());
         (0..5).for_each(|_| desks.put_back(desk_with_message(100)));
-        let deadline = Instant::now() + Duration::from_secs(20);
-        while lock(&desks.free).desks.len() > 1 {
-            assert!(Instant::now() < deadline, "nothing is given up");
-            thread::sleep(Duration::from_millis(10));
-        }
+        wait_until(|| lock(&desks.free).desks.len() == 1);
         handle.shutdown();
         running.join().unwrap().unwrap();
     }

@@ -318,7 +318,7 @@ fn advance([first, second]: Pieces, written: usize) -> Pieces {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::server::tests::ClientsEnd;
+    use crate::server::tests::{ClientsEnd, wait_until};
 
     fn outbox(client: &ClientsEnd) -> Arc<Outbox> {
         let socket = Arc::new(Socket::new(client.servers_end()));
@@ -333,14 +333,6 @@ mod tests {
         outbox.write([&[1; PIECE + 100], &[]], Writer::Guest(&Round::default())).unwrap();
         wait_until(|| lock(&outbox.state).queue.length() == 0);
         (client, outbox)
-    }
-
-    fn wait_until(condition: impl Fn() -> bool) {
-        let deadline = Instant::now() + Duration::from_secs(20);
-        while !condition() {
-            assert!(Instant::now() < deadline, "it does not come");
-            thread::yield_now();
-        }
     }
 
     #[test]

@@ -1,15 +1,15 @@
 //! How loudly the log speaks of a connection's end: an error is what the operator of the server has to look at, and
 //! nothing that a client does is one.
 
-use super::{ClientsEnd, request};
+use super::{ClientsEnd, echo, request, serve, service};
+use crate::config::Config;
 use crate::error::Error;
 use crate::protocol::close::CloseCode;
-use crate::server::socket::Socket;
-use crate::server::{Connection, Service, lock};
+use crate::server::{Connection, lock};
 use log::{Level, LevelFilter, Log, Metadata, Record};
 use std::io::ErrorKind;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, Once};
+use std::sync::{Mutex, Once};
 
 /// Keeps what the tests of this crate have logged.
 struct Kept;
@@ -43,11 +43,7 @@ fn last_line(port: u16, sent: &[&[u8]], handler: Handler) -> (Level, String) {
     client.send(request("/"));
     sent.iter().for_each(|bytes| client.send(*bytes));
     client.end();
-    let mut service = Service::default();
-    service.routes.insert("/".to_owned(), Box::new(handler));
-    let socket = Arc::new(Socket::new(client.servers_end()));
-    let seat = service.registry.take_seat(peer, &socket, &service.config).unwrap();
-    service.client(socket, peer, &seat);
+    serve(&service(Config::default(), handler), &client, peer);
     let lines = lock(&LINES);
     let (level, line) = lines.iter().rfind(|(_, line)| line.starts_with(&format!("{peer}: "))).expect("a line");
     (*level, line[format!("{peer}: ").len()..].to_owned())
@@ -57,19 +53,14 @@ const TEXT: &[u8] = &[0x81, 0x80, 0, 0, 0, 0];
 const UNMASKED: &[u8] = &[0x81, 0x00];
 const CLOSE: &[u8] = &[0x88, 0x80, 0, 0, 0, 0];
 
-fn listen(connection: &mut Connection) -> Result<(), Error> {
-    while connection.recv()?.is_some() {}
-    Ok(())
-}
-
 #[test]
 fn a_clean_close_is_a_matter_for_debugging() {
-    assert_eq!(last_line(1, &[TEXT, CLOSE], listen), (Level::Debug, "closed".to_owned()));
+    assert_eq!(last_line(1, &[TEXT, CLOSE], echo), (Level::Debug, "closed".to_owned()));
 }
 
 #[test]
 fn a_client_that_just_goes_is_too() {
-    let (level, line) = last_line(2, &[TEXT], listen);
+    let (level, line) = last_line(2, &[TEXT], echo);
     assert_eq!(level, Level::Debug);
     assert!(line.starts_with("ended without a clean close: "), "{line}");
 }
@@ -77,7 +68,7 @@ fn a_client_that_just_goes_is_too() {
 #[test]
 fn a_client_that_breaks_a_rule_is_information() {
     let line = "failed: frame not masked (§5.1)".to_owned();
-    assert_eq!(last_line(3, &[UNMASKED], listen), (Level::Info, line));
+    assert_eq!(last_line(3, &[UNMASKED], echo), (Level::Info, line));
 }
 
 #[test]

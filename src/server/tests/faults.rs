@@ -1,14 +1,12 @@
 //! Faults on purpose: one conversation, again and again, each time with a fault at another call for a socket.
 
-use super::{ClientsEnd, Fault, request};
+use super::{ClientsEnd, Fault, peer, request, serve};
 use crate::config::Config;
 use crate::error::Error;
 use crate::protocol::message::Message;
-use crate::server::socket::Socket;
 use crate::server::{Connection, Service};
 use std::collections::{HashMap, HashSet};
 use std::iter;
-use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -76,14 +74,10 @@ fn service() -> (Arc<Service>, Arc<AtomicBool>) {
     (Arc::new(service), panicked)
 }
 
-/// What the accept loop does with a client, except that a panic of its thread can be seen.
+/// A thread that ends with the client's life; unlike the real one it can be joined.
 fn welcome(service: &Arc<Service>, client: &ClientsEnd, port: u16) -> JoinHandle<()> {
-    let (service, peer) = (Arc::clone(service), SocketAddr::from(([192, 0, 2, 1], port)));
-    let socket = Arc::new(Socket::new(client.servers_end()));
-    thread::spawn(move || {
-        let seat = service.registry.take_seat(peer, &socket, &service.config).unwrap();
-        service.client(socket, peer, &seat);
-    })
+    let (service, client) = (Arc::clone(service), client.clone());
+    thread::spawn(move || serve(&service, &client, peer(port)))
 }
 
 /// The whole conversation, with `fault` at the call with this number for one client's socket.

@@ -12,6 +12,13 @@ mod stress;
 #[cfg(test)]
 mod transfers;
 
+use super::{Connection, Service, Socket};
+use crate::config::Config;
+use crate::error::Error;
+use std::net::SocketAddr;
+use std::sync::Arc;
+#[cfg(test)]
+use std::{thread, time::Instant};
 pub(super) use stream::Stream;
 pub use stream::{ClientsEnd, Fault};
 
@@ -23,28 +30,48 @@ pub fn request(path: &str) -> String {
     )
 }
 
+/// A server without a listener, whose only path is `/`.
+fn service(config: Config, handler: fn(&mut Connection) -> Result<(), Error>) -> Service {
+    let mut service = Service { config, ..Service::default() };
+    service.routes.insert("/".to_owned(), Box::new(handler));
+    service
+}
+
+fn peer(port: u16) -> SocketAddr {
+    SocketAddr::from(([192, 0, 2, 1], port))
+}
+
+/// What the accept loop does with a client, and then all that its thread does, in this thread.
+fn serve(service: &Service, client: &ClientsEnd, peer: SocketAddr) {
+    let socket = Arc::new(Socket::new(client.servers_end()));
+    let seat = service.registry.take_seat(peer, &socket, &service.config).expect("a free seat");
+    service.client(socket, peer, &seat);
+}
+
+fn echo(connection: &mut Connection) -> Result<(), Error> {
+    while let Some(message) = connection.recv()? {
+        connection.send(message)?;
+    }
+    Ok(())
+}
+
+/// For what sends no event.
+#[cfg(test)]
+pub(super) fn wait_until(condition: impl Fn() -> bool) {
+    let deadline = Instant::now() + stream::DEADLINE;
+    while !condition() {
+        assert!(Instant::now() < deadline, "it does not come");
+        thread::yield_now();
+    }
+}
+
 /// All that a server answers to a client at the path `/`, which gets an echo, when it sends `pieces` and ends its side.
 /// `faults`: one for each call for the socket, as far as they go.
 #[cfg(fuzzing)]
-pub fn converse(config: crate::Config, pieces: Vec<Vec<u8>>, faults: Vec<Option<Fault>>) -> Vec<u8> {
-    use super::{Service, Socket};
-    use std::{net::SocketAddr, sync::Arc};
-    let mut service = Service { config, ..Service::default() };
-    service.routes.insert(
-        "/".to_owned(),
-        Box::new(|connection| {
-            while let Some(message) = connection.recv()? {
-                connection.send(message)?;
-            }
-            Ok(())
-        }),
-    );
+pub fn converse(config: Config, pieces: Vec<Vec<u8>>, faults: Vec<Option<Fault>>) -> Vec<u8> {
     let client = ClientsEnd::new(None, faults);
     pieces.into_iter().for_each(|piece| client.send(piece));
     client.end();
-    let (socket, peer) = (Arc::new(Socket::new(client.servers_end())), SocketAddr::from(([192, 0, 2, 1], 1)));
-    let seat = service.registry.take_seat(peer, &socket, &service.config).expect("the first client");
-    service.client(socket, peer, &seat);
-    drop(seat);
+    serve(&service(config, echo), &client, peer(1));
     client.wait_for_close()
 }

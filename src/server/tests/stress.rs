@@ -2,15 +2,14 @@
 //! waits with a limit nor threads with a small stack, and the outbox lives on both.
 
 use super::stream::DEADLINE;
-use super::{ClientsEnd, request};
+use super::{ClientsEnd, peer, request, service};
 use crate::config::Config;
 use crate::error::Error;
 use crate::protocol::frame::{Header, Opcode, encode};
 use crate::server::life::Life;
 use crate::server::outbox::{Outbox, Round, Writer};
 use crate::server::socket::Socket;
-use crate::server::{Connection, Service, lock};
-use std::net::SocketAddr;
+use crate::server::{Connection, lock};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -19,10 +18,6 @@ use std::time::{Duration, Instant};
 const FRAMES: u32 = 100;
 
 const CLOSE: &[u8] = &[0x88, 0x00];
-
-fn peer(port: u16) -> SocketAddr {
-    SocketAddr::from(([192, 0, 2, 1], port))
-}
 
 fn outbox(client: &ClientsEnd, limit: usize) -> (Arc<Outbox>, Arc<Socket>) {
     let socket = Arc::new(Socket::new(client.servers_end()));
@@ -196,9 +191,7 @@ fn no_seat_and_no_entry_is_left_however_clients_end() {
     for seed in 0..30 {
         let mut random = fastrand::Rng::with_seed(seed);
         let config = Config { max_backlog: 0, max_message_size: 1000, close_timeout: DEADLINE, ..Config::default() };
-        let mut service = Service { config, ..Service::default() };
-        service.routes.insert("/".to_owned(), Box::new(live));
-        let service = Arc::new(service);
+        let service = Arc::new(service(config, live));
         let clients: Vec<_> = (0..40).map(|_| ClientsEnd::new([None, Some(300)][random.usize(..2)], [])).collect();
         for (port, client) in clients.iter().enumerate() {
             service.welcome(Arc::new(Socket::new(client.servers_end())), peer(port as u16));

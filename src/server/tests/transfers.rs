@@ -1,14 +1,12 @@
 //! How many reads and writes a conversation takes, and of how many bytes: each costs a system call, and most of what a
 //! small message costs is that.
 
-use super::stream::DEADLINE;
-use super::{ClientsEnd, request};
+use super::{ClientsEnd, echo, peer, request, serve, service, wait_until};
+use crate::config::Config;
 use crate::error::Error;
 use crate::protocol::frame::{Header, Opcode};
-use crate::server::socket::{LOOKS, Socket};
-use crate::server::{Connection, Service};
-use std::net::SocketAddr;
-use std::sync::Arc;
+use crate::server::Connection;
+use crate::server::socket::LOOKS;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -20,22 +18,10 @@ fn frame(length: usize) -> Vec<u8> {
     bytes
 }
 
-fn echo(connection: &mut Connection) -> Result<(), Error> {
-    while let Some(message) = connection.recv()? {
-        connection.send(message)?;
-    }
-    Ok(())
-}
-
-fn serve(client: &ClientsEnd, handler: fn(&mut Connection) -> Result<(), Error>) -> JoinHandle<()> {
-    let mut service = Service::default();
-    service.routes.insert("/".to_owned(), Box::new(handler));
-    let socket = Arc::new(Socket::new(client.servers_end()));
-    thread::spawn(move || {
-        let peer = SocketAddr::from(([192, 0, 2, 1], 1));
-        let seat = service.registry.take_seat(peer, &socket, &service.config).unwrap();
-        service.client(socket, peer, &seat);
-    })
+/// In a thread of its own.
+fn start(client: &ClientsEnd, handler: fn(&mut Connection) -> Result<(), Error>) -> JoinHandle<()> {
+    let client = client.clone();
+    thread::spawn(move || serve(&service(Config::default(), handler), &client, peer(1)))
 }
 
 /// The reads and writes after the handshake, for a client that has sent `pieces` and ended its side before its turn comes.
@@ -44,7 +30,7 @@ fn transfers(handler: fn(&mut Connection) -> Result<(), Error>, pieces: &[Vec<u8
     client.send(request("/"));
     pieces.iter().for_each(|piece| client.send(piece.clone()));
     client.end();
-    serve(&client, handler).join().unwrap();
+    serve(&service(Config::default(), handler), &client, peer(1));
     client.transfers()[2..].to_vec()
 }
 
@@ -56,14 +42,19 @@ fn messages_that_come_together_are_answered_with_one_write() {
     assert_eq!(transfers(echo, &[together.clone(), together]), expected.repeat(2));
 }
 
-#[test]
-fn a_batch_that_is_longer_than_a_quiet_clients_buffer_is_answered_with_one_write_too() {
+/// A client that has just sent its handshake, and is quiet: its thread has slept for longer than 50 ms.
+fn quiet() -> (ClientsEnd, JoinHandle<()>) {
     let client = ClientsEnd::default();
-    let serving = serve(&client, echo);
-    // Time is what makes a client quiet: its thread has slept for longer than 50 ms.
+    let serving = start(&client, echo);
     client.wait_for_wait();
     thread::sleep(Duration::from_millis(80));
     client.send(request("/"));
+    (client, serving)
+}
+
+#[test]
+fn a_batch_that_is_longer_than_a_quiet_clients_buffer_is_answered_with_one_write_too() {
+    let (client, serving) = quiet();
     client.send((0..20).flat_map(|_| frame(64)).collect::<Vec<u8>>());
     client.end();
     serving.join().unwrap();
@@ -72,11 +63,7 @@ fn a_batch_that_is_longer_than_a_quiet_clients_buffer_is_answered_with_one_write
 
 #[test]
 fn a_batch_that_just_fills_a_quiet_clients_buffer_is_all_that_there_is() {
-    let client = ClientsEnd::default();
-    let serving = serve(&client, echo);
-    client.wait_for_wait();
-    thread::sleep(Duration::from_millis(80));
-    client.send(request("/"));
+    let (client, serving) = quiet();
     let handshake = client.wait_for(1).len();
     client.send(frame(1024 - 8));
     assert_eq!(client.wait_for(handshake + 1020).len(), handshake + 1020);
@@ -151,7 +138,7 @@ fn make_busy(client: &ClientsEnd) -> usize {
 fn a_busy_client_is_looked_for_a_few_times_and_then_its_thread_sleeps() {
     let client = ClientsEnd::default();
     client.send(request("/"));
-    let serving = serve(&client, echo);
+    let serving = start(&client, echo);
     let messages = make_busy(&client);
     wait_until(|| in_vain(&client, "read") >= LOOKS);
     // Asleep, it does not look again.
@@ -165,7 +152,7 @@ fn a_busy_client_is_looked_for_a_few_times_and_then_its_thread_sleeps() {
 fn a_thread_that_has_looked_sleeps_while_the_client_does_not_take_its_reply() {
     let client = ClientsEnd::new(Some(1000), []);
     client.send(request("/"));
-    let serving = serve(&client, echo);
+    let serving = start(&client, echo);
     // Its looks leave the socket non-blocking.
     let messages = make_busy(&client);
     let before = client.wait_for(0).len();
@@ -181,12 +168,4 @@ fn a_thread_that_has_looked_sleeps_while_the_client_does_not_take_its_reply() {
     }
     client.end();
     serving.join().unwrap();
-}
-
-fn wait_until(condition: impl Fn() -> bool) {
-    let deadline = Instant::now() + DEADLINE;
-    while !condition() {
-        assert!(Instant::now() < deadline, "it does not come");
-        thread::yield_now();
-    }
 }
