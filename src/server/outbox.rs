@@ -239,6 +239,7 @@ impl Outbox {
         rest.iter().for_each(|bytes| state.queue.push(bytes));
         state.queue.append(&left_meanwhile);
         drop(state);
+        drop(left_meanwhile);
         let outbox = Arc::clone(self);
         let thread = thread::Builder::new().name(format!("backlog-{}", self.peer)).stack_size(super::STACK_SIZE);
         match thread.spawn(move || outbox.write_out(EMPTY, Writer::StandIn)) {
