@@ -8,7 +8,7 @@ mod support;
 
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Barrier, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 use support::program::Program;
@@ -88,6 +88,35 @@ fn members_that_never_read_are_evicted_and_delay_nobody() {
     println!("memory: {before} KiB before, {peak} KiB at most, {after} KiB after");
     assert!(after < before + 4096, "{before} KiB before, {after} KiB after");
     drop(stalled);
+}
+
+#[test]
+#[ignore = "load"]
+fn what_large_messages_have_needed_goes_back() {
+    const CLIENTS: usize = 16;
+    const LENGTHS: [usize; 4] = [16 << 20, 300_000, 3 << 20, 1 << 20];
+    let _alone = alone();
+    let server = Program::start(&[]);
+    echo_once(&mut Client::connect(server.address, "/echo"));
+    let before = server.status("VmRSS");
+    let start = Barrier::new(CLIENTS);
+    thread::scope(|scope| {
+        for _ in 0..CLIENTS {
+            scope.spawn(|| {
+                let mut client = Client::connect(server.address, "/echo");
+                start.wait();
+                for length in LENGTHS {
+                    client.send(frame(BINARY, &vec![7; length]));
+                    assert_eq!(client.read_frame().1.len(), length);
+                }
+            });
+        }
+    });
+    wait_for("the clients to leave", || server.status("Threads") == OWN_THREADS);
+    // What is kept for the next message is given up after a second or two.
+    wait_for("the memory to go back", || server.status("VmRSS") < before + 4096);
+    let (peak, after) = (server.status("VmHWM"), server.status("VmRSS"));
+    println!("{CLIENTS} clients with large messages: {before} KiB before, {peak} KiB at most, {after} KiB after");
 }
 
 #[test]

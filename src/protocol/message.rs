@@ -2,6 +2,7 @@
 
 use super::close::CloseFrame;
 use super::frame::{Header, Opcode, apply_mask};
+use super::memory::make_room;
 use super::text::Text;
 use crate::error::ProtocolError;
 use std::mem;
@@ -13,6 +14,9 @@ const SMALL_ROOM: usize = 16 * 1024;
 const LARGE_ROOM: usize = 256 * 1024;
 
 /// What an application sends and receives (§5.6), however many fragments carried it.
+///
+/// The memory of a received one may be larger than it needs, since a larger one was in it before. Who keeps messages for
+/// long keeps clones: a clone has just as much as it needs.
 ///
 /// ```
 /// use plainsocket::Message;
@@ -295,6 +299,7 @@ impl Payload {
     fn room(&mut self, length: usize) -> &mut [u8] {
         let end = self.arrived + length;
         if end > self.memory.len() {
+            make_room(&mut self.memory, end);
             self.memory.resize(end, 0);
         }
         &mut self.memory[self.arrived..end]

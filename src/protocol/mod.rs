@@ -6,6 +6,7 @@
 pub mod close;
 pub mod frame;
 pub mod handshake;
+pub(crate) mod memory;
 pub mod message;
 pub mod text;
 pub mod wire;

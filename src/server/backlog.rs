@@ -1,18 +1,10 @@
 //! What waits to be written to a client. It may become megabytes, which the process is not to keep.
 
+use crate::protocol::memory::make_room;
 use std::mem;
 
 /// How much is written at a time.
 pub(super) const PIECE: usize = 64 * 1024;
-
-/// A backlog that is longer than this is given memory of its own: the next constant.
-const LONG: usize = 1024 * 1024;
-
-/// Address space for a long backlog: only the pages that are written to become memory. From its heaps an allocator gives
-/// memory back only at their end, so that a few bytes of another client's behind a backlog would keep all of it: after
-/// five backlogs of 16 MiB, 64 MiB stayed in half of the runs. For any block above 32 MiB, though, glibc asks the system
-/// separately, and hands it back as soon as it is freed.
-const RESERVE: usize = if cfg!(all(unix, target_pointer_width = "64")) { 33 * 1024 * 1024 } else { 0 };
 
 #[derive(Default)]
 pub(super) struct Backlog {
@@ -28,10 +20,8 @@ impl Backlog {
     }
 
     pub(super) fn push(&mut self, bytes: &[u8]) {
-        if self.bytes.len() + bytes.len() > LONG {
-            // Without so much address space it grows as any other vector does.
-            let _ = self.bytes.try_reserve_exact(RESERVE.saturating_sub(self.bytes.len()));
-        }
+        let length = self.bytes.len() + bytes.len();
+        make_room(&mut self.bytes, length);
         self.bytes.extend_from_slice(bytes);
     }
 
@@ -62,6 +52,7 @@ impl Backlog {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::memory::LONG;
 
     fn pieces(mut backlog: Backlog) -> Vec<Vec<u8>> {
         let pieces: Vec<_> = std::iter::from_fn(|| backlog.pop()).collect();
@@ -80,7 +71,7 @@ mod tests {
             assert_eq!(backlog.length(), pushed);
         }
         let pieces = pieces(backlog);
-        assert_eq!(pieces.iter().map(Vec::len).collect::<Vec<_>>(), [PIECE; 3]);
+        assert_eq!(pieces.iter().map(Vec::len).collect::<Vec<_>>(), [65_536; 3]);
         assert!(pieces.concat() == bytes);
     }
 
@@ -116,14 +107,12 @@ mod tests {
     fn a_long_backlog_has_memory_of_its_own_and_what_is_left_of_it_has_not() {
         let mut backlog = Backlog::default();
         backlog.push(&[0; LONG]);
-        assert!(backlog.bytes.capacity() <= 2 * LONG);
+        assert_eq!(backlog.bytes.capacity(), LONG);
         backlog.push(&[0]);
-        if cfg!(all(unix, target_pointer_width = "64")) {
-            assert!(backlog.bytes.capacity() > 32 << 20, "glibc may take less from a heap");
-        }
+        assert!(backlog.bytes.capacity() > LONG);
         while let Some(piece) = backlog.pop() {
             assert!(piece.capacity() <= 2 * PIECE, "a piece that is slowly written keeps no more");
-            assert!(backlog.length() > LONG / 2 || backlog.bytes.capacity() <= 2 * LONG);
+            assert!(backlog.length() > LONG / 2 || backlog.bytes.capacity() <= LONG);
         }
         assert_eq!(backlog.bytes.capacity(), 0);
     }

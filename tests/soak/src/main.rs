@@ -24,7 +24,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 use verdict::Verdict;
 
-/// Long enough for the allocator's memory to have its size: with many arenas it grows for about that long.
+/// Long enough for the allocator's memory to have its size.
 const WARM_UP: Duration = Duration::from_secs(40);
 
 fn main() -> ExitCode {

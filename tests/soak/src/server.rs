@@ -4,7 +4,6 @@ use crate::deadline::Deadline;
 use crate::process::Process;
 use crate::system::Holdings;
 use anyhow::{Context as _, Result, bail, ensure};
-use std::env;
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
 use std::path::Path;
@@ -33,10 +32,6 @@ const FLAGS: [&str; 14] = [
 
 pub const MAX_MESSAGE: usize = 1 << 20;
 
-/// How many areas glibc's allocator has. In each of several it keeps some MiB that are free, and how many of them have
-/// grown is chance: a leak would be lost in that.
-const ARENAS: &str = "MALLOC_ARENA_MAX";
-
 /// The server's own threads: the accept loop, the signals, the heartbeat.
 const OWN_THREADS: u64 = 3;
 
@@ -62,9 +57,6 @@ impl Server {
     pub fn start(program: &Path) -> Result<Server> {
         let mut command = Command::new(program);
         command.args(FLAGS).env("RUST_LOG", "plainsocket=info").stdin(Stdio::null());
-        if env::var_os(ARENAS).is_none() {
-            command.env(ARENAS, "1");
-        }
         let mut process = Process::start(command.stdout(Stdio::piped()).stderr(Stdio::piped()))?;
         let (stdout, stderr) = (process.0.stdout.take(), process.0.stderr.take());
         let log = thread::spawn(move || stderr.map(read_log).unwrap_or_default());
