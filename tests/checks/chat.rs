@@ -9,14 +9,24 @@ use super::subject::{Client, Clients, Registry, Subject};
 use super::talk::{Seen, Talk, connected_pair, describe, masked};
 use super::words::Settings;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
-/// More than all buffers between two sockets hold: nobody can write so much to a client that does not read.
-const BIG: usize = 16 << 20;
+/// A frame of 16 MiB, more than all buffers between two sockets hold: nobody can write so much to a client that does not
+/// read.
+static BIG: LazyLock<Vec<u8>> = LazyLock::new(|| binary(b'x', 16 << 20));
+
+const LARGE_HEADER: usize = 10;
 
 fn binary(letter: u8, length: usize) -> Vec<u8> {
-    [&[0x82, 127][..], &(length as u64).to_be_bytes(), &vec![letter; length]].concat()
+    let mut frame = vec![letter; LARGE_HEADER + length];
+    frame[..2].copy_from_slice(&[0x82, 127]);
+    frame[2..LARGE_HEADER].copy_from_slice(&(length as u64).to_be_bytes());
+    frame
+}
+
+fn is_big(seen: &Seen) -> bool {
+    matches!(seen, Seen::Frame { first: 0x82, masked: false, payload } if payload[..] == BIG[LARGE_HEADER..])
 }
 
 /// A call that waits for locks only, in a thread of its own. In vain: the lesson names `mistake`.
@@ -86,9 +96,9 @@ impl<'a> Alone<'a> {
         promptly(self.trial, Mistake::Deadlock, move || registry.leave(peer))
     }
 
-    fn broadcast(&self, path: &'static str, frame: Vec<u8>) -> Task<()> {
+    fn broadcast(&self, path: &'static str, frame: &'static [u8]) -> Task<()> {
         let registry = Arc::clone(&self.registry);
-        Task::start(move || registry.broadcast(path, &frame))
+        Task::start(move || registry.broadcast(path, frame))
     }
 }
 
@@ -165,7 +175,7 @@ pub fn a_frame_goes_to_everybody_on_the_path(subject: &Subject, trial: &Trial) -
         why,
     );
     for (path, frame) in [("/chat", &b"\x81\x05Hello"[..]), ("/echo", b"\x81\x04mine")] {
-        alone.broadcast(path, frame.to_vec()).finish(trial).map_err(|lesson| match lesson.mistake {
+        alone.broadcast(path, frame).finish(trial).map_err(|lesson| match lesson.mistake {
             Some(Mistake::Hangs) => lesson.named(Mistake::Deadlock),
             _ => lesson,
         })?;
@@ -189,7 +199,7 @@ pub fn the_list_is_free_while_somebody_is_written_to(subject: &Subject, trial: &
         "these return at once",
         "A write to a slow member waits. Whoever wants the list must not wait with it.",
     );
-    let writing = alone.broadcast("/chat", binary(b'x', BIG));
+    let writing = alone.broadcast("/chat", &BIG);
     wait_for_bytes(&slow.talk).map_err(|lesson| writing.panic(trial).unwrap_or(lesson))?;
     let locked = |lesson: Lesson| match lesson.mistake {
         Some(Mistake::Deadlock) => lesson.named(Mistake::ListLocked),
@@ -218,9 +228,9 @@ pub fn who_took_half_a_frame_is_let_go(subject: &Subject, trial: &Trial) -> Resu
         "the third gets the frame; the two are let go, and their sockets are shut down",
         "A write that fails may have written a part of the frame, and nothing can follow that.",
     );
-    let writing = alone.broadcast("/chat", binary(b'x', BIG));
+    let writing = alone.broadcast("/chat", &BIG);
     let seen = fine.talk.look_for(trial.patience * 2);
-    let got_it = seen == (Seen::Frame { first: 0x82, masked: false, payload: vec![b'x'; BIG] });
+    let got_it = is_big(&seen);
     // That the third got nothing may come of the two, so they are asked first.
     writing.finish(trial).map_err(|lesson| match lesson.mistake {
         Some(Mistake::Hangs) => lesson.named(Mistake::Deadlock),
@@ -481,7 +491,6 @@ fn other_paths_echo(house: &House, trial: &Trial) -> Result<(), Lesson> {
 }
 
 pub fn replies_go_through_send(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
-    let big = Arc::new(binary(b'x', BIG));
     let replies = [
         ("a Ping", masked(0x89, b"?"), 0x8A, &b"?"[..]),
         ("a text", masked(0x81, b"hi"), 0x81, b"hi"),
@@ -500,14 +509,13 @@ pub fn replies_go_through_send(subject: &Subject, trial: &Trial) -> Result<(), L
         let Some((_, client)) = house.clients()?.pop() else {
             return Err(trial.came("nobody is in the list").named(Mistake::NotListed));
         };
-        let frame = Arc::clone(&big);
-        let writing = Task::start(move || drop(client.send(&frame)));
+        let writing = Task::start(move || drop(client.send(&BIG)));
         wait_for_bytes(&talk)?;
         talk.send(&sent);
         // The write waits, since nobody reads; so the reply has time to go wrong.
         std::thread::sleep(Duration::from_millis(30));
         let seen = talk.look_for(trial.patience * 2);
-        if seen != (Seen::Frame { first: 0x82, masked: false, payload: vec![b'x'; BIG] }) {
+        if !is_big(&seen) {
             let panic = writing.panic(trial);
             let mixed = matches!(seen, Seen::Frame { .. }) || !talk.unread().is_empty();
             return Err(panic.unwrap_or(match mixed {
@@ -537,7 +545,7 @@ pub fn who_has_closed_is_not_in_the_list(subject: &Subject, trial: &Trial) -> Re
         let Some((_, client)) = house.clients()?.pop() else {
             return Err(trial.came("nobody is in the list").named(Mistake::NotListed));
         };
-        let writing = Task::start(move || drop(client.send(&binary(b'x', BIG))));
+        let writing = Task::start(move || drop(client.send(&BIG)));
         wait_for_bytes(&talk)?;
         talk.send(&sent);
         // The frame is not read, so the Close cannot be sent, however long this takes.
@@ -564,7 +572,7 @@ pub fn a_write_has_a_limit(subject: &Subject, trial: &Trial) -> Result<(), Lesso
         limit,
     );
     let registry = Arc::clone(&house.registry);
-    promptly(trial, Mistake::SlowHoldsAll, move || registry.broadcast("/chat", &binary(b'x', BIG)))?;
+    promptly(trial, Mistake::SlowHoldsAll, move || registry.broadcast("/chat", &BIG))?;
     HOUSE.case(
         trial,
         "the same; the client neither reads nor leaves",
@@ -645,6 +653,7 @@ pub fn a_member_that_does_not_read_holds_nobody_up(subject: &Subject, trial: &Tr
     WHOLE.case(trial, "/chat: Bob is there", "Ann gets his message", ROOM);
     ann.expect(0x81, b"Bob is here")?;
     let text = vec![b'x'; 1 << 20];
+    let message = masked(0x82, &text);
     // Some are still taken by the buffers of the one that does not read.
     for _ in 0..16 {
         WHOLE.case(
@@ -653,7 +662,7 @@ pub fn a_member_that_does_not_read_holds_nobody_up(subject: &Subject, trial: &Tr
             "Ann and Bob get each of them",
             "Once the slow one's buffers are full, a write to it waits. settings.send_timeout says for how long.",
         );
-        ann.send(&masked(0x82, &text));
+        ann.send(&message);
         for member in [&mut ann, &mut bob] {
             let seen = member.look_for(trial.patience.max(Duration::from_secs(1)));
             if seen != (Seen::Frame { first: 0x82, masked: false, payload: text.clone() }) {

@@ -8,6 +8,7 @@ use super::words::{BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT};
 pub use bytes::{KEY, frame as masked, request};
 use std::fmt;
 use std::io::{ErrorKind, Read, Write};
+use std::mem;
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
@@ -156,14 +157,24 @@ impl<'a> Talk<'a> {
     pub fn look_for(&mut self, time: Duration) -> Seen {
         let deadline = Instant::now() + time;
         loop {
-            if let Some((seen, used)) = first_frame(&self.unread) {
-                self.unread.drain(..used);
-                return seen;
+            if let Some(frame) = self.take_frame() {
+                return frame;
             }
             if let Some(seen) = self.read(deadline) {
                 return seen;
             }
         }
+    }
+
+    /// The first frame that has been read, if it is whole.
+    fn take_frame(&mut self) -> Option<Seen> {
+        let (start, end) = payload_of_first_frame(&self.unread)?;
+        // Large ones are not copied: dozens of servers are tried at once, with many MiB each.
+        let rest = self.unread.split_off(end);
+        let mut payload = mem::replace(&mut self.unread, rest);
+        let (first, masked) = (payload[0], payload[1] & 0x80 != 0);
+        payload.drain(..start);
+        Some(Seen::Frame { first, masked, payload })
     }
 
     /// Sends `bytes`, and expects one frame for them.
@@ -243,16 +254,15 @@ impl From<Asked> for Lesson {
     }
 }
 
-fn first_frame(bytes: &[u8]) -> Option<(Seen, usize)> {
-    let (&first, &second) = (bytes.first()?, bytes.get(1)?);
-    let masked = second & 0x80 != 0;
-    let (length, mut start) = match second & 0x7F {
+/// Where its payload begins and ends.
+fn payload_of_first_frame(bytes: &[u8]) -> Option<(usize, usize)> {
+    let &second = bytes.get(1)?;
+    let (length, header) = match second & 0x7F {
         126 => (u64::from(u16::from_be_bytes(*bytes.get(2..)?.first_chunk()?)), 4),
         127 => (u64::from_be_bytes(*bytes.get(2..)?.first_chunk()?), 10),
-        length => (u64::from(length), 2_usize),
+        length => (u64::from(length), 2),
     };
-    start += if masked { 4 } else { 0 };
+    let start: usize = header + if second & 0x80 != 0 { 4 } else { 0 };
     let end = start.checked_add(usize::try_from(length).ok()?)?;
-    let payload = bytes.get(start..end)?.to_vec();
-    Some((Seen::Frame { first, masked, payload }, end))
+    (end <= bytes.len()).then_some((start, end))
 }

@@ -190,7 +190,8 @@ impl Client {
         while self.unread.len() < length {
             assert!(self.read_more() > 0, "the server ended the connection; so far: {:?}", self.unread);
         }
-        self.unread.drain(..length).collect()
+        let rest = self.unread.split_off(length);
+        std::mem::replace(&mut self.unread, rest)
     }
 
     /// A reply's head, with the blank line.
