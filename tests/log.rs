@@ -5,9 +5,11 @@ mod support;
 
 use std::fs::{self, File};
 use std::path::PathBuf;
+use std::process::Command;
 use std::thread;
-use support::program::{Program, plainsocket};
-use support::{BINARY, CLOSE, Client, PING, PONG, TEXT, close_frame, frame, request, wait_for};
+use std::time::Duration;
+use support::program::{Program, plainsocket, with_descriptors};
+use support::{BINARY, CLOSE, Client, PING, PONG, TEXT, close_frame, frame, request, wait_for, wait_for_a_seat};
 
 struct Logged {
     program: Program,
@@ -16,9 +18,14 @@ struct Logged {
 
 impl Logged {
     fn start(name: &str, levels: &str, arguments: &[&str]) -> Logged {
-        let file = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}.log", std::process::id()));
         let mut command = plainsocket(&["--listen", "127.0.0.1:0"]);
-        command.args(arguments).env("RUST_LOG", levels).stderr(File::create(&file).unwrap());
+        command.args(arguments).env("RUST_LOG", levels);
+        Logged::spawn(name, command)
+    }
+
+    fn spawn(name: &str, mut command: Command) -> Logged {
+        let file = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}.log", std::process::id()));
+        command.stderr(File::create(&file).unwrap());
         Logged { program: Program::spawn_with_log(command), file }
     }
 
@@ -274,4 +281,20 @@ fn hostile_bytes_put_no_control_character_into_the_log() {
     let text = r#"-> text FIN masked 37fa213d length 27 "\u{1b}[2J\r\n[ERROR] \u{9b}31m\u{7}\u{2028}\u{202e}\0" ["#;
     assert!(of(&log, &format!("{address} ")).iter().any(|line| line.starts_with(text)), "{log:#?}");
     assert!(!log.join("").contains(['\u{2028}', '\u{202e}']));
+}
+
+#[test]
+fn an_accept_that_fails_again_and_again_is_logged_once_until_it_works_again() {
+    let logged = Logged::spawn("accept", with_descriptors("32"));
+    let failures = || fs::read_to_string(&logged.file).unwrap().matches("accept: ").count();
+    for times in 1..=2 {
+        let clients: Vec<Client> = (0..32).map(|_| Client::tcp(logged.program.address)).collect();
+        wait_for("an accept that fails", || failures() == times);
+        // It fails ten times in a second.
+        thread::sleep(Duration::from_millis(350));
+        assert_eq!(failures(), times);
+        drop(clients);
+        wait_for_a_seat(logged.program.address);
+    }
+    logged.end();
 }

@@ -12,6 +12,15 @@ pub fn plainsocket(arguments: &[&str]) -> Command {
     command
 }
 
+/// The same with another limit of file descriptors than our own.
+#[cfg(unix)]
+pub fn with_descriptors(limit: &str) -> Command {
+    let mut command = Command::new("sh");
+    let script = format!("ulimit -n {limit}; exec \"$0\" --listen 127.0.0.1:0 \"$@\"");
+    command.args(["-c", &script, env!("CARGO_BIN_EXE_plainsocket")]).env_remove("RUST_LOG").stdin(Stdio::null());
+    command
+}
+
 /// The running program; it is ended with the test.
 pub struct Program {
     pub child: Child,
@@ -26,12 +35,10 @@ impl Program {
         Program::spawn(command)
     }
 
-    /// With another limit of file descriptors than our own.
     #[cfg(unix)]
     pub fn start_with_descriptors(limit: &str, arguments: &[&str]) -> Program {
-        let mut command = Command::new("sh");
-        let script = format!("ulimit -n {limit}; exec \"$0\" --listen 127.0.0.1:0 \"$@\"");
-        command.args(["-c", &script, env!("CARGO_BIN_EXE_plainsocket")]).args(arguments).env_remove("RUST_LOG");
+        let mut command = with_descriptors(limit);
+        command.args(arguments);
         Program::spawn(command)
     }
 
