@@ -226,9 +226,9 @@ fn a_client_that_sends_and_never_reads_is_dropped_like_a_silent_one() {
 
 #[test]
 fn a_client_that_reads_slowly_is_not_dropped_while_it_takes_bytes() {
-    // One message: between two, the server would read, and hear from the client. Half of it the system's buffers may take;
-    // the rest is waited for, as long as both times together.
-    const LENGTH: usize = 20_000_000;
+    // One message: between two, the server would read, and hear from the client. 10 MB of it the system's buffers may take;
+    // the rest is waited for, longer than both times together.
+    const LENGTH: usize = 24_000_000;
     let config = Config { pong_timeout: Duration::from_millis(700), max_message_size: LENGTH, ..impatient() };
     let server = Running::start(config);
     let mut client = Client::connect(server.address, "/echo");

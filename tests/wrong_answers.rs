@@ -17,7 +17,7 @@ use std::time::Duration;
 use wrong::{WRONG_ANSWERS, WrongAnswer};
 
 /// Some wrong answers show by what does not come.
-const PATIENCE: Duration = Duration::from_millis(700);
+const PATIENCE: Duration = Duration::from_millis(if cfg!(windows) { 1200 } else { 700 });
 
 /// The card of a wrong answer, or why there is none.
 fn card(wrong: &WrongAnswer) -> Result<String, String> {

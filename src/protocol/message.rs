@@ -15,8 +15,8 @@ const LARGE_ROOM: usize = 256 * 1024;
 
 /// What an application sends and receives (§5.6), however many fragments carried it.
 ///
-/// The memory of a received one may be larger than it needs, since a larger one was in it before. Who keeps messages for
-/// long keeps clones: a clone has just as much as it needs.
+/// The memory of a received one may be larger than it needs: another message was in it before, or it has room to grow.
+/// Who keeps messages for long keeps clones, which have just as much as they need.
 ///
 /// ```
 /// use plainsocket::Message;

@@ -109,7 +109,9 @@ mod tests {
         backlog.push(&[0; LONG]);
         assert_eq!(backlog.bytes.capacity(), LONG);
         backlog.push(&[0]);
-        assert!(backlog.bytes.capacity() > LONG);
+        if cfg!(all(unix, target_pointer_width = "64")) {
+            assert!(backlog.bytes.capacity() > 32 << 20, "no heap holds it");
+        }
         while let Some(piece) = backlog.pop() {
             assert!(piece.capacity() <= 2 * PIECE, "a piece that is slowly written keeps no more");
             assert!(backlog.length() > LONG / 2 || backlog.bytes.capacity() <= LONG);

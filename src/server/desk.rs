@@ -4,6 +4,7 @@
 //! needs hardly any.
 
 use super::lock;
+use crate::protocol::memory::RESERVE;
 use std::sync::Mutex;
 
 /// How much is read at a time, unless a large message takes more.
@@ -13,10 +14,10 @@ const INPUT: usize = 64 * 1024;
 const MOST_DESKS: usize = 16;
 const MOST_OUT: usize = 256 * 1024;
 
-/// How many memories for messages are kept while nobody uses them, and how much all of them together, in addresses: four
-/// that were made for a long message, of which each has 33 MiB, and some short ones.
+/// How many memories for messages are kept while nobody uses them, and how much all of them together: that of four long
+/// messages, and 8 MiB. It goes by their capacity; what has been written to may be much less.
 const MOST_MESSAGES: usize = 64;
-const MOST_MEMORY: usize = 160 * 1024 * 1024;
+const MOST_MEMORY: usize = 4 * RESERVE + 8 * 1024 * 1024;
 
 #[derive(Default)]
 pub(super) struct Desk {
@@ -180,7 +181,7 @@ mod tests {
         assert_eq!(free.memory, free.messages.iter().map(Vec::capacity).sum::<usize>());
         assert!((MOST_MEMORY / 2..=MOST_MEMORY).contains(&(free.memory + large)));
         // A change of these is a change of what an idle server keeps: speed and memory are to be measured anew.
-        assert_eq!((INPUT, MOST_OUT, MOST_MEMORY), (65_536, 262_144, 167_772_160));
+        assert_eq!((INPUT, MOST_OUT, MOST_MEMORY), (65_536, 262_144, 4 * RESERVE + 8_388_608));
         assert!(free.desks.iter().all(|desk| desk.out.capacity() <= MOST_OUT));
     }
 }
