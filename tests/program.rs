@@ -5,7 +5,7 @@ mod support;
 use std::net::TcpListener;
 use std::process::Output;
 use support::program::{Program, plainsocket};
-use support::{BINARY, Client, PING, PONG, TEXT, close_frame, frame, header, status, wait_for_a_seat};
+use support::{Client, PING, TEXT, close_frame, frame, header, status, wait_for_a_seat};
 
 fn output(arguments: &[&str]) -> (Option<i32>, String, String) {
     let Output { status, stdout, stderr } = plainsocket(arguments).output().unwrap();
@@ -129,12 +129,12 @@ fn a_frame_that_announces_much_costs_no_memory() {
     client.read_frame();
     let before = program.status("VmHWM");
     // 2^62 bytes are refused at once.
-    client.send([&[BINARY, 0xFF, 0x40][..], &[0; 11]].concat());
+    client.send([&[support::BINARY, 0xFF, 0x40][..], &[0; 11]].concat());
     client.expect_close(Some(1009));
     // The 16 MiB of the limit are waited for, but nothing is set aside for them.
     for _ in 0..20 {
         let mut client = Client::connect(program.address, "/echo");
-        client.send([&[BINARY, 0xFF, 0, 0, 0, 0, 1, 0, 0, 0][..], &[0; 4], b"some"].concat());
+        client.send([&[support::BINARY, 0xFF, 0, 0, 0, 0, 1, 0, 0, 0][..], &[0; 4], b"some"].concat());
         client.hang_up();
         client.expect_gone();
     }
@@ -151,8 +151,8 @@ fn a_long_message_that_does_not_end_costs_what_has_come_of_it() {
     let before = program.status("VmRSS");
     let mut clients: Vec<Client> = (0..CLIENTS).map(|_| Client::connect(program.address, "/echo")).collect();
     for client in &mut clients {
-        client.send([frame(BINARY & 0x7F, &vec![7; LENGTH]), frame(PING, b"")].concat());
-        assert_eq!(client.read_frame().0, PONG);
+        client.send([frame(support::BINARY & 0x7F, &vec![7; LENGTH]), frame(PING, b"")].concat());
+        assert_eq!(client.read_frame().0, support::PONG);
     }
     let grown = program.status("VmRSS") - before;
     // 4,700 KiB have come, and there is room for the next read of each.

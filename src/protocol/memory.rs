@@ -6,9 +6,9 @@ pub(crate) const LONG: usize = 256 * 1024;
 /// Address space for what is longer: only the pages that are written to become memory. An allocator gives memory back
 /// from the end of its heaps only, so one small block behind a large message, still in use, would keep all of it: after
 /// five backlogs of 16 MiB, 64 MiB stayed in half of the runs. For a block above 32 MiB, though, glibc asks the system
-/// separately, and hands it back as soon as it is freed. None where addresses are few (32 bits) or count as memory
-/// (Windows).
-pub(crate) const RESERVE: usize = if cfg!(all(unix, target_pointer_width = "64")) { 33 * 1024 * 1024 } else { 0 };
+/// separately, and hands it back as soon as it is freed. Where addresses are few (32 bits) or count as memory (Windows)
+/// nothing is reserved.
+pub(crate) const RESERVE: usize = if cfg!(all(unix, target_pointer_width = "64")) { 33 * 1024 * 1024 } else { LONG };
 
 /// Gives `bytes` memory for `length` of them, and for some more, if it can be had.
 pub(crate) fn make_room(bytes: &mut Vec<u8>, length: usize) {
