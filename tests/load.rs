@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Barrier, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
-use support::program::Program;
+use support::program::{OWN_THREADS, Program};
 use support::{BINARY, CLOSE, Client, TEXT, close_frame, frame, request, status, wait_for, wait_for_a_seat};
 
 /// One measurement at a time, whatever the number of test threads.
@@ -19,9 +19,6 @@ fn alone() -> MutexGuard<'static, ()> {
     static ONE: Mutex<()> = Mutex::new(());
     ONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
-
-/// Main, signals, heartbeat.
-const OWN_THREADS: usize = 3;
 
 fn echo_once(client: &mut Client) {
     client.send(frame(TEXT, b"Hello"));

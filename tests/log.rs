@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::thread;
 use std::time::Duration;
-use support::program::{Program, plainsocket, with_descriptors};
+use support::program::{OWN_THREADS, Program, plainsocket, with_descriptors};
 use support::{BINARY, CLOSE, Client, PING, PONG, TEXT, close_frame, frame, request, wait_for, wait_for_a_seat};
 
 struct Logged {
@@ -301,7 +301,7 @@ fn an_accept_that_fails_again_and_again_is_logged_once_until_it_works_again() {
         drop(clients);
         // Who waited for a descriptor gets one before this one does; then all leave.
         wait_for_a_seat(logged.program.address);
-        wait_for("only its own threads", || logged.program.status("Threads") == 3);
+        wait_for("only its own threads", || logged.program.status("Threads") == OWN_THREADS);
         before = failures();
     }
     logged.end();

@@ -613,7 +613,7 @@ proptest! {
     }
 
     #[test]
-    fn without_a_decoder_nothing_panics_either(bytes in vec(any::<u8>(), 0..200), size in 1..40usize, out: bool) {
+    fn without_a_decoder_nothing_panics_either(bytes in vec(any::<u8>(), 0..300), size in 1..40usize, out: bool) {
         let direction = if out { Direction::Out } else { Direction::In };
         for frame in split(direction, &bytes, size) {
             assert_printable(&frame);

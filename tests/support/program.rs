@@ -5,6 +5,9 @@ use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 
+/// The program's threads beside those of clients: main, signals, heartbeat.
+pub const OWN_THREADS: usize = 3;
+
 /// The program with these arguments, not started yet.
 pub fn plainsocket(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_plainsocket"));
