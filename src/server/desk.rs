@@ -1,7 +1,7 @@
 //! The memory that a thread works with: a desk. It is there for whoever has something to do, and put back before a
-//! thread waits. So what a thread works with is still in the processor's cache from the thread before it, which makes
-//! an echo of 16 KiB to 16 clients 1.3 times as fast as with memory of each client's own; and a client that waits
-//! needs hardly any.
+//! thread waits for its client to say something. So what a thread works with is still in the processor's cache from the
+//! thread before it, which makes an echo of 16 KiB to 16 clients 1.3 times as fast as with memory of each client's own;
+//! and a client that waits needs hardly any.
 
 use super::lock;
 use crate::protocol::memory::RESERVE;
