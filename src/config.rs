@@ -17,9 +17,12 @@ pub struct Config {
     pub max_clients_per_ip: Option<usize>,
     /// The largest message in bytes, summed over its fragments; a larger one is closed with 1009. 16 MiB.
     pub max_message_size: usize,
-    /// A client for which more bytes than this wait, since it does not read, is evicted when there is another message for
-    /// it; [`max_message_size`](Config::max_message_size) counts if it is larger. 1 MiB.
+    /// How many bytes may wait for one client that does not read as fast as others send. If more wait when the next message
+    /// arrives, the client is evicted; one message on top of little may always wait. Default: 16 MiB.
     pub max_backlog: usize,
+    /// How many bytes all clients together may make the server hold: unfinished messages, frames that wait, requests. A
+    /// client that needs more is closed with 1013; among slow clients, the slowest is evicted first. Default: 1 GiB.
+    pub max_memory: usize,
     /// The time for the whole handshake, from accept to the blank line. 10 s.
     pub handshake_timeout: Duration,
     /// A client that is silent for this long while its thread waits for it gets a Ping. 20 s.
@@ -52,7 +55,8 @@ impl Default for Config {
             max_clients: 10_000,
             max_clients_per_ip: None,
             max_message_size: 16 * 1024 * 1024,
-            max_backlog: 1024 * 1024,
+            max_backlog: 16 * 1024 * 1024,
+            max_memory: 1024 * 1024 * 1024,
             handshake_timeout: Duration::from_secs(10),
             ping_interval: Duration::from_secs(20),
             pong_timeout: Duration::from_secs(20),

@@ -16,6 +16,9 @@ pub enum Error {
     Protocol(ProtocolError),
     /// A message was sent after the Close frame: "the application MUST NOT send any more data frames" (§5.5.1).
     Closed,
+    /// The client was closed with 1013 (try again later): what all clients together make the server hold is at
+    /// [`Config::max_memory`](crate::Config::max_memory).
+    MemoryLimit,
     /// The handler's own reason, made with [`Error::handler`]. The client is sent Close 1011 if it is still connected.
     Handler(Box<dyn error::Error + Send + Sync>),
 }
@@ -42,6 +45,7 @@ impl fmt::Display for Error {
             Error::Io(error) => write!(f, "{error}"),
             Error::Protocol(error) => write!(f, "{error}"),
             Error::Closed => write!(f, "the Close frame has been sent, no message may follow it (§5.5.1)"),
+            Error::MemoryLimit => write!(f, "clients make the server hold too much"),
             Error::Handler(error) => write!(f, "handler failed: {error}"),
         }
     }
@@ -53,7 +57,7 @@ impl error::Error for Error {
             Error::Io(error) => Some(error),
             Error::Protocol(error) => Some(error),
             Error::Handler(error) => Some(&**error),
-            Error::Closed => None,
+            Error::Closed | Error::MemoryLimit => None,
         }
     }
 }
@@ -114,6 +118,8 @@ pub enum HandshakeError {
     Timeout,
     /// Every place is taken, or the system has no thread left.
     TooManyClients,
+    /// What all clients together make the server hold is at [`Config::max_memory`](crate::Config::max_memory).
+    MemoryLimit,
     /// The server is about to end.
     GoingDown,
     /// Every place for this IP address is taken.
@@ -148,6 +154,7 @@ impl fmt::Display for HandshakeError {
             OriginNotAllowed(origin) => return write!(f, "the Origin {origin:?} is not allowed"),
             Timeout => "the request took too long to arrive",
             TooManyClients => "the server is full",
+            MemoryLimit => "the server holds too much for its clients; try again later",
             GoingDown => "the server goes down",
             TooManyFromThisAddress => "too many connections from this IP address",
         })

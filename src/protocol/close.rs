@@ -28,6 +28,9 @@ impl CloseCode {
     /// The server met a condition that it did not expect.
     pub const INTERNAL_ERROR: CloseCode = CloseCode(1011);
 
+    /// The server is overloaded; the client may come back later.
+    pub const TRY_AGAIN_LATER: CloseCode = CloseCode(1013);
+
     /// The code `code`, or `None` if it must not stand in a Close frame.
     ///
     /// ```

@@ -342,7 +342,7 @@ impl From<&HandshakeError> for Response {
             UpgradeRequired | VersionUnsupported => (426, "Upgrade Required"),
             TooManyFromThisAddress => (429, "Too Many Requests"),
             HeadTooLong | TooManyHeaders => (431, "Request Header Fields Too Large"),
-            TooManyClients | GoingDown => (503, "Service Unavailable"),
+            TooManyClients | MemoryLimit | GoingDown => (503, "Service Unavailable"),
             _ => (400, "Bad Request"),
         };
         let response = Response::new(status, format!("{error}\n"))

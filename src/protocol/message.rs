@@ -13,10 +13,13 @@ const SMALL_ROOM: usize = 16 * 1024;
 /// The most that is read and then unmasked at a time.
 const LARGE_ROOM: usize = 256 * 1024;
 
+/// How much more memory than twice its length a message may own.
+const LITTLE: usize = 4 * 1024;
+
 /// What an application sends and receives (§5.6), however many fragments carried it.
 ///
-/// The memory of a received one may be larger than it needs: another message was in it before, or it has room to grow.
-/// Who keeps messages for long keeps clones, which have just as much as they need.
+/// A received message owns at most twice the memory that it needs, and 4 KiB. Beyond 256 KiB its vector may have reserved
+/// more addresses than that, which cost no memory.
 ///
 /// ```
 /// use plainsocket::Message;
@@ -194,6 +197,11 @@ impl MessageDecoder {
         self.message.is_none()
     }
 
+    /// How many bytes of memory an unfinished message holds; 0 between two messages.
+    pub fn held(&self) -> usize {
+        self.message.as_ref().map_or(0, |message| message.payload.memory.len())
+    }
+
     /// Takes memory for the next message, of any content: that of an earlier one saves the way to the allocator, and is in
     /// the processor's cache perhaps.
     pub fn take_memory(&mut self, memory: Option<Vec<u8>>) {
@@ -274,7 +282,32 @@ impl MessageDecoder {
         if let Some(message) = &mut self.message {
             message.check(count, is_ascii)?;
         }
-        if complete && frame.header.fin { self.message.take().map(Open::end).transpose() } else { Ok(None) }
+        if complete && frame.header.fin { self.end_message() } else { Ok(None) }
+    }
+
+    fn end_message(&mut self) -> Result<Option<Event>, ProtocolError> {
+        let Some(message) = self.message.take() else { return Ok(None) };
+        // A character was cut, and its rest has not come.
+        if message.checked < message.payload.arrived {
+            return Err(ProtocolError::InvalidUtf8);
+        }
+        let kind = message.kind;
+        let payload = self.own_memory(message.payload);
+        Ok(Some(Event::Message(match kind {
+            Opcode::Text => Message::Text(Text::checked(payload)),
+            _ => Message::Binary(payload),
+        })))
+    }
+
+    /// The bytes of a complete payload. A short one in the memory of a long one moves to memory of its own, because an
+    /// application that keeps it would keep all of that.
+    fn own_memory(&mut self, mut payload: Payload) -> Vec<u8> {
+        if payload.memory.len() <= 2 * payload.arrived + LITTLE {
+            return payload.take();
+        }
+        let bytes = payload.memory[..payload.arrived].to_vec();
+        self.memory = Some(payload.memory);
+        bytes
     }
 
     fn end_control(&mut self, opcode: Opcode) -> Result<Event, ProtocolError> {
@@ -351,17 +384,5 @@ impl Open {
             Err(_) => return Err(ProtocolError::InvalidUtf8),
         };
         Ok(())
-    }
-
-    fn end(mut self) -> Result<Event, ProtocolError> {
-        // A character was cut, and its rest has not come.
-        if self.checked < self.payload.arrived {
-            return Err(ProtocolError::InvalidUtf8);
-        }
-        let payload = self.payload.take();
-        Ok(Event::Message(match self.kind {
-            Opcode::Text => Message::Text(Text::checked(payload)),
-            _ => Message::Binary(payload),
-        }))
     }
 }

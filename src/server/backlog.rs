@@ -1,133 +1,252 @@
-//! What waits to be written to a client. It may become megabytes, which the process is not to keep.
+//! What waits to be written to one client. A frame that waits for many clients exists once: each queue holds a reference
+//! to it, and how much of it is written.
 
+use super::budget::{Budget, Share};
 use crate::protocol::memory::make_room;
+use std::collections::VecDeque;
+use std::io::IoSlice;
 use std::mem;
+use std::sync::Arc;
+use std::time::Instant;
 
-/// How much is written at a time.
+/// How much is taken for one write, if a single frame is not longer, and of how many frames.
 pub(super) const PIECE: usize = 64 * 1024;
+const MOST_FRAMES: usize = 32;
 
-#[derive(Default)]
-pub(super) struct Backlog {
+/// What an entry counts beside the bytes of its frame, so that many tiny frames have a bound too.
+const ENTRY: usize = 2 * mem::size_of::<Waiting>();
+
+/// Encoded frames that wait for one client or more. Their bytes count once, as long as one queue holds them.
+pub(super) struct Frame {
     bytes: Vec<u8>,
-    /// So many of them, at the front, have been taken; none if all together are no more than a piece.
-    taken: usize,
+    _share: Option<Share>,
+}
+
+impl Frame {
+    pub(super) fn new(pieces: [&[u8]; 2], share: Option<Share>) -> Frame {
+        let mut bytes = Vec::new();
+        make_room(&mut bytes, pieces[0].len() + pieces[1].len());
+        pieces.iter().for_each(|piece| bytes.extend_from_slice(piece));
+        Frame { bytes, _share: share }
+    }
+}
+
+/// A place in the queue.
+#[derive(Clone)]
+pub(super) struct Waiting {
+    frame: Arc<Frame>,
+    /// How many bytes of it are written.
+    written: usize,
+    since: Instant,
+    /// It comes from the client's own thread.
+    is_own: bool,
+    /// The trace log has shown it.
+    pub(super) is_traced: bool,
+}
+
+impl Waiting {
+    pub(super) fn new(frame: Arc<Frame>, is_own: bool) -> Waiting {
+        Waiting { frame, written: 0, since: Instant::now(), is_own, is_traced: false }
+    }
+
+    /// The rest of a frame that a thread has begun to write, and has shown in the trace log.
+    pub(super) fn rest_of(frame: Arc<Frame>, written: usize) -> Waiting {
+        Waiting { written, is_traced: true, ..Waiting::new(frame, false) }
+    }
+
+    pub(super) fn rest(&self) -> &[u8] {
+        &self.frame.bytes[self.written..]
+    }
+}
+
+pub(super) struct Backlog {
+    queue: VecDeque<Waiting>,
+    /// The bytes that wait, and an [`ENTRY`] for each frame.
+    length: usize,
+    /// The bytes among them that the client's own thread has left.
+    own: usize,
+    budget: Arc<Budget>,
 }
 
 impl Backlog {
-    /// How many bytes wait.
+    pub(super) fn new(budget: Arc<Budget>) -> Backlog {
+        Backlog { queue: VecDeque::new(), length: 0, own: 0, budget }
+    }
+
+    /// How many bytes wait, with some for each frame.
     pub(super) fn length(&self) -> usize {
-        self.bytes.len() - self.taken
+        self.length
     }
 
-    pub(super) fn push(&mut self, bytes: &[u8]) {
-        let length = self.bytes.len() + bytes.len();
-        make_room(&mut self.bytes, length);
-        self.bytes.extend_from_slice(bytes);
+    pub(super) fn own_length(&self) -> usize {
+        self.own
     }
 
-    /// Puts another one behind this one.
-    pub(super) fn append(&mut self, other: &Backlog) {
-        self.push(&other.bytes[other.taken..]);
+    /// Since when the byte at the front waits.
+    pub(super) fn oldest(&self) -> Option<Instant> {
+        self.queue.front().map(|waiting| waiting.since)
     }
 
-    /// Takes what is at the front: a piece, or all if it is less.
-    pub(super) fn pop(&mut self) -> Option<Vec<u8>> {
-        if self.bytes.len() <= PIECE {
-            let all = mem::take(&mut self.bytes);
-            return (!all.is_empty()).then_some(all);
+    pub(super) fn push(&mut self, waiting: Waiting) {
+        self.count(&waiting);
+        self.queue.push_back(waiting);
+    }
+
+    /// Puts what is left of a frame in front of the others.
+    pub(super) fn push_front(&mut self, waiting: Waiting) {
+        self.count(&waiting);
+        self.queue.push_front(waiting);
+    }
+
+    fn count(&mut self, waiting: &Waiting) {
+        let length = waiting.rest().len();
+        self.length += length + ENTRY;
+        self.own += if waiting.is_own { length } else { 0 };
+        self.budget.add(ENTRY);
+    }
+
+    /// References to the frames for the next write; none if nothing waits.
+    pub(super) fn front(&mut self) -> Vec<Waiting> {
+        let mut length = 0;
+        let fits = |waiting: &&mut Waiting| {
+            let is_first = length == 0;
+            length += waiting.rest().len();
+            is_first || length <= PIECE
+        };
+        let take = |waiting: &mut Waiting| {
+            let copy = waiting.clone();
+            waiting.is_traced = true;
+            copy
+        };
+        self.queue.iter_mut().take(MOST_FRAMES).take_while(fits).map(take).collect()
+    }
+
+    /// Notes that the first `count` bytes are written. Returns the frames that are done: whoever holds the last reference
+    /// frees the memory, and that must not happen under a lock.
+    pub(super) fn advance(&mut self, mut count: usize) -> Vec<Waiting> {
+        let mut done = Vec::new();
+        while let Some(front) = self.queue.front_mut() {
+            let step = count.min(front.rest().len());
+            front.written += step;
+            count -= step;
+            self.length -= step;
+            self.own -= if front.is_own { step } else { 0 };
+            if !front.rest().is_empty() {
+                break;
+            }
+            self.length -= ENTRY;
+            self.budget.give_back(ENTRY);
+            done.extend(self.queue.pop_front());
         }
-        let end = self.bytes.len().min(self.taken + PIECE);
-        let piece = self.bytes[self.taken..end].to_vec();
-        self.taken = end;
-        if self.taken > self.length() {
-            // To move the rest to the front would keep the memory of what has been taken.
-            let mut rest = Backlog::default();
-            rest.append(self);
-            *self = rest;
+        if self.queue.is_empty() {
+            // After a long wait the empty queue would keep its memory.
+            self.queue = VecDeque::new();
         }
-        Some(piece)
+        done
     }
+}
+
+impl Drop for Backlog {
+    fn drop(&mut self) {
+        self.budget.give_back(self.queue.len() * ENTRY);
+    }
+}
+
+/// The bytes of a batch, for one write.
+pub(super) fn slices(batch: &[Waiting]) -> Vec<IoSlice<'_>> {
+    batch.iter().map(|waiting| IoSlice::new(waiting.rest())).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::memory::LONG;
 
-    fn pieces(mut backlog: Backlog) -> Vec<Vec<u8>> {
-        let pieces: Vec<_> = std::iter::from_fn(|| backlog.pop()).collect();
-        assert_eq!(backlog.length(), 0);
-        pieces
+    fn backlog() -> Backlog {
+        Backlog::new(Arc::default())
+    }
+
+    fn waiting(bytes: &[u8]) -> Waiting {
+        Waiting::new(Arc::new(Frame::new([bytes, &[]], None)), false)
+    }
+
+    /// What the backlog gives, `step` bytes at a time.
+    fn drained(backlog: &mut Backlog, step: usize) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        loop {
+            let batch = backlog.front();
+            if batch.is_empty() {
+                return bytes;
+            }
+            let all = batch.iter().flat_map(|waiting| waiting.rest().to_vec()).collect::<Vec<u8>>();
+            let count = step.min(all.len());
+            bytes.extend_from_slice(&all[..count]);
+            backlog.advance(count);
+        }
     }
 
     #[test]
-    fn what_is_pushed_comes_out_in_its_order_in_pieces_with_a_bound() {
-        let bytes: Vec<u8> = (0..=255).cycle().take(3 * PIECE).collect();
-        let mut backlog = Backlog::default();
-        let mut pushed = 0;
-        for length in [0, 1, 1000, PIECE - 1001, 7, 2 * PIECE - 7] {
-            backlog.push(&bytes[pushed..pushed + length]);
-            pushed += length;
-            assert_eq!(backlog.length(), pushed);
+    fn frames_come_out_in_order_whatever_a_write_takes() {
+        for step in [1, 3, 100, usize::MAX] {
+            let mut backlog = backlog();
+            let frames: Vec<Vec<u8>> = (0..100).map(|i| vec![i; usize::from(i) % 7 + 1]).collect();
+            frames[1..].iter().for_each(|frame| backlog.push(waiting(frame)));
+            backlog.push_front(Waiting::rest_of(Arc::new(Frame::new([&[9, 9], &frames[0]], None)), 2));
+            assert!(drained(&mut backlog, step) == frames.concat(), "step {step}");
+            assert_eq!((backlog.length(), backlog.own_length(), backlog.oldest()), (0, 0, None));
         }
-        let pieces = pieces(backlog);
-        assert_eq!(pieces.iter().map(Vec::len).collect::<Vec<_>>(), [65_536; 3]);
-        assert!(pieces.concat() == bytes);
     }
 
     #[test]
-    fn what_is_taken_while_more_comes_is_all_that_came_and_memory_is_for_what_waits() {
-        let bytes: Vec<u8> = (0..=250).cycle().take(40 * PIECE).collect();
-        let mut backlog = Backlog::default();
-        let mut taken = Vec::new();
-        backlog.push(&bytes[..3 * PIECE]);
-        for piece in bytes[3 * PIECE..].chunks(PIECE - 1) {
-            backlog.push(piece);
-            taken.extend(backlog.pop().unwrap());
-            assert_eq!(backlog.length(), backlog.bytes.len() - backlog.taken);
-            assert!(backlog.bytes.len() <= 2 * 3 * PIECE + PIECE, "what has been taken is given up");
+    fn a_batch_is_one_long_frame_or_up_to_64_kib_and_32_frames() {
+        let mut backlog = backlog();
+        [PIECE + 1, 1, PIECE - 1, 1].into_iter().for_each(|length| backlog.push(waiting(&vec![0; length])));
+        let mut lengths = Vec::new();
+        loop {
+            let batch = backlog.front();
+            let length = batch.iter().map(|waiting| waiting.rest().len()).sum::<usize>();
+            if batch.is_empty() {
+                break;
+            }
+            lengths.push((batch.len(), length));
+            backlog.advance(length);
         }
-        taken.extend(pieces(backlog).concat());
-        assert!(taken == bytes);
+        assert_eq!(lengths, [(1, PIECE + 1), (2, PIECE), (1, 1)]);
+        (0..100).for_each(|_| backlog.push(waiting(&[1])));
+        assert_eq!(backlog.front().len(), 32);
     }
 
     #[test]
-    fn what_has_been_taken_is_given_up_once_it_is_more_than_what_waits() {
-        let mut backlog = Backlog::default();
-        backlog.push(&[0; 4 * PIECE]);
-        let kept = |backlog: &Backlog| (backlog.taken / PIECE, backlog.bytes.len() / PIECE);
-        let mut seen = Vec::new();
-        while backlog.pop().is_some() {
-            seen.push(kept(&backlog));
-        }
-        assert_eq!(seen, [(1, 4), (2, 4), (0, 1), (0, 0)]);
+    fn a_frame_in_many_queues_counts_once_and_each_place_a_little() {
+        let budget: Arc<Budget> = Arc::default();
+        budget.set_limit(10_000_000);
+        let share = budget.reserve(1_000_000);
+        let frame = Arc::new(Frame::new([&[1; 999_999], &[2]], share));
+        let mut backlogs: Vec<_> = (0..100).map(|_| Backlog::new(Arc::clone(&budget))).collect();
+        backlogs.iter_mut().for_each(|backlog| backlog.push(Waiting::new(Arc::clone(&frame), false)));
+        drop(frame);
+        assert_eq!(budget.used(), 1_000_000 + 100 * ENTRY);
+        backlogs.iter_mut().skip(1).for_each(|backlog| drop(backlog.advance(1_000_000)));
+        assert_eq!(budget.used(), 1_000_000 + ENTRY);
+        backlogs.clear();
+        assert_eq!(budget.used(), 0);
     }
 
     #[test]
-    fn a_long_backlog_has_memory_of_its_own_and_what_is_left_of_it_has_not() {
-        let mut backlog = Backlog::default();
-        backlog.push(&[0; LONG]);
-        assert_eq!(backlog.bytes.capacity(), LONG);
-        backlog.push(&[0]);
-        if cfg!(all(unix, target_pointer_width = "64")) {
-            assert!(backlog.bytes.capacity() > 32 << 20, "no heap holds it");
-        }
-        while let Some(piece) = backlog.pop() {
-            assert!(piece.capacity() <= 2 * PIECE, "a piece that is slowly written keeps no more");
-            assert!(backlog.length() > LONG / 2 || backlog.bytes.capacity() <= LONG);
-        }
-        assert_eq!(backlog.bytes.capacity(), 0);
+    fn only_frames_of_its_own_thread_are_its_own() {
+        let mut backlog = backlog();
+        backlog.push(waiting(&[1; 10]));
+        backlog.push(Waiting::new(Arc::new(Frame::new([&[2; 5], &[]], None)), true));
+        assert_eq!((backlog.length(), backlog.own_length()), (15 + 2 * ENTRY, 5));
+        backlog.advance(12);
+        assert_eq!((backlog.length(), backlog.own_length()), (3 + ENTRY, 3));
+        // An outbox that was emptied meanwhile.
+        assert_eq!((backlog.advance(100).len(), backlog.length(), backlog.advance(7).len()), (1, 0, 0));
     }
 
     #[test]
-    fn one_backlog_goes_behind_another() {
-        let (mut first, mut second) = (Backlog::default(), Backlog::default());
-        first.push(b"one");
-        second.push(b"two");
-        first.append(&second);
-        first.append(&Backlog::default());
-        assert_eq!(first.length(), 6);
-        first.push(b", three");
-        assert_eq!(pieces(first), [b"onetwo, three"]);
+    fn a_frame_is_traced_once() {
+        let mut backlog = backlog();
+        backlog.push(waiting(&[1]));
+        assert!(!backlog.front()[0].is_traced && backlog.front()[0].is_traced);
     }
 }

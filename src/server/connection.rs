@@ -2,7 +2,8 @@
 
 use super::desk::{Desk, Desks};
 use super::inbox::Inbox;
-use super::outbox::{Round, Writer};
+use super::budget::Share;
+use super::outbox::{Frames, Writer};
 use super::registry::{Client, Registry};
 use super::socket::{LOOKS, Until};
 use super::trace;
@@ -26,6 +27,9 @@ const GATHER: usize = 64 * 1024;
 
 /// For how many members at a time a broadcast fetches what it needs.
 const FETCHED: usize = 32;
+
+/// A message of up to this many bytes that a handler works with is not counted.
+const UNCOUNTED: usize = 4 * 1024;
 
 /// One client after its handshake. A handler has it to itself.
 ///
@@ -66,8 +70,13 @@ pub struct Connection {
     out: Vec<u8>,
     /// Frames for all others on the same path.
     out_to_others: Vec<u8>,
+    /// What of the server's memory counts for this client: its request, and a message that arrives or is handled.
+    share: Share,
+    /// The part of the share that stays until the connection ends.
+    request_bytes: usize,
     state: State,
     close_timeout: Duration,
+    max_message_size: usize,
     /// Set once the closing has begun: what is left of it must be over by then.
     deadline: Option<Instant>,
     /// How many messages the handler was given.
@@ -109,6 +118,7 @@ impl Connection {
     pub(super) fn new(
         peer: SocketAddr,
         (request, response): (Request, Response),
+        share: Share,
         inbox: Inbox,
         client: Client,
         registry: Arc<Registry>,
@@ -128,8 +138,11 @@ impl Connection {
             desks,
             out: Vec::new(),
             out_to_others: Vec::new(),
+            request_bytes: share.bytes(),
+            share,
             state: State::Open,
             close_timeout: config.close_timeout,
+            max_message_size: config.max_message_size,
             deadline: None,
             messages: 0,
         }
@@ -170,6 +183,7 @@ impl Connection {
                 Event::Message(_) if self.state != State::Open => {}
                 Event::Message(message) => {
                     self.messages += 1;
+                    self.count_message(&message)?;
                     return Ok(Some(message));
                 }
                 Event::Ping(payload) => self.answer_ping(&payload),
@@ -257,8 +271,8 @@ impl Connection {
     }
 
     /// Sends a message to every client on the same path, this one included. It goes out as with
-    /// [`send`](Connection::send), but only this client is waited for: what another does not take in a few milliseconds
-    /// is kept for it, and one that lets too much pile up is evicted. Errors are those of [`send`](Connection::send) to
+    /// [`send`](Connection::send), but only this client is waited for: what another does not take at once is queued for
+    /// it, and one that lets it wait for too long, or too much of it, is evicted. Errors are those of [`send`](Connection::send) to
     /// this client; those of the others are their own affair.
     pub fn broadcast(&mut self, message: impl Into<Message>) -> Result<(), Error> {
         let message = self.checked(message)?;
@@ -302,7 +316,8 @@ impl Connection {
         if self.out.is_empty() {
             return Ok(());
         }
-        let written = self.client.outbox.write([&self.out, payload], Writer::Own(self.deadline));
+        let frames = Frames::new([&self.out, payload], &self.registry);
+        let written = self.client.outbox.write(&frames, Writer::Own(self.deadline));
         self.out.clear();
         self.check(written)
     }
@@ -311,13 +326,13 @@ impl Connection {
         if self.out_to_others.is_empty() {
             return;
         }
-        let round = Round::default();
+        let frames = Frames::new([&self.out_to_others, payload], &self.registry);
         let members = self.registry.members(&self.client.path);
         for group in members.chunks(FETCHED) {
             group.iter().for_each(|member| member.fetch());
             for other in group.iter().filter(|member| !Arc::ptr_eq(member, &self.client.outbox)) {
                 // One that is closing or dead gets nothing, and that is its own affair.
-                let _ = other.write([&self.out_to_others, payload], Writer::Guest(&round));
+                let _ = other.write(&frames, Writer::Other);
             }
         }
         self.out_to_others.clear();
@@ -385,6 +400,7 @@ impl Connection {
             }
             // Flush before you block: whatever the client waits for must be on its way.
             self.flush()?;
+            self.count_unfinished()?;
             match self.read() {
                 Ok(None) => {}
                 Ok(Some(count)) => {
@@ -411,6 +427,7 @@ impl Connection {
                 return Ok((frame, step.event));
             }
             self.flush()?;
+            self.count_unfinished()?;
             if let Err(error) = self.read() {
                 self.check(Err(Error::Io(error)))?;
             }
@@ -433,9 +450,10 @@ impl Connection {
             }
         }
         self.leave_desk();
-        self.client.life.begin_wait();
+        let life = Arc::clone(&self.client.life);
+        let wait = life.wait();
         let result = self.read_until(self.deadline.map_or(Until::Forever, Until::Deadline));
-        self.client.life.end_wait();
+        drop(wait);
         let is_full = self.inbox.is_full();
         self.take_desk();
         // The small buffer is full: what did not fit belongs to the same batch, and is answered with the same write.
@@ -505,7 +523,7 @@ impl Connection {
         self.flush_to_others_with(&[]);
         let payload = close.map_or_else(Vec::new, |close| close.encode());
         frame::encode(Opcode::Close, &payload, &mut self.out);
-        let written = self.client.outbox.write_close(&self.out, Writer::Own(self.deadline));
+        let written = self.client.outbox.write_close(&Frames::control(&self.out), Writer::Own(self.deadline));
         self.out.clear();
         self.check(written)
     }
@@ -532,6 +550,33 @@ impl Connection {
         let _ = self.begin_close(Some(error.into()));
         self.hang_up();
         Error::Protocol(error)
+    }
+
+    /// Counts the message that is arriving. One that does not fit the memory for all clients is given up.
+    fn count_unfinished(&mut self) -> Result<(), Error> {
+        self.count(self.decoder.held())
+    }
+
+    /// Counts a message for as long as the handler works with it. A small one is not worth it.
+    fn count_message(&mut self, message: &Message) -> Result<(), Error> {
+        let length = message.as_bytes().len();
+        if length > UNCOUNTED { self.count(length) } else { Ok(()) }
+    }
+
+    fn count(&mut self, bytes: usize) -> Result<(), Error> {
+        let bytes = self.request_bytes + bytes;
+        if bytes == self.share.bytes() || self.share.resize(bytes) { Ok(()) } else { Err(self.out_of_memory()) }
+    }
+
+    /// Closes with 1013: the client may try again later, when others hold less.
+    fn out_of_memory(&mut self) -> Error {
+        self.registry.budget().log_full(self.peer);
+        // Its memory is free from here on, and not only once the client has answered.
+        self.decoder = MessageDecoder::new(self.max_message_size);
+        self.share.resize(self.request_bytes);
+        let _ = self.begin_close(Some(CloseFrame::new(CloseCode::TRY_AGAIN_LATER, "the server holds too much")));
+        self.hang_up();
+        Error::MemoryLimit
     }
 
     /// Ends our side of the TCP connection. The server is first to (§7.1.1): the wait in TIME_WAIT is its to bear.

@@ -1,7 +1,7 @@
 //! The heartbeat: who is silent gets a Ping (§5.5.2), who stays silent is dropped. TCP alone does not tell that a
 //! client's machine or network is gone; a server that only waits keeps its thread forever.
 
-use super::outbox::{Round, Writer};
+use super::outbox::{Eviction, Frames, Writer};
 use super::registry::Registry;
 use crate::config::Config;
 use crate::protocol::frame::{self, Opcode};
@@ -32,10 +32,14 @@ pub(super) fn period(config: &Config) -> Duration {
     (limit / 10).clamp(Duration::from_millis(10), Duration::from_secs(1))
 }
 
-/// Looks at every client once. None of them can hold up the sweep: see [`Round`].
+/// Looks at every client once. None of them can hold up the sweep, because it writes only what a socket takes at once.
 pub(super) fn sweep(registry: &Registry, config: &Config) {
-    let round = Round::default();
     for (peer, client) in registry.clients() {
+        let age = client.outbox.oldest().map_or(Duration::ZERO, |oldest| oldest.elapsed());
+        if age > config.pong_timeout {
+            client.outbox.evict(Eviction::Age(age));
+            continue;
+        }
         let silent = client.life.silence();
         match verdict(silent, client.life.since_ping().filter(|since| *since < silent), config) {
             Verdict::Fine => {}
@@ -44,7 +48,7 @@ pub(super) fn sweep(registry: &Registry, config: &Config) {
                 frame::encode(Opcode::Ping, &client.life.new_ping(), &mut out);
                 log::debug!("{peer}: silent for {silent:.1?}: a Ping");
                 // A client that is closing or dead needs no Ping.
-                let _ = client.outbox.write([&out, &[]], Writer::Guest(&round));
+                let _ = client.outbox.write(&Frames::control(&out), Writer::Other);
             }
             Verdict::Drop => {
                 log::info!("{peer}: dropped after {silent:.1?} of silence");

@@ -36,6 +36,11 @@ impl Inbox {
         self.start += used;
     }
 
+    /// How much memory the buffer takes.
+    pub(super) fn size(&self) -> usize {
+        self.buffer.len()
+    }
+
     /// [`Reader::is_busy`].
     pub(super) fn is_busy(&self) -> bool {
         self.reader.is_busy()

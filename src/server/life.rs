@@ -10,8 +10,8 @@ pub(super) struct Life {
     /// When the client last gave a sign, or a wait for one began, in nanoseconds since `born`: an atomic, since each read
     /// sets it.
     since: AtomicU64,
-    /// How many threads wait for the client: its own in a read or write, and the stand-in that works off a backlog. While
-    /// there is none, since the handler is busy, nobody hears anything and silence proves nothing.
+    /// How many waits for the client are going on: none while its handler is busy. Then nobody hears anything, and silence
+    /// proves nothing.
     waiting: AtomicU32,
     ping: Mutex<Option<Ping>>,
 }
@@ -36,15 +36,11 @@ impl Life {
         self.born.elapsed()
     }
 
-    /// A thread begins to wait for the client.
-    pub(super) fn begin_wait(&self) {
+    /// A thread waits for the client until the guard is dropped.
+    pub(super) fn wait(&self) -> Wait<'_> {
         self.show();
         self.waiting.fetch_add(1, Ordering::Release);
-    }
-
-    /// The wait is over.
-    pub(super) fn end_wait(&self) {
-        self.waiting.fetch_sub(1, Ordering::Release);
+        Wait(self)
     }
 
     /// A sign of life during a wait.
@@ -82,6 +78,15 @@ impl Life {
     }
 }
 
+/// A guard: whichever way the wait ends, it counts no longer.
+pub(super) struct Wait<'a>(&'a Life);
+
+impl Drop for Wait<'_> {
+    fn drop(&mut self) {
+        self.0.waiting.fetch_sub(1, Ordering::Release);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -93,12 +98,11 @@ mod tests {
         let nap = || thread::sleep(Duration::from_millis(2));
         nap();
         assert_eq!(life.silence(), Duration::ZERO, "nobody has waited yet");
-        life.begin_wait();
-        life.begin_wait();
-        life.end_wait();
+        let (first, second) = (life.wait(), life.wait());
+        drop(first);
         nap();
         assert!(life.silence() > Duration::ZERO, "one still waits");
-        life.end_wait();
+        drop(second);
         assert_eq!(life.silence(), Duration::ZERO);
     }
 

@@ -1,15 +1,19 @@
 //! The server: sockets and threads. The accept loop, and one client's life from top to bottom.
 
 mod backlog;
+mod budget;
 mod connection;
 mod desk;
+mod drain;
 mod heartbeat;
 mod inbox;
 mod life;
+mod machine;
 mod outbox;
 mod refusal;
 mod registry;
 mod socket;
+mod system;
 #[cfg(any(test, fuzzing))]
 pub mod tests;
 mod trace;
@@ -18,8 +22,10 @@ use crate::config::Config;
 use crate::error::{Error, HandshakeError};
 use crate::protocol::close::CloseCode;
 use crate::protocol::handshake::{Method, Request, Response};
+use budget::Share;
 pub use connection::Connection;
 use desk::Desks;
+use drain::Drain;
 use inbox::Inbox;
 use life::Life;
 use outbox::Outbox;
@@ -28,7 +34,7 @@ use registry::{Client, Registry, Seat};
 use socket::{Reader, Socket, Until};
 use std::collections::HashMap;
 use std::fmt;
-use std::io::{self, ErrorKind, Write as _};
+use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -57,7 +63,6 @@ pub struct Server {
 }
 
 /// What the threads of all clients share.
-#[derive(Default)]
 struct Service {
     config: Config,
     routes: HashMap<String, Box<Handler>>,
@@ -66,6 +71,7 @@ struct Service {
     pages: HashMap<String, String>,
     registry: Arc<Registry>,
     desks: Arc<Desks>,
+    drain: Arc<Drain>,
     refusals: Refusals,
     /// The last client could not be given a thread; so that an outage is logged once.
     no_thread: AtomicBool,
@@ -120,7 +126,8 @@ impl Server {
     /// Listens on `address`. With port 0 the system picks one: see [`local_addr`](Server::local_addr). An error is
     /// what the system says, for example that the address is in use.
     pub fn bind(address: impl ToSocketAddrs) -> io::Result<Server> {
-        let (listener, service) = (TcpListener::bind(address)?, Service::default());
+        let (listener, service) = (TcpListener::bind(address)?, Service::new()?);
+        system::lengthen_accept_queue(&listener)?;
         service.registry.keep_spare(listener.try_clone()?);
         Ok(Server { listener, service })
     }
@@ -128,6 +135,7 @@ impl Server {
     /// Replaces the limits and timeouts. A time below a millisecond or over a year is taken for that.
     pub fn config(mut self, config: Config) -> Server {
         self.service.config = config.within_reason();
+        self.service.registry.budget().set_limit(self.service.config.max_memory);
         self
     }
 
@@ -190,9 +198,14 @@ impl Server {
     }
 
     /// Accepts clients, a thread each, until [`Handle::shutdown`]. A failing `accept` or a missing thread is logged, and
-    /// the server goes on. The error is that there is no thread for the heartbeat. A handler that is busy with something
+    /// the server goes on. The error is that there is no thread for the heartbeat or for slow clients. A handler that is busy with something
     /// else when the server ends is left behind with its thread.
-    pub fn run(self) -> io::Result<()> {
+    ///
+    /// First it raises the process's soft limit of file descriptors to the hard one, and lowers
+    /// [`max_clients`](Config::max_clients) to what the machine has threads for, with a line in the log.
+    pub fn run(mut self) -> io::Result<()> {
+        machine::prepare(&mut self.service.config);
+        let draining = self.service.drain.start()?;
         let service = Arc::new(self.service);
         let (stop_heartbeat, stopped) = mpsc::channel::<()>();
         let its_service = Arc::clone(&service);
@@ -218,6 +231,7 @@ impl Server {
         }
         drop(stop_heartbeat);
         let _ = heartbeat.join();
+        drop(draining);
         Ok(())
     }
 }
@@ -262,6 +276,24 @@ enum Answer<'a> {
 }
 
 impl Service {
+    /// A server without a listener and without paths; the error is that the system has no descriptor left.
+    fn new() -> io::Result<Service> {
+        let config = Config::default();
+        let registry = Arc::new(Registry::default());
+        registry.budget().set_limit(config.max_memory);
+        Ok(Service {
+            config,
+            routes: HashMap::new(),
+            subprotocols: HashMap::new(),
+            pages: HashMap::new(),
+            registry,
+            desks: Arc::default(),
+            drain: Drain::new()?,
+            refusals: Refusals::default(),
+            no_thread: AtomicBool::new(false),
+        })
+    }
+
     /// Gives a new connection a seat and a thread, or tells the client that there is none.
     fn welcome(self: &Arc<Self>, socket: Arc<Socket>, peer: SocketAddr) {
         let seat = match self.registry.take_seat(peer, &socket, &self.config) {
@@ -283,7 +315,10 @@ impl Service {
     /// One client's life.
     fn client(&self, socket: Arc<Socket>, peer: SocketAddr, seat: &Seat) {
         let mut inbox = Inbox::new(Reader::new(Arc::clone(&socket)));
-        let (request, response, handler) = match self.handshake(&socket, &mut inbox, peer, seat) {
+        let Some(mut share) = self.registry.budget().reserve(inbox.size()) else {
+            return self.refusals.refuse(peer, socket, &HandshakeError::MemoryLimit);
+        };
+        let (request, response, handler) = match self.handshake(&socket, &mut inbox, &mut share, peer, seat) {
             Ok(Some(accepted)) => accepted,
             Ok(None) => return,
             Err(error) => return log::debug!("{peer}: gone during the handshake: {error}"),
@@ -291,20 +326,25 @@ impl Service {
         let accept_value = response.header_value("Sec-WebSocket-Accept").unwrap_or_default();
         log::debug!("{peer}: connected to {:?}, accept value {accept_value}", request.path());
         trace::handshake(peer, &request, &response);
-        let client = match self.entry(peer, socket, &request, seat.number()) {
-            Ok(client) => client,
-            Err(error) => return log::debug!("{peer}: {error}"),
-        };
+        let client = self.entry(peer, socket, &request, seat.number());
         seat.enter(client.clone());
-        self.serve(peer, (request, response), inbox, client, handler);
+        self.serve(peer, (request, response), share, inbox, client, handler);
     }
 
     /// A client's life after the handshake. What the two parts need of the stack lies in the same place, one after the
     /// other, as long as neither is inlined: else each client costs a page more, 4 KiB.
     #[inline(never)]
-    fn serve(&self, peer: SocketAddr, opened_by: (Request, Response), inbox: Inbox, client: Client, handler: &Handler) {
+    fn serve(
+        &self,
+        peer: SocketAddr,
+        opened_by: (Request, Response),
+        share: Share,
+        inbox: Inbox,
+        client: Client,
+        handler: &Handler,
+    ) {
         let (registry, desks) = (Arc::clone(&self.registry), Arc::clone(&self.desks));
-        let mut connection = Connection::new(peer, opened_by, inbox, client, registry, desks, &self.config);
+        let mut connection = Connection::new(peer, opened_by, share, inbox, client, registry, desks, &self.config);
         let result = catch_unwind(AssertUnwindSafe(|| handler(&mut connection)));
         let result = result.unwrap_or_else(|_| Err(Error::handler("panicked")));
         let code = if result.is_ok() { CloseCode::NORMAL } else { CloseCode::INTERNAL_ERROR };
@@ -322,26 +362,25 @@ impl Service {
         }
     }
 
-    fn entry(&self, peer: SocketAddr, socket: Arc<Socket>, request: &Request, seat_number: u64) -> io::Result<Client> {
-        let backlog = self.config.max_backlog.max(self.config.max_message_size);
+    fn entry(&self, peer: SocketAddr, socket: Arc<Socket>, request: &Request, seat_number: u64) -> Client {
         let life = Arc::new(Life::new());
-        let outbox = Arc::new(Outbox::new(peer, socket, Arc::clone(&life), backlog)?);
-        Ok(Client { seat_number, path: request.path().into(), outbox, life })
+        let (drain, budget) = (Arc::clone(&self.drain), Arc::clone(self.registry.budget()));
+        let outbox = Outbox::new(peer, socket, Arc::clone(&life), drain, budget, self.config.max_backlog);
+        Client { seat_number, path: request.path().into(), outbox: Arc::new(outbox), life }
     }
 
     /// Reads the request and answers it. `None`: the answer was no upgrade, and the connection is over.
     #[inline(never)]
     fn handshake(
         &self,
-        mut socket: &Socket,
+        socket: &Socket,
         inbox: &mut Inbox,
+        share: &mut Share,
         peer: SocketAddr,
         seat: &Seat,
     ) -> io::Result<Option<(Request, Response, &Handler)>> {
         socket.set_nodelay()?;
-        // A reply is short; a client that does not even take that is waited for no longer than for its Close.
-        socket.set_write_timeout(self.config.close_timeout)?;
-        let request = self.read_request(inbox)?;
+        let request = self.read_request(inbox, share)?;
         // A reply to HEAD has no body, even if the rest of the request could not be read.
         let method = match &request {
             Ok(request) => request.method,
@@ -358,7 +397,7 @@ impl Service {
         let mut linger = self.config.close_timeout;
         let response = match outcome {
             Ok((Answer::Upgrade(response, handler), request)) => {
-                socket.write_all(&response.encode(method))?;
+                socket.write_all(&response.encode(method), self.reply_deadline())?;
                 return Ok(Some((request, response, handler)));
             }
             Ok((Answer::Page(response), _)) => response,
@@ -372,20 +411,29 @@ impl Service {
                 response
             }
         };
-        socket.write_all(&response.encode(method))?;
+        socket.write_all(&response.encode(method), self.reply_deadline())?;
         socket.shutdown(Shutdown::Write)?;
         inbox.drain(Instant::now() + linger);
         Ok(None)
     }
 
-    /// Reads the head of the request. What comes behind it stays in the inbox: frames.
-    fn read_request(&self, inbox: &mut Inbox) -> io::Result<Result<Request, HandshakeError>> {
+    /// One deadline for the whole reply: a client that does not take it is waited for no longer than for its Close.
+    fn reply_deadline(&self) -> Instant {
+        Instant::now() + self.config.close_timeout
+    }
+
+    /// Reads the head of the request. What follows it stays in the inbox: frames.
+    fn read_request(&self, inbox: &mut Inbox, share: &mut Share) -> io::Result<Result<Request, HandshakeError>> {
         // One deadline for the whole head: a timeout per read would let a byte a second go on forever.
         let deadline = Instant::now() + self.config.handshake_timeout;
         loop {
             match Request::parse(inbox.unread()) {
                 Ok(Some((request, used))) => {
                     inbox.consume(used);
+                    // The connection keeps the request, and the buffer as long as the head has made it.
+                    if !share.resize(inbox.size() + used) {
+                        return Ok(Err(HandshakeError::MemoryLimit));
+                    }
                     return Ok(Ok(request));
                 }
                 Ok(None) => {}
@@ -394,6 +442,9 @@ impl Service {
             match inbox.fill(Until::Deadline(deadline)) {
                 Err(error) if error.kind() == ErrorKind::TimedOut => return Ok(Err(HandshakeError::Timeout)),
                 filled => filled?,
+            }
+            if !share.resize(inbox.size()) {
+                return Ok(Err(HandshakeError::MemoryLimit));
             }
         }
     }

@@ -7,7 +7,7 @@ use super::socket::Socket;
 use crate::error::HandshakeError;
 use crate::protocol::handshake::{Method, Response};
 use std::collections::VecDeque;
-use std::io::{ErrorKind, Read as _, Write as _};
+use std::io::ErrorKind;
 use std::net::{Shutdown, SocketAddr};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -33,8 +33,7 @@ impl Refusals {
         log::info!("{peer}: refused with {}: {fault}", response.status.0);
         // A fresh socket has room for so short a reply.
         let replied = socket
-            .set_nonblocking(true)
-            .and_then(|_| (&*socket).write_all(&response.encode(Method::Get)))
+            .write_all(&response.encode(Method::Get), Instant::now())
             .and_then(|()| socket.shutdown(Shutdown::Write));
         if replied.is_ok() {
             let mut leaving = lock(&self.leaving);
@@ -64,10 +63,10 @@ impl Refusals {
 }
 
 /// Reads what is there, without waiting; a few portions, so that a client that floods holds nobody up.
-fn has_left(mut socket: &Socket) -> bool {
+fn has_left(socket: &Socket) -> bool {
     let mut buffer = [0; 4096];
     for _ in 0..16 {
-        match socket.read(&mut buffer) {
+        match socket.read_now(&mut buffer) {
             Ok(0) => return true,
             Ok(_) => {}
             Err(error) => return error.kind() != ErrorKind::WouldBlock,

@@ -4,7 +4,8 @@
 
 use super::life::Life;
 use super::lock;
-use super::outbox::{Outbox, Round, Writer};
+use super::budget::{Budget, Share};
+use super::outbox::{Eviction, Frames, Outbox, Writer};
 use super::socket::Socket;
 use crate::config::Config;
 use crate::error::HandshakeError;
@@ -40,6 +41,7 @@ pub(super) struct Registry {
     /// Signalled when the last seat has become free.
     empty: Condvar,
     stopping: AtomicBool,
+    budget: Arc<Budget>,
     /// A descriptor that is given back when the server ends; see [`Registry::stop`].
     spare: Mutex<Option<TcpListener>>,
 }
@@ -113,6 +115,26 @@ impl Registry {
         Arc::clone(list)
     }
 
+    /// The bound on what all clients together make the server hold.
+    pub(super) fn budget(&self) -> &Arc<Budget> {
+        &self.budget
+    }
+
+    /// Memory for frames that have to wait. If it is at its bound, slow clients make room for them: first the one whose
+    /// oldest byte has waited longest. `None`: that was not enough.
+    pub(super) fn reserve(&self, bytes: usize) -> Option<Share> {
+        if let Some(share) = self.budget.reserve(bytes) {
+            return Some(share);
+        }
+        let clients = self.clients().into_iter();
+        let mut slow: Vec<_> = clients.filter_map(|(_, client)| Some((client.outbox.oldest()?, client.outbox))).collect();
+        slow.sort_unstable_by_key(|(since, _)| *since);
+        slow.into_iter().find_map(|(_, outbox)| {
+            outbox.evict(Eviction::Memory);
+            self.budget.reserve(bytes)
+        })
+    }
+
     pub(super) fn is_stopping(&self) -> bool {
         self.stopping.load(Ordering::SeqCst)
     }
@@ -128,8 +150,7 @@ impl Registry {
         drop(lock(&self.spare).take());
         // Whoever is upgraded but not entered yet is in neither list: it finds the stop when it enters.
         let handshakes = self.sockets(|taken| taken.stage == Stage::Handshake);
-        let round = Round::default();
-        self.clients().iter().for_each(|(_, client)| client.go_away(&round));
+        self.clients().iter().for_each(|(_, client)| client.go_away());
         hang_up(&handshakes);
     }
 
@@ -165,12 +186,12 @@ fn hang_up(sockets: &[Arc<Socket>]) {
 }
 
 impl Client {
-    fn go_away(&self, round: &Round) {
+    fn go_away(&self) {
         let close = CloseFrame::new(CloseCode::GOING_AWAY, "the server goes down");
         let mut out = Vec::new();
         frame::encode(Opcode::Close, &close.encode(), &mut out);
         // One that is closing already needs no second Close.
-        let _ = self.outbox.write_close(&out, Writer::Guest(round));
+        let _ = self.outbox.write_close(&Frames::control(&out), Writer::Other);
     }
 }
 
@@ -205,7 +226,7 @@ impl Seat {
         lock(&self.registry.members).remove(&client.path);
         // Either `stop` saw the entry, or the entry sees the stop.
         if self.registry.is_stopping() {
-            client.go_away(&Round::default());
+            client.go_away();
         }
     }
 }
@@ -241,6 +262,11 @@ mod tests {
     use super::*;
     use crate::server::tests::ClientsEnd;
 
+    fn outbox(peer: SocketAddr, socket: &Arc<Socket>, life: &Arc<Life>) -> Arc<Outbox> {
+        let drain = crate::server::drain::Drain::new().unwrap();
+        Arc::new(Outbox::new(peer, Arc::clone(socket), Arc::clone(life), drain, Arc::default(), 0))
+    }
+
     #[test]
     fn members_are_those_on_the_path_in_the_order_in_which_they_came_and_nobody_who_has_gone() {
         let registry = Arc::new(Registry::default());
@@ -249,7 +275,7 @@ mod tests {
             let peer = SocketAddr::from(([192, 0, 2, 1], port));
             let socket = Arc::new(Socket::new(ClientsEnd::new(None, None).servers_end()));
             let life = Arc::new(Life::new());
-            let outbox = Arc::new(Outbox::new(peer, Arc::clone(&socket), Arc::clone(&life), 0).unwrap());
+            let outbox = outbox(peer, &socket, &life);
             let seat = registry.take_seat(peer, &socket, &Config::default()).unwrap();
             let path = Arc::from(["/chat", "/echo"][usize::from(port) % 2]);
             seat.enter(Client { seat_number: seat.number(), path, outbox: Arc::clone(&outbox), life });

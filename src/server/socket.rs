@@ -5,10 +5,12 @@
 //! between, before it sleeps: one client alone gets 1.5 times as many replies, 64 at once 1.1 times. The price is a
 //! few calls in vain each time that a busy client falls silent.
 
-use std::io::{self, ErrorKind, IoSlice, Read, Write};
+#[cfg(not(any(test, fuzzing)))]
+use super::system;
+pub(super) use super::system::Waker;
+use std::io::{self, ErrorKind, IoSlice};
 use std::net::Shutdown;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// How often a thread looks before it sleeps.
@@ -18,67 +20,77 @@ pub(super) const LOOKS: usize = 4;
 const LULL: Duration = Duration::from_millis(50);
 
 #[cfg(not(any(test, fuzzing)))]
-type Stream = std::net::TcpStream;
+type Stream = system::Stream;
 /// TCP's stream too, or one in memory that fails when a test tells it to.
 #[cfg(any(test, fuzzing))]
 type Stream = super::tests::Stream;
 
-/// The socket, as all threads share it. [`Read`] and [`Write`] are those of the stream.
+/// The socket, as all threads share it.
 pub(super) struct Socket {
     stream: Stream,
-    /// A read or write that would have to wait fails with `WouldBlock` instead. This belongs to the socket, and so holds
-    /// for every thread that uses it; only the client's own thread changes it.
-    nonblocking: AtomicBool,
 }
 
 impl Socket {
     pub(super) fn new(stream: impl Into<Stream>) -> Socket {
-        Socket { stream: stream.into(), nonblocking: AtomicBool::new(false) }
-    }
-
-    /// Whether it was the other way round before; only then it costs a system call.
-    pub(super) fn set_nonblocking(&self, nonblocking: bool) -> io::Result<bool> {
-        let changed = self.nonblocking.swap(nonblocking, Ordering::Relaxed) != nonblocking;
-        if changed {
-            self.stream.set_nonblocking(nonblocking)?;
-        }
-        Ok(changed)
-    }
-
-    pub(super) fn is_nonblocking(&self) -> bool {
-        self.nonblocking.load(Ordering::Relaxed)
+        Socket { stream: stream.into() }
     }
 
     pub(super) fn set_nodelay(&self) -> io::Result<()> {
-        self.stream.set_nodelay(true)
+        self.stream.set_nodelay()
     }
 
-    pub(super) fn set_write_timeout(&self, timeout: Duration) -> io::Result<()> {
-        self.stream.set_write_timeout(Some(timeout))
+    /// Reads what has arrived; `WouldBlock` if nothing has.
+    pub(super) fn read_now(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.stream.read_now(buffer)
+    }
+
+    /// Writes as much as there is room for; `WouldBlock` if there is none.
+    pub(super) fn write_now(&self, pieces: &[IoSlice]) -> io::Result<usize> {
+        self.stream.write_now(pieces)
+    }
+
+    /// Waits until there is room or the socket has failed, at most for `timeout`.
+    pub(super) fn wait_for_room(&self, timeout: Duration) -> io::Result<()> {
+        match self.stream.wait_for_room(timeout) {
+            // Then the next write shows whether there is room.
+            Err(error) if matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::WouldBlock) => Ok(()),
+            result => result,
+        }
+    }
+
+    /// Writes everything, before anyone else writes to this socket; `TimedOut` if it takes longer than the deadline.
+    pub(super) fn write_all(&self, mut bytes: &[u8], deadline: Instant) -> io::Result<()> {
+        while !bytes.is_empty() {
+            match self.write_now(&[IoSlice::new(bytes)]) {
+                Ok(0) => return Err(ErrorKind::WriteZero.into()),
+                Ok(count) => bytes = &bytes[count..],
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    let left = deadline.saturating_duration_since(Instant::now());
+                    if left.is_zero() {
+                        return Err(ErrorKind::TimedOut.into());
+                    }
+                    self.wait_for_room(left)?;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until one of the sockets has room or has failed, or the waker is used. Returns the positions of those.
+    pub(super) fn wait_for_any(sockets: &[&Socket], waker: &Waker) -> io::Result<Vec<usize>> {
+        let streams: Vec<&Stream> = sockets.iter().map(|socket| &socket.stream).collect();
+        Stream::wait_for_any(&streams, waker)
     }
 
     pub(super) fn shutdown(&self, how: Shutdown) -> io::Result<()> {
         self.stream.shutdown(how)
     }
-}
 
-impl Read for &Socket {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        (&self.stream).read(buffer)
-    }
-}
-
-impl Write for &Socket {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        (&self.stream).write(bytes)
-    }
-
-    fn write_vectored(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
-        (&self.stream).write_vectored(pieces)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
+    /// Reads this object's memory, so that it is in the processor's cache.
+    pub(super) fn touch(&self) -> impl Sized {
+        self.stream.touch()
     }
 }
 
@@ -119,21 +131,18 @@ impl Reader {
         if count == 0 { Err(ErrorKind::UnexpectedEof.into()) } else { Ok(count) }
     }
 
-    /// The socket is left non-blocking: while the client is busy, the next read will be a look too.
     fn look(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.socket.set_nonblocking(true)?;
-        match (&*self.socket).read(buffer) {
+        match self.socket.read_now(buffer) {
             Err(error) if error.kind() == ErrorKind::Interrupted => Err(ErrorKind::WouldBlock.into()),
             result => result,
         }
     }
 
     fn sleep(&mut self, buffer: &mut [u8], until: Until) -> io::Result<usize> {
-        self.socket.set_nonblocking(false)?;
         let begin = Instant::now();
         loop {
             self.set_timeout(until)?;
-            match (&*self.socket).read(buffer) {
+            match self.socket.stream.read(buffer) {
                 // A timeout is `WouldBlock` on Unix and `TimedOut` on Windows; `set_timeout` asks the clock.
                 Err(error)
                     if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted) => {

@@ -31,8 +31,8 @@ pub(super) fn received(peer: SocketAddr, frame: &Frame) {
     log::trace!(target: TARGET, "{peer} -> {}", frame.to_line());
 }
 
-/// Whole frames that go out, in pieces. The outbox calls this with its lock held, so that the lines stand in the order of
-/// the wire; what is lost with the connection has a line all the same.
+/// Whole frames that go out, in pieces. Only the thread that writes to a client calls this, just before it writes, so the
+/// lines are in the order of the wire.
 pub(super) fn sent(peer: SocketAddr, pieces: [&[u8]; 2]) {
     if !is_on() {
         return;

@@ -25,6 +25,8 @@ Usage: plainsocket [OPTIONS]
   --max-clients N             clients at a time; one more gets 503 [10000]
   --max-clients-per-ip N      clients at a time from one IP; one more gets 429 [no limit]
   --max-message-size BYTES    the largest message; a larger one is closed with 1009 [16777216]
+  --max-backlog BYTES         what may wait for a client that reads slowly before it is evicted [16777216]
+  --max-memory BYTES          what all clients together may make the server hold; one more gets 1013 [1073741824]
   --handshake-timeout SECS    time for the whole handshake [10]
   --ping-interval SECS        silence before a Ping [20]
   --pong-timeout SECS         silence after the Ping before the client is dropped [20]
@@ -46,6 +48,8 @@ pub fn parse(mut arguments: lexopt::Parser) -> Result<Command, lexopt::Error> {
             Arg::Long("max-clients") => config.max_clients = count(&mut arguments)?,
             Arg::Long("max-clients-per-ip") => config.max_clients_per_ip = Some(count(&mut arguments)?),
             Arg::Long("max-message-size") => config.max_message_size = count(&mut arguments)?,
+            Arg::Long("max-backlog") => config.max_backlog = count(&mut arguments)?,
+            Arg::Long("max-memory") => config.max_memory = count(&mut arguments)?,
             Arg::Long("handshake-timeout") => config.handshake_timeout = seconds(&mut arguments)?,
             Arg::Long("ping-interval") => config.ping_interval = seconds(&mut arguments)?,
             Arg::Long("pong-timeout") => config.pong_timeout = seconds(&mut arguments)?,

@@ -61,7 +61,7 @@ fn service() -> (Arc<Service>, Arc<AtomicBool>) {
     let config = Config { close_timeout: Duration::from_secs(10), ..Config::default() };
     let panicked = Arc::new(AtomicBool::new(false));
     let its_panicked = Arc::clone(&panicked);
-    let mut service = Service { config, ..Service::default() };
+    let mut service = Service { config, ..Service::new().expect("descriptors") };
     service.routes.insert(
         "/talk".to_owned(),
         Box::new(move |connection| {
@@ -80,11 +80,13 @@ fn welcome(service: &Arc<Service>, client: &ClientsEnd, port: u16) -> JoinHandle
     thread::spawn(move || serve(&service, &client, peer(port)))
 }
 
-/// The whole conversation, with `fault` at the call with this number for one client's socket.
-fn converse(whose: Who, call: usize, fault: Fault) -> Outcome {
-    let plan = |who| iter::repeat_n(None, call).chain([Some(fault)]).take(if who == whose { call + 1 } else { 0 });
+/// The whole conversation, with `faults` from the call with this number on for one client's socket.
+fn converse(whose: Who, call: usize, faults: &[Fault]) -> Outcome {
+    let most = |who| if who == whose { usize::MAX } else { 0 };
+    let plan = |who| iter::repeat_n(None, call).chain(faults.iter().copied().map(Some)).take(most(who));
     let (talker, listener) = (ClientsEnd::new(None, plan(Who::Talker)), ClientsEnd::new(None, plan(Who::Listener)));
     let (service, panicked) = service();
+    let _draining = service.drain.start().expect("a thread");
 
     listener.send(request("/talk"));
     let listening = welcome(&service, &listener, 1);
@@ -142,22 +144,23 @@ fn good() -> (Vec<u8>, Vec<u8>, Vec<u8>) {
 
 #[test]
 fn without_a_fault_both_clients_get_all() {
-    let outcome = converse(Who::Talker, MOST_CALLS, Fault::BrokenPipe);
+    let outcome = converse(Who::Talker, MOST_CALLS, &[Fault::BrokenPipe]);
     let (talker, _, listener) = good();
     assert!(outcome.faulty.is_empty(), "no call was reached");
     assert!(outcome.talker == talker && outcome.listener == listener);
 }
 
-/// Every call of the conversation for one client's socket, with every fault; returns how often each call had a fault.
-fn every_call(whose: Who) -> HashMap<&'static str, usize> {
+/// Every call of the conversation for one client's socket, with every fault, each after the faults `before`; returns how
+/// often each call had the fault.
+fn every_call(whose: Who, before: &[Fault]) -> HashMap<&'static str, usize> {
     let (talker, alone, both) = good();
     let mut reached = HashMap::new();
     for fault in Fault::ALL {
         let mut calls_in_vain = 0;
         for call in 0..MOST_CALLS {
-            let outcome = converse(whose, call, fault);
+            let outcome = converse(whose, call, &[before, &[fault]].concat());
             let place = format!("{whose:?}: {fault:?} at call {call}, {:?}", outcome.faulty);
-            let Some((name, _)) = outcome.faulty.first() else {
+            let Some((name, _)) = outcome.faulty.get(before.len()) else {
                 // Only fatal faults concern a call that sets something, so one that concerns none is not yet the end.
                 calls_in_vain += 1;
                 if calls_in_vain > 20 { break } else { continue }
@@ -172,9 +175,7 @@ fn every_call(whose: Who) -> HashMap<&'static str, usize> {
             assert!(others.1.contains(&others.0), "{place}: the other client has noticed");
             let is_its_own = its.1.starts_with(its.0) || (whose == Who::Listener && alone.starts_with(its.0));
             assert!(is_its_own, "{place}: something else was written");
-            // The 101 is waited for once: `WouldBlock` means that the client has not taken it within the close timeout.
-            let is_lost = fault.is_fatal() || (fault == Fault::WouldBlock && its.0.is_empty());
-            assert!(is_lost || its.0 == its.1, "{place}: not all was written, though it was worth another try");
+            assert!(fault.is_fatal() || its.0 == its.1, "{place}: not all was written, though it was worth another try");
             if let Some(length) = outcome.written_before_fatal {
                 assert_eq!(its.0.len(), length, "{place}: a connection that is lost was used again");
             }
@@ -185,23 +186,21 @@ fn every_call(whose: Who) -> HashMap<&'static str, usize> {
 
 #[test]
 fn whichever_call_fails_its_thread_ends_and_the_others_go_on() {
-    let calls = every_call(Who::Talker);
+    let calls = every_call(Who::Talker, &[]);
     let names: HashSet<_> = calls.keys().copied().collect();
-    let all = [
-        "read",
-        "write",
-        "write_vectored",
-        "set_nonblocking",
-        "set_nodelay",
-        "set_read_timeout",
-        "set_write_timeout",
-        "shutdown",
-    ];
+    let all = ["read", "read_now", "write", "write_vectored", "set_nodelay", "set_read_timeout", "shutdown"];
     assert_eq!(names, HashSet::from(all), "{calls:?}");
 }
 
 #[test]
 fn whichever_call_fails_for_one_who_is_broadcast_to_the_sender_does_not_notice() {
-    let calls = every_call(Who::Listener);
+    let calls = every_call(Who::Listener, &[]);
     assert!(calls["write"] >= 3 * Fault::ALL.len(), "its 101, the broadcast, its own broadcast: {calls:?}");
+}
+
+#[test]
+fn failing_wait_for_room_ends_its_thread_and_the_others_go_on() {
+    // A write to a full socket is followed by the wait.
+    let calls = every_call(Who::Talker, &[Fault::WouldBlock]);
+    assert!(calls["wait_for_room"] >= 2 * Fault::ALL.len(), "its 101, its replies: {calls:?}");
 }

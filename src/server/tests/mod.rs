@@ -32,7 +32,9 @@ pub fn request(path: &str) -> String {
 
 /// A server without a listener, whose only path is `/`.
 fn service(config: Config, handler: fn(&mut Connection) -> Result<(), Error>) -> Service {
-    let mut service = Service { config, ..Service::default() };
+    let mut service = Service::new().expect("descriptors");
+    service.registry.budget().set_limit(config.max_memory);
+    service.config = config;
     service.routes.insert("/".to_owned(), Box::new(handler));
     service
 }

@@ -1,9 +1,10 @@
 //! What [`Socket`](crate::server::socket::Socket) holds in tests: TCP's stream, or one in memory that fails when it is
-//! told to. It has those methods of [`TcpStream`] that the server uses.
+//! told to. It has the methods of [`system::Stream`].
 
 use crate::server::lock;
 use std::collections::VecDeque;
-use std::io::{self, ErrorKind, IoSlice, Read, Write};
+use crate::server::system;
+use std::io::{self, ErrorKind, IoSlice};
 use std::mem;
 use std::net::{Shutdown, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
@@ -13,7 +14,7 @@ use std::time::{Duration, Instant};
 pub const DEADLINE: Duration = Duration::from_secs(20);
 
 pub enum Stream {
-    Tcp(TcpStream),
+    Tcp(system::Stream),
     Memory(ServersEnd),
 }
 
@@ -78,9 +79,7 @@ struct State {
     untaken: usize,
     /// How much may be untaken before a write waits; `None`: any amount.
     room: Option<usize>,
-    nonblocking: bool,
     read_timeout: Option<Duration>,
-    write_timeout: Option<Duration>,
     shut_for_reading: bool,
     shut_for_writing: bool,
     /// The server has let go of its end.
@@ -214,10 +213,11 @@ impl Pipe {
         Ok(())
     }
 
-    fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        let (state, fault) = self.begin_transfer("read")?;
+    fn read(&self, name: &'static str, buffer: &mut [u8]) -> io::Result<usize> {
+        let (state, fault) = self.begin_transfer(name)?;
         let nothing = |state: &State| state.sent.is_empty() && !state.ended && !state.shut_for_reading;
-        let mut state = self.wait_for_transfer("read", state, |state| state.read_timeout, nothing)?;
+        let timeout = if name == "read_now" { Some(Duration::ZERO) } else { state.read_timeout };
+        let mut state = self.wait_for_transfer(name, state, timeout, nothing)?;
         if state.shut_for_reading {
             return Ok(0);
         }
@@ -235,8 +235,7 @@ impl Pipe {
 
     fn write(&self, name: &'static str, pieces: &[&[u8]]) -> io::Result<usize> {
         let (state, fault) = self.begin_transfer(name)?;
-        let full = |state: &State| state.free() == 0 && !state.shut_for_writing;
-        let mut state = self.wait_for_transfer(name, state, |state| state.write_timeout, full)?;
+        let mut state = self.wait_for_transfer(name, state, Some(Duration::ZERO), State::is_full)?;
         if state.shut_for_writing {
             return Err(ErrorKind::BrokenPipe.into());
         }
@@ -250,19 +249,27 @@ impl Pipe {
         Ok(count)
     }
 
-    /// Waits as a socket does: not at all, for the timeout, or for ever.
+    fn wait_for_room(&self, timeout: Duration) -> io::Result<()> {
+        let (state, _) = self.begin_transfer("wait_for_room")?;
+        match self.wait_for_transfer("wait_for_room", state, Some(timeout), State::is_full) {
+            Err(error) if error.kind() != ErrorKind::WouldBlock => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// Waits as a socket does: not at all, for the timeout, or forever.
     fn wait_for_transfer<'a>(
         &self,
         name: &'static str,
         mut state: MutexGuard<'a, State>,
-        timeout: impl Fn(&State) -> Option<Duration>,
+        timeout: Option<Duration>,
         must_wait: impl Fn(&State) -> bool,
     ) -> io::Result<MutexGuard<'a, State>> {
-        let end = timeout(&state).map(|timeout| Instant::now() + timeout);
+        let end = timeout.map(|timeout| Instant::now() + timeout);
         while must_wait(&state) {
             let left = end.map_or(DEADLINE, |end| end.saturating_duration_since(Instant::now()));
-            if state.nonblocking || left.is_zero() {
-                state.transfers.push((name, 0));
+            if left.is_zero() {
+                state.transfers.push((if name == "read_now" { "read" } else { name }, 0));
                 self.changed.notify_all();
                 return Err(ErrorKind::WouldBlock.into());
             }
@@ -281,6 +288,10 @@ impl State {
         self.room.map_or(usize::MAX, |room| room - self.untaken)
     }
 
+    fn is_full(&self) -> bool {
+        self.free() == 0 && !self.shut_for_writing
+    }
+
     fn note(&mut self, name: &'static str, fault: Fault) {
         self.faulty.push((name, fault));
         if fault.is_fatal() && name != "shutdown" {
@@ -291,21 +302,14 @@ impl State {
 
 impl From<TcpStream> for Stream {
     fn from(stream: TcpStream) -> Stream {
-        Stream::Tcp(stream)
+        Stream::Tcp(stream.into())
     }
 }
 
 impl Stream {
-    pub fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
+    pub fn set_nodelay(&self) -> io::Result<()> {
         match self {
-            Stream::Tcp(stream) => stream.set_nonblocking(nonblocking),
-            Stream::Memory(end) => end.0.set("set_nonblocking", |state| state.nonblocking = nonblocking),
-        }
-    }
-
-    pub fn set_nodelay(&self, nodelay: bool) -> io::Result<()> {
-        match self {
-            Stream::Tcp(stream) => stream.set_nodelay(nodelay),
+            Stream::Tcp(stream) => stream.set_nodelay(),
             Stream::Memory(end) => end.0.set("set_nodelay", |_| ()),
         }
     }
@@ -314,13 +318,6 @@ impl Stream {
         match self {
             Stream::Tcp(stream) => stream.set_read_timeout(timeout),
             Stream::Memory(end) => end.0.set("set_read_timeout", |state| state.read_timeout = timeout),
-        }
-    }
-
-    pub fn set_write_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
-        match self {
-            Stream::Tcp(stream) => stream.set_write_timeout(timeout),
-            Stream::Memory(end) => end.0.set("set_write_timeout", |state| state.write_timeout = timeout),
         }
     }
 
@@ -333,35 +330,60 @@ impl Stream {
             }),
         }
     }
-}
 
-impl Read for &Stream {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+    pub fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
-            Stream::Tcp(stream) => (&mut &*stream).read(buffer),
-            Stream::Memory(end) => end.0.read(buffer),
-        }
-    }
-}
-
-impl Write for &Stream {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match self {
-            Stream::Tcp(stream) => (&mut &*stream).write(bytes),
-            Stream::Memory(end) => end.0.write("write", &[bytes]),
+            Stream::Tcp(stream) => stream.read(buffer),
+            Stream::Memory(end) => end.0.read("read", buffer),
         }
     }
 
-    fn write_vectored(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+    pub fn read_now(&self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
-            Stream::Tcp(stream) => (&mut &*stream).write_vectored(pieces),
+            Stream::Tcp(stream) => stream.read_now(buffer),
+            Stream::Memory(end) => end.0.read("read_now", buffer),
+        }
+    }
+
+    pub fn write_now(&self, pieces: &[IoSlice]) -> io::Result<usize> {
+        match self {
+            Stream::Tcp(stream) => stream.write_now(pieces),
             Stream::Memory(end) => {
-                end.0.write("write_vectored", &pieces.iter().map(|piece| &**piece).collect::<Vec<_>>())
+                let pieces: Vec<&[u8]> = pieces.iter().map(|piece| &**piece).filter(|piece| !piece.is_empty()).collect();
+                end.0.write(if pieces.len() > 1 { "write_vectored" } else { "write" }, &pieces)
             }
         }
     }
 
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
+    pub fn wait_for_room(&self, timeout: Duration) -> io::Result<()> {
+        match self {
+            Stream::Tcp(stream) => stream.wait_for_room(timeout),
+            Stream::Memory(end) => end.0.wait_for_room(timeout),
+        }
+    }
+
+    /// What is in memory no `poll` can wait for, so those streams are looked at again and again.
+    pub fn wait_for_any(streams: &[&Stream], waker: &system::Waker) -> io::Result<Vec<usize>> {
+        let has_room = |end: &ServersEnd| {
+            let state = lock(&end.0.state);
+            !state.is_full() || state.shut_for_writing
+        };
+        let position = |(position, stream): (usize, &&Stream)| match stream {
+            Stream::Tcp(_) => None,
+            Stream::Memory(end) => has_room(end).then_some(position),
+        };
+        if streams.is_empty() {
+            system::Stream::wait_for_any(&[], waker)?;
+        } else {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        Ok(streams.iter().enumerate().filter_map(position).collect())
+    }
+
+    pub fn touch(&self) -> impl Sized {
+        match self {
+            Stream::Tcp(stream) => Some(stream.touch()),
+            Stream::Memory(_) => None,
+        }
     }
 }

@@ -7,7 +7,9 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::protocol::frame::{Header, Opcode, encode};
 use crate::server::life::Life;
-use crate::server::outbox::{Outbox, Round, Writer};
+use crate::server::drain::{Drain, Draining};
+use crate::server::outbox::{Frames, Outbox, Writer};
+use crate::server::registry::Registry;
 use crate::server::socket::Socket;
 use crate::server::{Connection, lock};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -19,10 +21,14 @@ const FRAMES: u32 = 100;
 
 const CLOSE: &[u8] = &[0x88, 0x00];
 
-fn outbox(client: &ClientsEnd, limit: usize) -> (Arc<Outbox>, Arc<Socket>) {
+/// With the drain thread that it needs.
+fn outbox(client: &ClientsEnd, registry: &Registry, limit: usize) -> (Arc<Outbox>, Draining) {
+    registry.budget().set_limit(usize::MAX);
     let socket = Arc::new(Socket::new(client.servers_end()));
-    let outbox = Outbox::new(peer(1), Arc::clone(&socket), Arc::new(Life::new()), limit).unwrap();
-    (Arc::new(outbox), socket)
+    let drain = Drain::new().unwrap();
+    let draining = drain.start().unwrap();
+    let budget = Arc::clone(registry.budget());
+    (Arc::new(Outbox::new(peer(1), socket, Arc::new(Life::new()), drain, budget, limit)), draining)
 }
 
 /// A binary frame that tells its sender and number, of any length.
@@ -54,20 +60,15 @@ fn parse(mut bytes: &[u8]) -> (Vec<(u8, u32)>, bool) {
 
 /// Sends frames as the client's own thread (sender 0) or a guest until the outbox takes no more. How many it took; `all`
 /// counts those of all senders.
-fn send(outbox: &Arc<Outbox>, socket: &Socket, sender: u8, mut random: fastrand::Rng, all: &AtomicU32) -> u32 {
-    let round = Round::default();
+fn send(outbox: &Arc<Outbox>, registry: &Registry, sender: u8, mut random: fastrand::Rng, all: &AtomicU32) -> u32 {
     for number in 0..FRAMES {
         let bytes = frame(sender, number, &mut random);
         let pieces = bytes.split_at(random.usize(..bytes.len()));
-        let writer = if sender == 0 { Writer::Own(None) } else { Writer::Guest(&round) };
-        if outbox.write([pieces.0, pieces.1], writer).is_err() {
+        let writer = if sender == 0 { Writer::Own(None) } else { Writer::Other };
+        if outbox.write(&Frames::new([pieces.0, pieces.1], registry), writer).is_err() {
             return number;
         }
         all.fetch_add(1, Ordering::Relaxed);
-        // As after a look.
-        if sender == 0 && random.bool() {
-            socket.set_nonblocking(true).unwrap();
-        }
         if random.u8(..4) == 0 {
             thread::yield_now();
         }
@@ -80,12 +81,13 @@ fn send(outbox: &Arc<Outbox>, socket: &Socket, sender: u8, mut random: fastrand:
 fn send_and_close(seed: u64) -> usize {
     let mut random = fastrand::Rng::with_seed(seed);
     let client = ClientsEnd::new(Some(random.usize(1..2000)), []);
-    let (outbox, socket) = outbox(&client, usize::MAX);
+    let registry = Registry::default();
+    let (outbox, draining) = outbox(&client, &registry, usize::MAX);
     let done = AtomicBool::new(false);
     let closes = Mutex::new(0);
     let (all, close_after) = (AtomicU32::new(0), random.u32(..=4 * FRAMES));
     let accepted: Vec<u32> = thread::scope(|scope| {
-        let (outbox, socket, client, done, closes, all) = (&outbox, &*socket, &client, &done, &closes, &all);
+        let (outbox, registry, client, done, closes, all) = (&outbox, &registry, &client, &done, &closes, &all);
         let mut its_random = random.fork();
         scope.spawn(move || {
             while !done.load(Ordering::Relaxed) {
@@ -99,14 +101,14 @@ fn send_and_close(seed: u64) -> usize {
                 while all.load(Ordering::Relaxed) < close_after {
                     thread::yield_now();
                 }
-                let closed = outbox.write_close(CLOSE, Writer::Guest(&Round::default()));
+                let closed = outbox.write_close(&Frames::control(CLOSE), Writer::Other);
                 *lock(closes) += u32::from(closed.is_ok());
             })
         });
         let senders: Vec<_> = (0..4)
             .map(|sender| {
                 let random = random.fork();
-                scope.spawn(move || send(outbox, socket, sender, random, all))
+                scope.spawn(move || send(outbox, registry, sender, random, all))
             })
             .collect();
         let accepted = senders.into_iter().map(|sender| sender.join().unwrap()).collect();
@@ -116,7 +118,8 @@ fn send_and_close(seed: u64) -> usize {
         done.store(true, Ordering::Relaxed);
         accepted
     });
-    drop((outbox, socket));
+    drop((draining, outbox));
+    assert_eq!(registry.budget().used(), 0, "seed {seed}");
     let (frames, closed) = parse(&client.wait_for_close());
     assert_eq!((*lock(&closes), closed), (1, true), "seed {seed}: one Close was taken, and written");
     for (sender, count) in accepted.into_iter().enumerate() {
@@ -138,13 +141,14 @@ fn whoever_waits_for_a_client_that_is_given_up_goes_on() {
         let mut random = fastrand::Rng::with_seed(seed);
         // Nobody takes anything: all run into the full socket, or into the limit.
         let client = ClientsEnd::new(Some(random.usize(1..500)), []);
-        let (outbox, socket) = outbox(&client, 3000);
+        let registry = Registry::default();
+        let (outbox, draining) = outbox(&client, &registry, 3000);
         let (begin, all) = (Instant::now(), AtomicU32::new(0));
         thread::scope(|scope| {
             for sender in 0..4 {
-                let (outbox, socket, all, random) = (&outbox, &*socket, &all, random.fork());
+                let (outbox, registry, all, random) = (&outbox, &registry, &all, random.fork());
                 scope.spawn(move || {
-                    assert_ne!(send(outbox, socket, sender, random, all), FRAMES, "evicted before its last");
+                    assert_ne!(send(outbox, registry, sender, random, all), FRAMES, "evicted before its last");
                 });
             }
             if seed % 2 == 0 {
@@ -152,7 +156,8 @@ fn whoever_waits_for_a_client_that_is_given_up_goes_on() {
                 scope.spawn(move || killer.kill());
             }
         });
-        drop((outbox, socket));
+        drop((draining, outbox));
+        assert_eq!(registry.budget().used(), 0, "seed {seed}");
         client.wait_for_close();
         assert!(begin.elapsed() < DEADLINE / 2, "seed {seed}: {:?}", begin.elapsed());
     }
@@ -192,6 +197,7 @@ fn no_seat_and_no_entry_is_left_however_clients_end() {
         let mut random = fastrand::Rng::with_seed(seed);
         let config = Config { max_backlog: 0, max_message_size: 1000, close_timeout: DEADLINE, ..Config::default() };
         let service = Arc::new(service(config, live));
+        let draining = service.drain.start().unwrap();
         let clients: Vec<_> = (0..40).map(|_| ClientsEnd::new([None, Some(300)][random.usize(..2)], [])).collect();
         for (port, client) in clients.iter().enumerate() {
             service.welcome(Arc::new(Socket::new(client.servers_end())), peer(port as u16));
@@ -211,6 +217,7 @@ fn no_seat_and_no_entry_is_left_however_clients_end() {
         assert!(service.registry.wait_until_empty(Instant::now() + DEADLINE), "seed {seed}: a seat is left");
         assert_eq!(service.registry.count(), 0, "seed {seed}");
         assert!(service.registry.members(&"/".into()).is_empty(), "seed {seed}");
+        drop(draining);
         // It has the sockets of the refused.
         drop(service);
         clients.iter().for_each(|client| drop(client.wait_for_close()));

@@ -1,0 +1,125 @@
+//! One bound for all that clients make the server hold: unfinished messages, frames that wait, long request heads.
+//! Each limit for one client is harmless by itself; ten thousand times 16 MiB is not.
+
+use super::lock;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+/// A full budget is logged at most this often, however many clients meet it.
+const LOG_PAUSE: Duration = Duration::from_secs(1);
+
+/// How many bytes may be held, and how many are.
+#[derive(Default)]
+pub(super) struct Budget {
+    limit: AtomicUsize,
+    used: AtomicUsize,
+    logged: Mutex<Option<Instant>>,
+}
+
+/// A guard for bytes that count: dropping it gives them back.
+pub(super) struct Share {
+    budget: Arc<Budget>,
+    bytes: usize,
+}
+
+impl Budget {
+    pub(super) fn set_limit(&self, limit: usize) {
+        self.limit.store(limit, Ordering::Relaxed);
+    }
+
+    /// Counts `bytes` more, unless the sum would pass the limit.
+    pub(super) fn reserve(self: &Arc<Budget>, bytes: usize) -> Option<Share> {
+        let mut share = Share { budget: Arc::clone(self), bytes: 0 };
+        share.resize(bytes).then_some(share)
+    }
+
+    /// Counts `bytes` more in any case: a few that come with bytes that were reserved.
+    pub(super) fn add(&self, bytes: usize) {
+        self.used.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    pub(super) fn give_back(&self, bytes: usize) {
+        self.used.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
+    /// How many bytes are held.
+    pub(super) fn used(&self) -> usize {
+        self.used.load(Ordering::Relaxed)
+    }
+
+    /// Logs that the limit is reached and a client is disconnected, unless that was logged a moment ago.
+    pub(super) fn log_full(&self, peer: SocketAddr) {
+        let mut logged = lock(&self.logged);
+        if logged.is_none_or(|at| at.elapsed() >= LOG_PAUSE) {
+            *logged = Some(Instant::now());
+            drop(logged);
+            let (used, limit) = (self.used(), self.limit.load(Ordering::Relaxed));
+            log::warn!("{peer}: disconnected, and perhaps others: memory is at its bound, {used} of {limit} bytes");
+        }
+    }
+}
+
+impl Share {
+    /// Counts `bytes` instead of what was counted before; `false`, and no change, if the sum would pass the limit.
+    pub(super) fn resize(&mut self, bytes: usize) -> bool {
+        if bytes <= self.bytes {
+            self.budget.give_back(self.bytes - bytes);
+        } else {
+            let more = bytes - self.bytes;
+            let limit = self.budget.limit.load(Ordering::Relaxed);
+            let fits = |used: usize| used.checked_add(more).filter(|sum| *sum <= limit);
+            if self.budget.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits).is_err() {
+                return false;
+            }
+        }
+        self.bytes = bytes;
+        true
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        self.budget.give_back(self.bytes);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn budget(limit: usize) -> Arc<Budget> {
+        let budget = Arc::new(Budget::default());
+        budget.set_limit(limit);
+        budget
+    }
+
+    #[test]
+    fn shares_fit_the_limit_to_the_byte_and_come_back() {
+        let budget = budget(100);
+        let mut first = budget.reserve(60).unwrap();
+        assert!(budget.reserve(41).is_none());
+        let second = budget.reserve(40).unwrap();
+        assert!(!first.resize(61));
+        assert_eq!((first.bytes(), budget.used()), (60, 100));
+        drop(second);
+        assert!(first.resize(100) && !first.resize(usize::MAX) && first.resize(10));
+        assert_eq!(budget.used(), 10);
+        drop(first);
+        assert_eq!(budget.used(), 0);
+    }
+
+    #[test]
+    fn added_bytes_count_even_beyond_the_limit() {
+        let budget = budget(10);
+        budget.add(20);
+        assert!(budget.reserve(1).is_none());
+        budget.give_back(20);
+        assert!(budget.reserve(10).is_some());
+    }
+}
