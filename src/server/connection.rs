@@ -1,8 +1,8 @@
 //! What a handler holds: one client after its handshake, read and written in straight lines.
 
+use super::budget::Share;
 use super::desk::{Desk, Desks};
 use super::inbox::Inbox;
-use super::budget::Share;
 use super::outbox::{Frames, Writer};
 use super::registry::{Client, Registry};
 use super::socket::{LOOKS, Until};
@@ -117,8 +117,7 @@ impl fmt::Debug for Connection {
 impl Connection {
     pub(super) fn new(
         peer: SocketAddr,
-        (request, response): (Request, Response),
-        share: Share,
+        (request, response, share): (Request, Response, Share),
         inbox: Inbox,
         client: Client,
         registry: Arc<Registry>,

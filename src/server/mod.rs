@@ -328,7 +328,7 @@ impl Service {
         trace::handshake(peer, &request, &response);
         let client = self.entry(peer, socket, &request, seat.number());
         seat.enter(client.clone());
-        self.serve(peer, (request, response), share, inbox, client, handler);
+        self.serve(peer, (request, response, share), inbox, client, handler);
     }
 
     /// A client's life after the handshake. What the two parts need of the stack lies in the same place, one after the
@@ -337,14 +337,13 @@ impl Service {
     fn serve(
         &self,
         peer: SocketAddr,
-        opened_by: (Request, Response),
-        share: Share,
+        opened_by: (Request, Response, Share),
         inbox: Inbox,
         client: Client,
         handler: &Handler,
     ) {
         let (registry, desks) = (Arc::clone(&self.registry), Arc::clone(&self.desks));
-        let mut connection = Connection::new(peer, opened_by, share, inbox, client, registry, desks, &self.config);
+        let mut connection = Connection::new(peer, opened_by, inbox, client, registry, desks, &self.config);
         let result = catch_unwind(AssertUnwindSafe(|| handler(&mut connection)));
         let result = result.unwrap_or_else(|_| Err(Error::handler("panicked")));
         let code = if result.is_ok() { CloseCode::NORMAL } else { CloseCode::INTERNAL_ERROR };

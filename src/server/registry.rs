@@ -2,9 +2,9 @@
 //!
 //! The locks are never held over I/O: copy the list, then act.
 
+use super::budget::{Budget, Share};
 use super::life::Life;
 use super::lock;
-use super::budget::{Budget, Share};
 use super::outbox::{Eviction, Frames, Outbox, Writer};
 use super::socket::Socket;
 use crate::config::Config;
@@ -127,7 +127,8 @@ impl Registry {
             return Some(share);
         }
         let clients = self.clients().into_iter();
-        let mut slow: Vec<_> = clients.filter_map(|(_, client)| Some((client.outbox.oldest()?, client.outbox))).collect();
+        let mut slow: Vec<_> =
+            clients.filter_map(|(_, client)| Some((client.outbox.oldest()?, client.outbox))).collect();
         slow.sort_unstable_by_key(|(since, _)| *since);
         slow.into_iter().find_map(|(_, outbox)| {
             outbox.evict(Eviction::Memory);

@@ -175,7 +175,10 @@ fn every_call(whose: Who, before: &[Fault]) -> HashMap<&'static str, usize> {
             assert!(others.1.contains(&others.0), "{place}: the other client has noticed");
             let is_its_own = its.1.starts_with(its.0) || (whose == Who::Listener && alone.starts_with(its.0));
             assert!(is_its_own, "{place}: something else was written");
-            assert!(fault.is_fatal() || its.0 == its.1, "{place}: not all was written, though it was worth another try");
+            assert!(
+                fault.is_fatal() || its.0 == its.1,
+                "{place}: not all was written, though it was worth another try"
+            );
             if let Some(length) = outcome.written_before_fatal {
                 assert_eq!(its.0.len(), length, "{place}: a connection that is lost was used again");
             }

@@ -2,8 +2,8 @@
 //! told to. It has the methods of [`system::Stream`].
 
 use crate::server::lock;
-use std::collections::VecDeque;
 use crate::server::system;
+use std::collections::VecDeque;
 use std::io::{self, ErrorKind, IoSlice};
 use std::mem;
 use std::net::{Shutdown, TcpStream};
@@ -349,7 +349,8 @@ impl Stream {
         match self {
             Stream::Tcp(stream) => stream.write_now(pieces),
             Stream::Memory(end) => {
-                let pieces: Vec<&[u8]> = pieces.iter().map(|piece| &**piece).filter(|piece| !piece.is_empty()).collect();
+                let pieces: Vec<&[u8]> =
+                    pieces.iter().map(|piece| &**piece).filter(|piece| !piece.is_empty()).collect();
                 end.0.write(if pieces.len() > 1 { "write_vectored" } else { "write" }, &pieces)
             }
         }
