@@ -36,13 +36,17 @@
 //!          | Message        +--> a broken rule: Close 1002, 1007, 1009   protocol/close.rs
 //!          v
 //!       handler --send-------> Outbox --write--> Socket          server/outbox.rs: who writes, who waits
-//!          |                     ^
+//!          |                     ^ |               ^             server/frames.rs, server/backlog.rs: what waits
+//!          |                     | +- drain thread +             server/drain.rs: one thread for all slow clients
 //!          +----broadcast--> the outboxes of all on the path     server/registry.rs
 //!                                ^
 //!                       Pings, from the heartbeat's thread       server/heartbeat.rs
 //! ```
 //!
-//! Who wants to see the bytes themselves, the trace log (`server/trace.rs`) or [`Connection::recv_frame`], puts a
+//! What all clients make the server hold has one bound (`server/budget.rs`). The system calls that std lacks are in
+//! `server/system/`.
+//!
+//! The trace log (`server/trace.rs`) and [`Connection::recv_frame`] show the bytes themselves. Each puts a
 //! [`Splitter`](protocol::wire::Splitter) beside the decoder; `protocol/wire/` explains what comes out of it.
 //!
 //! Imports point one way: `bin` -> `server` -> `protocol` -> `error` (`server` uses `config` too). Nothing in

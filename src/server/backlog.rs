@@ -1,59 +1,30 @@
 //! What waits to be written to one client. A frame that waits for many clients exists once: each queue holds a reference
 //! to it, and how much of it is written.
 
-use super::budget::{Budget, Share};
-use crate::protocol::memory::make_room;
+use super::budget::Budget;
+use super::frames::Frame;
 use std::collections::VecDeque;
-use std::io::IoSlice;
 use std::mem;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// How much is taken for one write, if a single frame is not longer, and of how many frames.
-pub(super) const PIECE: usize = 64 * 1024;
-const MOST_FRAMES: usize = 32;
-
 /// What an entry counts beside the bytes of its frame, so that many tiny frames have a bound too.
 const ENTRY: usize = 2 * mem::size_of::<Waiting>();
 
-/// Encoded frames that wait for one client or more. Their bytes count once, as long as one queue holds them.
-pub(super) struct Frame {
-    bytes: Vec<u8>,
-    _share: Option<Share>,
-}
-
-impl Frame {
-    pub(super) fn new(pieces: [&[u8]; 2], share: Option<Share>) -> Frame {
-        let mut bytes = Vec::new();
-        make_room(&mut bytes, pieces[0].len() + pieces[1].len());
-        pieces.iter().for_each(|piece| bytes.extend_from_slice(piece));
-        Frame { bytes, _share: share }
-    }
-}
-
-/// A place in the queue.
+/// A frame's place in the queue.
 #[derive(Clone)]
 pub(super) struct Waiting {
-    frame: Arc<Frame>,
+    pub(super) frame: Arc<Frame>,
     /// How many bytes of it are written.
-    written: usize,
-    since: Instant,
-    /// It comes from the client's own thread.
-    is_own: bool,
+    pub(super) written: usize,
+    pub(super) since: Instant,
+    /// The client's own thread has left it.
+    pub(super) is_own: bool,
     /// The trace log has shown it.
     pub(super) is_traced: bool,
 }
 
 impl Waiting {
-    pub(super) fn new(frame: Arc<Frame>, is_own: bool) -> Waiting {
-        Waiting { frame, written: 0, since: Instant::now(), is_own, is_traced: false }
-    }
-
-    /// The rest of a frame that a thread has begun to write, and has shown in the trace log.
-    pub(super) fn rest_of(frame: Arc<Frame>, written: usize) -> Waiting {
-        Waiting { written, is_traced: true, ..Waiting::new(frame, false) }
-    }
-
     pub(super) fn rest(&self) -> &[u8] {
         &self.frame.bytes[self.written..]
     }
@@ -62,87 +33,51 @@ impl Waiting {
 pub(super) struct Backlog {
     queue: VecDeque<Waiting>,
     /// The bytes that wait, and an [`ENTRY`] for each frame.
-    length: usize,
+    pub(super) length: usize,
     /// The bytes among them that the client's own thread has left.
-    own: usize,
+    pub(super) own: usize,
     budget: Arc<Budget>,
 }
 
 impl Backlog {
-    pub(super) fn new(budget: Arc<Budget>) -> Backlog {
-        Backlog { queue: VecDeque::new(), length: 0, own: 0, budget }
+    pub(super) fn new(budget: &Arc<Budget>) -> Backlog {
+        Backlog { queue: VecDeque::new(), length: 0, own: 0, budget: Arc::clone(budget) }
     }
 
-    /// How many bytes wait, with some for each frame.
-    pub(super) fn length(&self) -> usize {
-        self.length
-    }
-
-    pub(super) fn own_length(&self) -> usize {
-        self.own
-    }
-
-    /// Since when the byte at the front waits.
+    /// Since when the oldest byte waits that another thread has left: for those the client has no backpressure.
     pub(super) fn oldest(&self) -> Option<Instant> {
-        self.queue.front().map(|waiting| waiting.since)
+        self.queue.iter().find(|waiting| !waiting.is_own).map(|waiting| waiting.since)
     }
 
+    /// Adds a frame at the end. One that a thread has begun to write goes to the front.
     pub(super) fn push(&mut self, waiting: Waiting) {
-        self.count(&waiting);
-        self.queue.push_back(waiting);
-    }
-
-    /// Puts what is left of a frame in front of the others.
-    pub(super) fn push_front(&mut self, waiting: Waiting) {
-        self.count(&waiting);
-        self.queue.push_front(waiting);
-    }
-
-    fn count(&mut self, waiting: &Waiting) {
-        let length = waiting.rest().len();
-        self.length += length + ENTRY;
-        self.own += if waiting.is_own { length } else { 0 };
+        self.length += waiting.rest().len() + ENTRY;
+        self.own += if waiting.is_own { waiting.rest().len() } else { 0 };
         self.budget.add(ENTRY);
+        if waiting.is_traced { self.queue.push_front(waiting) } else { self.queue.push_back(waiting) }
     }
 
-    /// References to the frames for the next write; none if nothing waits.
-    pub(super) fn front(&mut self) -> Vec<Waiting> {
-        let mut length = 0;
-        let fits = |waiting: &&mut Waiting| {
-            let is_first = length == 0;
-            length += waiting.rest().len();
-            is_first || length <= PIECE
-        };
-        let take = |waiting: &mut Waiting| {
-            let copy = waiting.clone();
-            waiting.is_traced = true;
-            copy
-        };
-        self.queue.iter_mut().take(MOST_FRAMES).take_while(fits).map(take).collect()
+    /// A reference to the frame for the next write.
+    pub(super) fn front(&mut self) -> Option<Waiting> {
+        let front = self.queue.front_mut()?;
+        let copy = front.clone();
+        front.is_traced = true;
+        Some(copy)
     }
 
-    /// Notes that the first `count` bytes are written. Returns the frames that are done: whoever holds the last reference
-    /// frees the memory, and that must not happen under a lock.
-    pub(super) fn advance(&mut self, mut count: usize) -> Vec<Waiting> {
-        let mut done = Vec::new();
-        while let Some(front) = self.queue.front_mut() {
-            let step = count.min(front.rest().len());
-            front.written += step;
-            count -= step;
-            self.length -= step;
-            self.own -= if front.is_own { step } else { 0 };
-            if !front.rest().is_empty() {
-                break;
-            }
-            self.length -= ENTRY;
-            self.budget.give_back(ENTRY);
-            done.extend(self.queue.pop_front());
+    /// Notes that `count` bytes more of the first frame are written. Returns the frame if it is done: dropping the last
+    /// reference to it frees its memory, and that must not happen under a lock.
+    pub(super) fn advance(&mut self, count: usize) -> Option<Waiting> {
+        let front = self.queue.front_mut()?;
+        front.written += count;
+        self.length -= count;
+        self.own -= if front.is_own { count } else { 0 };
+        if !front.rest().is_empty() {
+            return None;
         }
-        if self.queue.is_empty() {
-            // After a long wait the empty queue would keep its memory.
-            self.queue = VecDeque::new();
-        }
-        done
+        self.length -= ENTRY;
+        self.budget.give_back(ENTRY);
+        self.queue.pop_front()
     }
 }
 
@@ -152,78 +87,52 @@ impl Drop for Backlog {
     }
 }
 
-/// The bytes of a batch, for one write.
-pub(super) fn slices(batch: &[Waiting]) -> Vec<IoSlice<'_>> {
-    batch.iter().map(|waiting| IoSlice::new(waiting.rest())).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::server::frames::Frames;
+    use crate::server::registry::Registry;
 
     fn backlog() -> Backlog {
-        Backlog::new(Arc::default())
+        Backlog::new(&Arc::default())
     }
 
-    fn waiting(bytes: &[u8]) -> Waiting {
-        Waiting::new(Arc::new(Frame::new([bytes, &[]], None)), false)
-    }
-
-    /// What the backlog gives, `step` bytes at a time.
-    fn drained(backlog: &mut Backlog, step: usize) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        loop {
-            let batch = backlog.front();
-            if batch.is_empty() {
-                return bytes;
-            }
-            let all = batch.iter().flat_map(|waiting| waiting.rest().to_vec()).collect::<Vec<u8>>();
-            let count = step.min(all.len());
-            bytes.extend_from_slice(&all[..count]);
-            backlog.advance(count);
-        }
+    fn waiting(bytes: &[u8], written: usize, is_own: bool) -> Waiting {
+        let frame = Frames::ping(bytes).shared().unwrap();
+        Waiting { frame, written, since: Instant::now(), is_own, is_traced: written > 0 }
     }
 
     #[test]
     fn frames_come_out_in_order_whatever_a_write_takes() {
-        for step in [1, 3, 100, usize::MAX] {
+        for step in [1, 3, 100] {
             let mut backlog = backlog();
             let frames: Vec<Vec<u8>> = (0..100).map(|i| vec![i; usize::from(i) % 7 + 1]).collect();
-            frames[1..].iter().for_each(|frame| backlog.push(waiting(frame)));
-            backlog.push_front(Waiting::rest_of(Arc::new(Frame::new([&[9, 9], &frames[0]], None)), 2));
-            assert!(drained(&mut backlog, step) == frames.concat(), "step {step}");
-            assert_eq!((backlog.length(), backlog.own_length(), backlog.oldest()), (0, 0, None));
-        }
-    }
-
-    #[test]
-    fn a_batch_is_one_long_frame_or_up_to_64_kib_and_32_frames() {
-        let mut backlog = backlog();
-        [PIECE + 1, 1, PIECE - 1, 1].into_iter().for_each(|length| backlog.push(waiting(&vec![0; length])));
-        let mut lengths = Vec::new();
-        loop {
-            let batch = backlog.front();
-            let length = batch.iter().map(|waiting| waiting.rest().len()).sum::<usize>();
-            if batch.is_empty() {
-                break;
+            frames[1..].iter().for_each(|bytes| backlog.push(waiting(bytes, 0, false)));
+            backlog.push(waiting(&[&[9, 9], &frames[0][..]].concat(), 2, false));
+            let mut bytes = Vec::new();
+            while let Some(front) = backlog.front() {
+                let count = step.min(front.rest().len());
+                bytes.extend_from_slice(&front.rest()[..count]);
+                assert_eq!(backlog.advance(count).is_some(), count == front.rest().len());
             }
-            lengths.push((batch.len(), length));
-            backlog.advance(length);
+            assert!(bytes == frames.concat(), "step {step}");
+            assert_eq!((backlog.length, backlog.own, backlog.oldest()), (0, 0, None));
         }
-        assert_eq!(lengths, [(1, PIECE + 1), (2, PIECE), (1, 1)]);
-        (0..100).for_each(|_| backlog.push(waiting(&[1])));
-        assert_eq!(backlog.front().len(), 32);
     }
 
     #[test]
     fn a_frame_in_many_queues_counts_once_and_each_place_a_little() {
-        let budget: Arc<Budget> = Arc::default();
+        let registry = Registry::default();
+        let budget = registry.budget();
         budget.set_limit(10_000_000);
-        let share = budget.reserve(1_000_000);
-        let frame = Arc::new(Frame::new([&[1; 999_999], &[2]], share));
-        let mut backlogs: Vec<_> = (0..100).map(|_| Backlog::new(Arc::clone(&budget))).collect();
-        backlogs.iter_mut().for_each(|backlog| backlog.push(Waiting::new(Arc::clone(&frame), false)));
-        drop(frame);
+        let (payload, header) = (vec![1; 999_999], [2]);
+        let frames = Frames::new([&header, &payload], &registry);
+        let mut backlogs: Vec<_> = (0..100).map(|_| Backlog::new(budget)).collect();
+        for backlog in &mut backlogs {
+            let frame = frames.shared().unwrap();
+            backlog.push(Waiting { frame, ..waiting(&[], 0, false) });
+        }
+        drop(frames);
         assert_eq!(budget.used(), 1_000_000 + 100 * ENTRY);
         backlogs.iter_mut().skip(1).for_each(|backlog| drop(backlog.advance(1_000_000)));
         assert_eq!(budget.used(), 1_000_000 + ENTRY);
@@ -232,21 +141,25 @@ mod tests {
     }
 
     #[test]
-    fn only_frames_of_its_own_thread_are_its_own() {
+    fn own_bytes_count_apart_and_have_no_age() {
         let mut backlog = backlog();
-        backlog.push(waiting(&[1; 10]));
-        backlog.push(Waiting::new(Arc::new(Frame::new([&[2; 5], &[]], None)), true));
-        assert_eq!((backlog.length(), backlog.own_length()), (15 + 2 * ENTRY, 5));
-        backlog.advance(12);
-        assert_eq!((backlog.length(), backlog.own_length()), (3 + ENTRY, 3));
-        // An outbox that was emptied meanwhile.
-        assert_eq!((backlog.advance(100).len(), backlog.length(), backlog.advance(7).len()), (1, 0, 0));
+        backlog.push(waiting(&[2; 5], 0, true));
+        assert_eq!((backlog.length, backlog.own, backlog.oldest()), (5 + ENTRY, 5, None));
+        backlog.push(waiting(&[1; 10], 0, false));
+        assert!(backlog.oldest().is_some());
+        backlog.advance(2);
+        assert_eq!((backlog.length, backlog.own), (13 + 2 * ENTRY, 3));
+    }
+
+    #[test]
+    fn advance_of_a_queue_that_was_emptied_meanwhile_does_nothing() {
+        assert!(backlog().advance(7).is_none());
     }
 
     #[test]
     fn a_frame_is_traced_once() {
         let mut backlog = backlog();
-        backlog.push(waiting(&[1]));
-        assert!(!backlog.front()[0].is_traced && backlog.front()[0].is_traced);
+        backlog.push(waiting(&[1], 0, false));
+        assert!(!backlog.front().unwrap().is_traced && backlog.front().unwrap().is_traced);
     }
 }

@@ -2,8 +2,8 @@
 
 use super::budget::Share;
 use super::desk::{Desk, Desks};
+use super::frames::Frames;
 use super::inbox::Inbox;
-use super::outbox::{Frames, Writer};
 use super::registry::{Client, Registry};
 use super::socket::{LOOKS, Until};
 use super::trace;
@@ -316,7 +316,7 @@ impl Connection {
             return Ok(());
         }
         let frames = Frames::new([&self.out, payload], &self.registry);
-        let written = self.client.outbox.write(&frames, Writer::Own(self.deadline));
+        let written = self.client.outbox.write_own(&frames, self.deadline);
         self.out.clear();
         self.check(written)
     }
@@ -331,7 +331,7 @@ impl Connection {
             group.iter().for_each(|member| member.fetch());
             for other in group.iter().filter(|member| !Arc::ptr_eq(member, &self.client.outbox)) {
                 // One that is closing or dead gets nothing, and that is its own affair.
-                let _ = other.write(&frames, Writer::Other);
+                let _ = other.write(&frames);
             }
         }
         self.out_to_others.clear();
@@ -522,7 +522,7 @@ impl Connection {
         self.flush_to_others_with(&[]);
         let payload = close.map_or_else(Vec::new, |close| close.encode());
         frame::encode(Opcode::Close, &payload, &mut self.out);
-        let written = self.client.outbox.write_close(&Frames::control(&self.out), Writer::Own(self.deadline));
+        let written = self.client.outbox.write_own(&Frames::close(&self.out), self.deadline);
         self.out.clear();
         self.check(written)
     }

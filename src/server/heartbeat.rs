@@ -1,7 +1,7 @@
 //! The heartbeat: who is silent gets a Ping (§5.5.2), who stays silent is dropped. TCP alone does not tell that a
 //! client's machine or network is gone; a server that only waits keeps its thread forever.
 
-use super::outbox::{Eviction, Frames, Writer};
+use super::frames::Frames;
 use super::registry::Registry;
 use crate::config::Config;
 use crate::protocol::frame::{self, Opcode};
@@ -37,7 +37,7 @@ pub(super) fn sweep(registry: &Registry, config: &Config) {
     for (peer, client) in registry.clients() {
         let age = client.outbox.oldest().map_or(Duration::ZERO, |oldest| oldest.elapsed());
         if age > config.pong_timeout {
-            client.outbox.evict(Eviction::Age(age));
+            client.outbox.evict(format_args!("a byte has waited for it for {age:.1?}"));
             continue;
         }
         let silent = client.life.silence();
@@ -48,7 +48,7 @@ pub(super) fn sweep(registry: &Registry, config: &Config) {
                 frame::encode(Opcode::Ping, &client.life.new_ping(), &mut out);
                 log::debug!("{peer}: silent for {silent:.1?}: a Ping");
                 // A client that is closing or dead needs no Ping.
-                let _ = client.outbox.write(&Frames::control(&out), Writer::Other);
+                let _ = client.outbox.write(&Frames::ping(&out));
             }
             Verdict::Drop => {
                 log::info!("{peer}: dropped after {silent:.1?} of silence");

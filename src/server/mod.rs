@@ -5,6 +5,7 @@ mod budget;
 mod connection;
 mod desk;
 mod drain;
+mod frames;
 mod heartbeat;
 mod inbox;
 mod life;
@@ -198,14 +199,13 @@ impl Server {
     }
 
     /// Accepts clients, a thread each, until [`Handle::shutdown`]. A failing `accept` or a missing thread is logged, and
-    /// the server goes on. The error is that there is no thread for the heartbeat or for slow clients. A handler that is busy with something
+    /// the server goes on. The error is that there is no thread for the heartbeat. A handler that is busy with something
     /// else when the server ends is left behind with its thread.
     ///
     /// First it raises the process's soft limit of file descriptors to the hard one, and lowers
     /// [`max_clients`](Config::max_clients) to what the machine has threads for, with a line in the log.
     pub fn run(mut self) -> io::Result<()> {
         machine::prepare(&mut self.service.config);
-        let draining = self.service.drain.start()?;
         let service = Arc::new(self.service);
         let (stop_heartbeat, stopped) = mpsc::channel::<()>();
         let its_service = Arc::clone(&service);
@@ -231,7 +231,6 @@ impl Server {
         }
         drop(stop_heartbeat);
         let _ = heartbeat.join();
-        drop(draining);
         Ok(())
     }
 }
@@ -276,7 +275,7 @@ enum Answer<'a> {
 }
 
 impl Service {
-    /// A server without a listener and without paths; the error is that the system has no descriptor left.
+    /// A server without a listener and without paths; the error is that the system has no descriptor or thread left.
     fn new() -> io::Result<Service> {
         let config = Config::default();
         let registry = Arc::new(Registry::default());
@@ -288,7 +287,7 @@ impl Service {
             pages: HashMap::new(),
             registry,
             desks: Arc::default(),
-            drain: Drain::new()?,
+            drain: Drain::start()?,
             refusals: Refusals::default(),
             no_thread: AtomicBool::new(false),
         })

@@ -3,9 +3,10 @@
 //! The locks are never held over I/O: copy the list, then act.
 
 use super::budget::{Budget, Share};
+use super::frames::Frames;
 use super::life::Life;
 use super::lock;
-use super::outbox::{Eviction, Frames, Outbox, Writer};
+use super::outbox::Outbox;
 use super::socket::Socket;
 use crate::config::Config;
 use crate::error::HandshakeError;
@@ -131,7 +132,7 @@ impl Registry {
             clients.filter_map(|(_, client)| Some((client.outbox.oldest()?, client.outbox))).collect();
         slow.sort_unstable_by_key(|(since, _)| *since);
         slow.into_iter().find_map(|(_, outbox)| {
-            outbox.evict(Eviction::Memory);
+            outbox.evict_for_memory();
             self.budget.reserve(bytes)
         })
     }
@@ -192,7 +193,7 @@ impl Client {
         let mut out = Vec::new();
         frame::encode(Opcode::Close, &close.encode(), &mut out);
         // One that is closing already needs no second Close.
-        let _ = self.outbox.write_close(&Frames::control(&out), Writer::Other);
+        let _ = self.outbox.write(&Frames::close(&out));
     }
 }
 
@@ -264,7 +265,7 @@ mod tests {
     use crate::server::tests::ClientsEnd;
 
     fn outbox(peer: SocketAddr, socket: &Arc<Socket>, life: &Arc<Life>) -> Arc<Outbox> {
-        let drain = crate::server::drain::Drain::new().unwrap();
+        let drain = crate::server::drain::Drain::start().unwrap();
         Arc::new(Outbox::new(peer, Arc::clone(socket), Arc::clone(life), drain, Arc::default(), 0))
     }
 

@@ -7,7 +7,7 @@
 
 #[cfg(not(any(test, fuzzing)))]
 use super::system;
-pub(super) use super::system::Waker;
+pub(super) use super::system::{Sleeper, Waker};
 use std::io::{self, ErrorKind, IoSlice};
 use std::net::Shutdown;
 use std::sync::Arc;
@@ -44,9 +44,16 @@ impl Socket {
         self.stream.read_now(buffer)
     }
 
-    /// Writes as much as there is room for; `WouldBlock` if there is none.
-    pub(super) fn write_now(&self, pieces: &[IoSlice]) -> io::Result<usize> {
-        self.stream.write_now(pieces)
+    /// Writes as much as there is room for at once, which may be nothing.
+    pub(super) fn write_some(&self, pieces: &[IoSlice]) -> io::Result<usize> {
+        loop {
+            return match self.stream.write_now(pieces) {
+                Ok(0) => Err(ErrorKind::WriteZero.into()),
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(0),
+                result => result,
+            };
+        }
     }
 
     /// Waits until there is room or the socket has failed, at most for `timeout`.
@@ -61,27 +68,23 @@ impl Socket {
     /// Writes everything, before anyone else writes to this socket; `TimedOut` if it takes longer than the deadline.
     pub(super) fn write_all(&self, mut bytes: &[u8], deadline: Instant) -> io::Result<()> {
         while !bytes.is_empty() {
-            match self.write_now(&[IoSlice::new(bytes)]) {
-                Ok(0) => return Err(ErrorKind::WriteZero.into()),
-                Ok(count) => bytes = &bytes[count..],
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    let left = deadline.saturating_duration_since(Instant::now());
-                    if left.is_zero() {
-                        return Err(ErrorKind::TimedOut.into());
-                    }
-                    self.wait_for_room(left)?;
+            let count = self.write_some(&[IoSlice::new(bytes)])?;
+            bytes = &bytes[count..];
+            if count == 0 {
+                let left = deadline.saturating_duration_since(Instant::now());
+                if left.is_zero() {
+                    return Err(ErrorKind::TimedOut.into());
                 }
-                Err(error) => return Err(error),
+                self.wait_for_room(left)?;
             }
         }
         Ok(())
     }
 
     /// Waits until one of the sockets has room or has failed, or the waker is used. Returns the positions of those.
-    pub(super) fn wait_for_any(sockets: &[&Socket], waker: &Waker) -> io::Result<Vec<usize>> {
+    pub(super) fn wait_for_any(sockets: &[&Socket], sleeper: &Sleeper) -> io::Result<Vec<usize>> {
         let streams: Vec<&Stream> = sockets.iter().map(|socket| &socket.stream).collect();
-        Stream::wait_for_any(&streams, waker)
+        Stream::wait_for_any(&streams, sleeper)
     }
 
     pub(super) fn shutdown(&self, how: Shutdown) -> io::Result<()> {

@@ -3,7 +3,7 @@
 
 use std::io::{self, ErrorKind, IoSlice, Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -67,14 +67,14 @@ impl Stream {
     }
 
     /// Waits until one of the streams may have room, or until the waker is used. Returns the positions of those streams.
-    pub fn wait_for_any(streams: &[&Stream], waker: &Waker) -> io::Result<Vec<usize>> {
+    pub fn wait_for_any(streams: &[&Stream], sleeper: &Sleeper) -> io::Result<Vec<usize>> {
         if streams.is_empty() {
-            while !waker.0.swap(false, Ordering::Relaxed) {
-                thread::sleep(LONGEST_NAP);
-            }
+            // An error is the end of the waker, which the caller sees by itself.
+            let _ = sleeper.0.recv();
         } else {
             thread::sleep(LONGEST_NAP);
         }
+        sleeper.0.try_iter().for_each(drop);
         Ok((0..streams.len()).collect())
     }
 
@@ -89,19 +89,24 @@ impl Stream {
     }
 }
 
-/// Ends the wait in [`Stream::wait_for_any`].
+/// Ends the wait in [`Stream::wait_for_any`], also when it is dropped.
 #[derive(Debug)]
-pub struct Waker(AtomicBool);
+pub struct Waker(Sender<()>);
+
+/// What the waiting thread holds.
+#[derive(Debug)]
+pub struct Sleeper(Receiver<()>);
 
 impl Waker {
-    /// Makes a waker; no error is possible here.
-    pub fn new() -> io::Result<Waker> {
-        Ok(Waker(AtomicBool::new(false)))
+    /// Makes a pair; no error is possible here.
+    pub fn new() -> io::Result<(Waker, Sleeper)> {
+        let (waker, sleeper) = mpsc::channel();
+        Ok((Waker(waker), Sleeper(sleeper)))
     }
 
     /// Ends the current wait, or the next one.
     pub fn wake(&self) {
-        self.0.store(true, Ordering::Relaxed);
+        let _ = self.0.send(());
     }
 }
 

@@ -69,11 +69,11 @@ impl Stream {
 
     /// Waits until one of the streams has room or has failed, or until the waker is used. Returns the positions of those
     /// streams.
-    pub fn wait_for_any(streams: &[&Stream], waker: &Waker) -> io::Result<Vec<usize>> {
-        let mut fds = vec![PollFd::new(waker.receiver.as_fd(), PollFlags::POLLIN)];
+    pub fn wait_for_any(streams: &[&Stream], sleeper: &Sleeper) -> io::Result<Vec<usize>> {
+        let mut fds = vec![PollFd::new(sleeper.0.as_fd(), PollFlags::POLLIN)];
         fds.extend(streams.iter().map(|stream| PollFd::new(stream.0.as_fd(), PollFlags::POLLOUT)));
         poll(&mut fds, PollTimeout::NONE)?;
-        waker.clear();
+        let _ = (&sleeper.0).read(&mut [0; 256]);
         Ok((0..streams.len()).filter(|position| fds[position + 1].any() != Some(false)).collect())
     }
 
@@ -93,30 +93,28 @@ fn poll_timeout(timeout: Duration) -> PollTimeout {
     PollTimeout::try_from(timeout + Duration::from_micros(999)).unwrap_or(PollTimeout::MAX)
 }
 
-/// Ends the wait in [`Stream::wait_for_any`]: a descriptor among the sockets that another thread can make readable.
+/// Ends the wait in [`Stream::wait_for_any`], also when it is dropped: a descriptor among the sockets that another thread
+/// can make readable.
 #[derive(Debug)]
-pub struct Waker {
-    sender: UnixStream,
-    receiver: UnixStream,
-}
+pub struct Waker(UnixStream);
+
+/// What the waiting thread holds.
+#[derive(Debug)]
+pub struct Sleeper(UnixStream);
 
 impl Waker {
-    /// Makes a waker; the error is that no descriptor is left.
-    pub fn new() -> io::Result<Waker> {
-        let (sender, receiver) = UnixStream::pair()?;
-        sender.set_nonblocking(true)?;
-        receiver.set_nonblocking(true)?;
-        Ok(Waker { sender, receiver })
+    /// Makes a pair; the error is that no descriptor is left.
+    pub fn new() -> io::Result<(Waker, Sleeper)> {
+        let (waker, sleeper) = UnixStream::pair()?;
+        waker.set_nonblocking(true)?;
+        sleeper.set_nonblocking(true)?;
+        Ok((Waker(waker), Sleeper(sleeper)))
     }
 
     /// Ends the current wait, or the next one.
     pub fn wake(&self) {
         // If the pair is full, the waiting thread is about to wake anyway.
-        let _ = (&self.sender).write(&[0]);
-    }
-
-    fn clear(&self) {
-        let _ = (&self.receiver).read(&mut [0; 256]);
+        let _ = (&self.0).write(&[0]);
     }
 }
 

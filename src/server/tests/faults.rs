@@ -86,7 +86,6 @@ fn converse(whose: Who, call: usize, faults: &[Fault]) -> Outcome {
     let plan = |who| iter::repeat_n(None, call).chain(faults.iter().copied().map(Some)).take(most(who));
     let (talker, listener) = (ClientsEnd::new(None, plan(Who::Talker)), ClientsEnd::new(None, plan(Who::Listener)));
     let (service, panicked) = service();
-    let _draining = service.drain.start().expect("a thread");
 
     listener.send(request("/talk"));
     let listening = welcome(&service, &listener, 1);
@@ -203,7 +202,7 @@ fn whichever_call_fails_for_one_who_is_broadcast_to_the_sender_does_not_notice()
 
 #[test]
 fn failing_wait_for_room_ends_its_thread_and_the_others_go_on() {
-    // A write to a full socket is followed by the wait.
+    // The 101 is waited for; what is full later is left to the drain thread, whose write is the next.
     let calls = every_call(Who::Talker, &[Fault::WouldBlock]);
-    assert!(calls["wait_for_room"] >= 2 * Fault::ALL.len(), "its 101, its replies: {calls:?}");
+    assert!(calls["wait_for_room"] >= Fault::ALL.len() && calls["write"] >= Fault::ALL.len(), "{calls:?}");
 }

@@ -6,9 +6,10 @@ use super::{ClientsEnd, peer, request, service};
 use crate::config::Config;
 use crate::error::Error;
 use crate::protocol::frame::{Header, Opcode, encode};
-use crate::server::drain::{Drain, Draining};
+use crate::server::drain::Drain;
+use crate::server::frames::Frames;
 use crate::server::life::Life;
-use crate::server::outbox::{Frames, Outbox, Writer};
+use crate::server::outbox::Outbox;
 use crate::server::registry::Registry;
 use crate::server::socket::Socket;
 use crate::server::{Connection, lock};
@@ -21,14 +22,12 @@ const FRAMES: u32 = 100;
 
 const CLOSE: &[u8] = &[0x88, 0x00];
 
-/// With the drain thread that it needs.
-fn outbox(client: &ClientsEnd, registry: &Registry, limit: usize) -> (Arc<Outbox>, Draining) {
+fn outbox(client: &ClientsEnd, registry: &Registry, limit: usize) -> Arc<Outbox> {
     registry.budget().set_limit(usize::MAX);
     let socket = Arc::new(Socket::new(client.servers_end()));
-    let drain = Drain::new().unwrap();
-    let draining = drain.start().unwrap();
+    let drain = Drain::start().unwrap();
     let budget = Arc::clone(registry.budget());
-    (Arc::new(Outbox::new(peer(1), socket, Arc::new(Life::new()), drain, budget, limit)), draining)
+    Arc::new(Outbox::new(peer(1), socket, Arc::new(Life::new()), drain, budget, limit))
 }
 
 /// A binary frame that tells its sender and number, of any length.
@@ -64,8 +63,9 @@ fn send(outbox: &Arc<Outbox>, registry: &Registry, sender: u8, mut random: fastr
     for number in 0..FRAMES {
         let bytes = frame(sender, number, &mut random);
         let pieces = bytes.split_at(random.usize(..bytes.len()));
-        let writer = if sender == 0 { Writer::Own(None) } else { Writer::Other };
-        if outbox.write(&Frames::new([pieces.0, pieces.1], registry), writer).is_err() {
+        let frames = Frames::new([pieces.0, pieces.1], registry);
+        let written = if sender == 0 { outbox.write_own(&frames, None) } else { outbox.write(&frames) };
+        if written.is_err() {
             return number;
         }
         all.fetch_add(1, Ordering::Relaxed);
@@ -82,7 +82,7 @@ fn send_and_close(seed: u64) -> usize {
     let mut random = fastrand::Rng::with_seed(seed);
     let client = ClientsEnd::new(Some(random.usize(1..2000)), []);
     let registry = Registry::default();
-    let (outbox, draining) = outbox(&client, &registry, usize::MAX);
+    let outbox = outbox(&client, &registry, usize::MAX);
     let done = AtomicBool::new(false);
     let closes = Mutex::new(0);
     let (all, close_after) = (AtomicU32::new(0), random.u32(..=4 * FRAMES));
@@ -101,7 +101,7 @@ fn send_and_close(seed: u64) -> usize {
                 while all.load(Ordering::Relaxed) < close_after {
                     thread::yield_now();
                 }
-                let closed = outbox.write_close(&Frames::control(CLOSE), Writer::Other);
+                let closed = outbox.write(&Frames::close(CLOSE));
                 *lock(closes) += u32::from(closed.is_ok());
             })
         });
@@ -118,7 +118,7 @@ fn send_and_close(seed: u64) -> usize {
         done.store(true, Ordering::Relaxed);
         accepted
     });
-    drop((draining, outbox));
+    drop(outbox);
     assert_eq!(registry.budget().used(), 0, "seed {seed}");
     let (frames, closed) = parse(&client.wait_for_close());
     assert_eq!((*lock(&closes), closed), (1, true), "seed {seed}: one Close was taken, and written");
@@ -142,7 +142,7 @@ fn whoever_waits_for_a_client_that_is_given_up_goes_on() {
         // Nobody takes anything: all run into the full socket, or into the limit.
         let client = ClientsEnd::new(Some(random.usize(1..500)), []);
         let registry = Registry::default();
-        let (outbox, draining) = outbox(&client, &registry, 3000);
+        let outbox = outbox(&client, &registry, 3000);
         let (begin, all) = (Instant::now(), AtomicU32::new(0));
         thread::scope(|scope| {
             for sender in 0..4 {
@@ -156,7 +156,7 @@ fn whoever_waits_for_a_client_that_is_given_up_goes_on() {
                 scope.spawn(move || killer.kill());
             }
         });
-        drop((draining, outbox));
+        drop(outbox);
         assert_eq!(registry.budget().used(), 0, "seed {seed}");
         client.wait_for_close();
         assert!(begin.elapsed() < DEADLINE / 2, "seed {seed}: {:?}", begin.elapsed());
@@ -197,7 +197,6 @@ fn no_seat_and_no_entry_is_left_however_clients_end() {
         let mut random = fastrand::Rng::with_seed(seed);
         let config = Config { max_backlog: 0, max_message_size: 1000, close_timeout: DEADLINE, ..Config::default() };
         let service = Arc::new(service(config, live));
-        let draining = service.drain.start().unwrap();
         let clients: Vec<_> = (0..40).map(|_| ClientsEnd::new([None, Some(300)][random.usize(..2)], [])).collect();
         for (port, client) in clients.iter().enumerate() {
             service.welcome(Arc::new(Socket::new(client.servers_end())), peer(port as u16));
@@ -217,7 +216,6 @@ fn no_seat_and_no_entry_is_left_however_clients_end() {
         assert!(service.registry.wait_until_empty(Instant::now() + DEADLINE), "seed {seed}: a seat is left");
         assert_eq!(service.registry.count(), 0, "seed {seed}");
         assert!(service.registry.members(&"/".into()).is_empty(), "seed {seed}");
-        drop(draining);
         // It has the sockets of the refused.
         drop(service);
         clients.iter().for_each(|client| drop(client.wait_for_close()));
