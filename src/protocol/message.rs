@@ -202,6 +202,11 @@ impl MessageDecoder {
         self.message.as_ref().map_or(0, |message| message.payload.memory.len())
     }
 
+    /// Gives up the unfinished message and its memory. The decoder is of no use afterwards.
+    pub fn discard(&mut self) {
+        self.message = None;
+    }
+
     /// Takes memory for the next message, of any content: that of an earlier one saves the way to the allocator, and is in
     /// the processor's cache perhaps.
     pub fn take_memory(&mut self, memory: Option<Vec<u8>>) {
@@ -305,7 +310,9 @@ impl MessageDecoder {
         if payload.memory.len() <= 2 * payload.arrived + LITTLE {
             return payload.take();
         }
-        let bytes = payload.memory[..payload.arrived].to_vec();
+        let mut bytes = Vec::new();
+        make_room(&mut bytes, payload.arrived);
+        bytes.extend_from_slice(&payload.memory[..payload.arrived]);
         self.memory = Some(payload.memory);
         bytes
     }

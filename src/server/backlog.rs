@@ -14,7 +14,7 @@ const ENTRY: usize = 2 * mem::size_of::<Waiting>();
 /// A frame's place in the queue.
 #[derive(Clone)]
 pub(super) struct Waiting {
-    pub(super) frame: Arc<Frame>,
+    pub(super) frame: Frame,
     /// How many bytes of it are written.
     pub(super) written: usize,
     pub(super) since: Instant,
@@ -25,8 +25,8 @@ pub(super) struct Waiting {
 }
 
 impl Waiting {
-    pub(super) fn rest(&self) -> &[u8] {
-        &self.frame.bytes[self.written..]
+    fn rest(&self) -> usize {
+        self.frame.length() - self.written
     }
 }
 
@@ -51,8 +51,8 @@ impl Backlog {
 
     /// Adds a frame at the end. One that a thread has begun to write goes to the front.
     pub(super) fn push(&mut self, waiting: Waiting) {
-        self.length += waiting.rest().len() + ENTRY;
-        self.own += if waiting.is_own { waiting.rest().len() } else { 0 };
+        self.length += waiting.rest() + ENTRY;
+        self.own += if waiting.is_own { waiting.rest() } else { 0 };
         self.budget.add(ENTRY);
         if waiting.is_traced { self.queue.push_front(waiting) } else { self.queue.push_back(waiting) }
     }
@@ -72,7 +72,7 @@ impl Backlog {
         front.written += count;
         self.length -= count;
         self.own -= if front.is_own { count } else { 0 };
-        if !front.rest().is_empty() {
+        if front.rest() > 0 {
             return None;
         }
         self.length -= ENTRY;
@@ -111,9 +111,9 @@ mod tests {
             backlog.push(waiting(&[&[9, 9], &frames[0][..]].concat(), 2, false));
             let mut bytes = Vec::new();
             while let Some(front) = backlog.front() {
-                let count = step.min(front.rest().len());
-                bytes.extend_from_slice(&front.rest()[..count]);
-                assert_eq!(backlog.advance(count).is_some(), count == front.rest().len());
+                let count = step.min(front.rest());
+                front.frame.with_rest(front.written, |rest| bytes.extend_from_slice(&rest[..count]));
+                assert_eq!(backlog.advance(count).is_some(), count == front.rest());
             }
             assert!(bytes == frames.concat(), "step {step}");
             assert_eq!((backlog.length, backlog.own, backlog.oldest()), (0, 0, None));

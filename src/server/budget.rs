@@ -78,6 +78,16 @@ impl Share {
         true
     }
 
+    /// A share of nothing in the same budget.
+    pub(super) fn empty(&self) -> Share {
+        Share { budget: Arc::clone(&self.budget), bytes: 0 }
+    }
+
+    /// Takes over what another share counts.
+    pub(super) fn absorb(&mut self, mut other: Share) {
+        self.bytes += std::mem::take(&mut other.bytes);
+    }
+
     pub(super) fn bytes(&self) -> usize {
         self.bytes
     }

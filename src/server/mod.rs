@@ -63,6 +63,9 @@ pub struct Server {
     service: Service,
 }
 
+/// On the heap, because a page more of stack would cost each client 4 KiB.
+type OpenedBy = Box<(Request, Response)>;
+
 /// What the threads of all clients share.
 struct Service {
     config: Config,
@@ -317,30 +320,24 @@ impl Service {
         let Some(mut share) = self.registry.budget().reserve(inbox.size()) else {
             return self.refusals.refuse(peer, socket, &HandshakeError::MemoryLimit);
         };
-        let (request, response, handler) = match self.handshake(&socket, &mut inbox, &mut share, peer, seat) {
+        let (opened_by, handler) = match self.handshake(&socket, &mut inbox, &mut share, peer, seat) {
             Ok(Some(accepted)) => accepted,
             Ok(None) => return,
             Err(error) => return log::debug!("{peer}: gone during the handshake: {error}"),
         };
+        let (request, response) = &*opened_by;
         let accept_value = response.header_value("Sec-WebSocket-Accept").unwrap_or_default();
         log::debug!("{peer}: connected to {:?}, accept value {accept_value}", request.path());
-        trace::handshake(peer, &request, &response);
-        let client = self.entry(peer, socket, &request, seat.number());
+        trace::handshake(peer, request, response);
+        let client = self.entry(peer, socket, request, seat.number());
         seat.enter(client.clone());
-        self.serve(peer, (request, response, share), inbox, client, handler);
+        self.serve(peer, (opened_by, share), inbox, client, handler);
     }
 
     /// A client's life after the handshake. What the two parts need of the stack lies in the same place, one after the
     /// other, as long as neither is inlined: else each client costs a page more, 4 KiB.
     #[inline(never)]
-    fn serve(
-        &self,
-        peer: SocketAddr,
-        opened_by: (Request, Response, Share),
-        inbox: Inbox,
-        client: Client,
-        handler: &Handler,
-    ) {
+    fn serve(&self, peer: SocketAddr, opened_by: (OpenedBy, Share), inbox: Inbox, client: Client, handler: &Handler) {
         let (registry, desks) = (Arc::clone(&self.registry), Arc::clone(&self.desks));
         let mut connection = Connection::new(peer, opened_by, inbox, client, registry, desks, &self.config);
         let result = catch_unwind(AssertUnwindSafe(|| handler(&mut connection)));
@@ -376,7 +373,7 @@ impl Service {
         share: &mut Share,
         peer: SocketAddr,
         seat: &Seat,
-    ) -> io::Result<Option<(Request, Response, &Handler)>> {
+    ) -> io::Result<Option<(OpenedBy, &Handler)>> {
         socket.set_nodelay()?;
         let request = self.read_request(inbox, share)?;
         // A reply to HEAD has no body, even if the rest of the request could not be read.
@@ -396,7 +393,7 @@ impl Service {
         let response = match outcome {
             Ok((Answer::Upgrade(response, handler), request)) => {
                 socket.write_all(&response.encode(method), self.reply_deadline())?;
-                return Ok(Some((request, response, handler)));
+                return Ok(Some((Box::new((request, response)), handler)));
             }
             Ok((Answer::Page(response), _)) => response,
             Err(fault) => {

@@ -17,7 +17,6 @@ use super::lock;
 use super::socket::Socket;
 use super::trace;
 use crate::error::Error;
-use std::fmt::Arguments;
 use std::io::{ErrorKind, IoSlice};
 use std::net::{Shutdown, SocketAddr};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
@@ -121,7 +120,7 @@ impl Outbox {
     }
 
     /// Disconnects a slow consumer, for the sake of the others.
-    pub(super) fn evict(&self, reason: Arguments) -> Error {
+    pub(super) fn evict(&self, reason: std::fmt::Arguments) -> Error {
         log::info!("{}: evicted: {reason}", self.peer);
         self.kill();
         Error::Io(ErrorKind::TimedOut.into())
@@ -205,10 +204,11 @@ impl Outbox {
                 return true;
             };
             drop(state);
-            if !front.is_traced {
-                trace::sent(self.peer, [front.rest(), &[]]);
+            if !front.is_traced && trace::is_on() {
+                trace::sent(self.peer, [&front.frame.with_rest(0, <[u8]>::to_vec), &[]]);
             }
-            match self.socket.write_some(&[IoSlice::new(front.rest())]) {
+            let written = front.frame.with_rest(front.written, |rest| self.socket.write_some(&[IoSlice::new(rest)]));
+            match written {
                 Ok(0) => return false,
                 // A client that takes bytes is alive.
                 Ok(count) => self.advance(count),
@@ -414,7 +414,7 @@ mod tests {
         let client = ClientsEnd::new(Some(10), []);
         let outbox = house.outbox(&client, 1000);
         // However large it is, one message may wait on top of little.
-        house.write(&outbox, &[1; 900]).unwrap();
+        house.write(&outbox, &[1; 800]).unwrap();
         house.write(&outbox, &[1; 100_000]).unwrap();
         let evicted = house.write(&outbox, &[1]);
         assert!(matches!(evicted, Err(Error::Io(error)) if error.kind() == ErrorKind::TimedOut));

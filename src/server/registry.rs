@@ -3,7 +3,7 @@
 //! The locks are never held over I/O: copy the list, then act.
 
 use super::budget::{Budget, Share};
-use super::frames::Frames;
+use super::frames::{Current, Frames};
 use super::life::Life;
 use super::lock;
 use super::outbox::Outbox;
@@ -43,6 +43,7 @@ pub(super) struct Registry {
     empty: Condvar,
     stopping: AtomicBool,
     budget: Arc<Budget>,
+    segment: Current,
     /// A descriptor that is given back when the server ends; see [`Registry::stop`].
     spare: Mutex<Option<TcpListener>>,
 }
@@ -119,6 +120,11 @@ impl Registry {
     /// The bound on what all clients together make the server hold.
     pub(super) fn budget(&self) -> &Arc<Budget> {
         &self.budget
+    }
+
+    /// Where frames go that have to wait.
+    pub(super) fn segment(&self) -> &Current {
+        &self.segment
     }
 
     /// Memory for frames that have to wait. If it is at its bound, slow clients make room for them: first the one whose
