@@ -409,3 +409,40 @@ fn more_bytes_than_there_is_room_for_are_one_too() {
     decoder.decode(&frame(BINARY, &[7; 30_000])[..8 + 10_000]).unwrap();
     let _ = decoder.filled(20_001);
 }
+
+#[test]
+fn short_message_in_the_memory_of_a_long_one_owns_little() {
+    let mut decoder = MessageDecoder::new(1 << 20);
+    let mut length = 256 << 10;
+    while length > 4 {
+        // As it arrives from a socket, in portions.
+        let bytes = frame(BINARY, &vec![7; length]);
+        let event = bytes.chunks(64 << 10).find_map(|portion| decoder.decode(portion).unwrap().1);
+        let Some(Event::Message(message)) = event else { panic!("a message") };
+        let bytes = message.into_bytes();
+        assert!(bytes == vec![7; length]);
+        assert!(bytes.capacity() <= 2 * length + 4096, "{length}: {}", bytes.capacity());
+        decoder.take_memory(Some(bytes));
+        length /= 2;
+    }
+}
+
+#[test]
+fn memory_of_a_long_message_is_kept_for_the_next_when_a_short_one_leaves_it() {
+    for (length, is_kept) in [(100_000, false), (50_000, false), (5, true)] {
+        let mut decoder = MessageDecoder::new(1 << 20);
+        decoder.take_memory(Some(vec![0; 100_000]));
+        decoder.decode(&frame(BINARY, &vec![7; length])).unwrap();
+        assert_eq!(decoder.give_memory().is_some_and(|memory| memory.len() == 100_000), is_kept, "{length}");
+    }
+}
+
+#[test]
+fn unfinished_message_says_how_much_it_holds() {
+    let mut decoder = MessageDecoder::new(1 << 20);
+    assert_eq!(decoder.held(), 0);
+    decoder.decode(&frame(BINARY, &[7; 1000])[..508]).unwrap();
+    assert_eq!(decoder.held(), 500);
+    decoder.discard();
+    assert_eq!((decoder.held(), decoder.is_idle()), (0, true));
+}

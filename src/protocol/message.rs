@@ -2,7 +2,7 @@
 
 use super::close::CloseFrame;
 use super::frame::{Header, Opcode, apply_mask};
-use super::memory::make_room;
+use super::memory::{LONG, make_room};
 use super::text::Text;
 use crate::error::ProtocolError;
 use std::mem;
@@ -18,8 +18,8 @@ const LITTLE: usize = 4 * 1024;
 
 /// What an application sends and receives (§5.6), however many fragments carried it.
 ///
-/// A received message owns at most twice the memory that it needs, and 4 KiB. Beyond 256 KiB its vector may have reserved
-/// more addresses than that, which cost no memory.
+/// A received message owns about twice the memory that it needs at most, and 4 KiB. Beyond 256 KiB its vector may have
+/// reserved more addresses than that, which cost no memory.
 ///
 /// ```
 /// use plainsocket::Message;
@@ -307,7 +307,14 @@ impl MessageDecoder {
     /// The bytes of a complete payload. A short one in the memory of a long one moves to memory of its own, because an
     /// application that keeps it would keep all of that.
     fn own_memory(&mut self, mut payload: Payload) -> Vec<u8> {
-        if payload.memory.len() <= 2 * payload.arrived + LITTLE {
+        let is_reserved = payload.memory.capacity() > LONG;
+        // Only what was written to is memory there, and a vector that is cut forgets how much that was.
+        let (owned, most) = if is_reserved {
+            (payload.memory.len(), payload.arrived + LITTLE)
+        } else {
+            (payload.memory.capacity(), 2 * payload.arrived + LITTLE)
+        };
+        if owned <= most {
             return payload.take();
         }
         let mut bytes = Vec::new();

@@ -563,9 +563,9 @@ impl Connection {
         if bytes == self.share.bytes() || self.share.resize(bytes) { Ok(()) } else { Err(self.out_of_memory()) }
     }
 
+    /// Closes with 1013: the client may try again later, when others hold less.
     // Inlined, it would take a page more of each client's stack, 4 KiB.
     #[inline(never)]
-    /// Closes with 1013: the client may try again later, when others hold less.
     fn out_of_memory(&mut self) -> Error {
         self.registry.budget().log_full(self.peer);
         // Its memory is free from here on, and not only once the client has answered.

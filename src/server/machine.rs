@@ -75,3 +75,65 @@ fn pid_limits(read: &impl Fn(&str) -> Option<String>) -> Vec<usize> {
     }
     limits
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A machine with these files.
+    fn machine(files: &[(&str, &str)]) -> Option<(usize, &'static str)> {
+        let file = |path: &str| Some(files.iter().find(|file| file.0 == path)?.1.to_owned());
+        // The limit of the user who runs the test has no file.
+        most_threads(LONG * 100, file).filter(|(_, name)| *name != "ulimit -u")
+    }
+
+    #[test]
+    fn unknown_machine_has_no_limit() {
+        assert_eq!(machine(&[]), None);
+        assert_eq!(machine(&[("/proc/sys/vm/max_map_count", "many\n")]), None);
+    }
+
+    #[test]
+    fn thread_takes_four_mappings_and_memory_takes_some() {
+        let maps = "one\ntwo\n";
+        let files = [("/proc/sys/vm/max_map_count", "65530\n"), ("/proc/self/maps", maps)];
+        let threads = (65_530 - 2 - 100 - 2048) / 4;
+        assert_eq!(machine(&files), Some((threads, "vm.max_map_count")));
+        let none = [("/proc/sys/vm/max_map_count", "1000\n")];
+        assert_eq!(machine(&none), Some((1, "vm.max_map_count")), "a server for one client is better than none");
+    }
+
+    #[test]
+    fn smallest_limit_counts_with_some_to_spare() {
+        let kernel = [("/proc/sys/kernel/threads-max", "5000\n"), ("/proc/sys/kernel/pid_max", "4000\n")];
+        assert_eq!(machine(&kernel), Some((3984, "kernel.threads-max, kernel.pid_max")));
+        let group = [
+            kernel[0],
+            kernel[1],
+            ("/proc/self/cgroup", "0::/system.slice/chat.service\n"),
+            ("/sys/fs/cgroup/system.slice/chat.service/pids.max", "max\n"),
+            ("/sys/fs/cgroup/system.slice/pids.max", "300\n"),
+            ("/sys/fs/cgroup/system.slice/pids.current", "84\n"),
+            ("/sys/fs/cgroup/pids.max", "1000\n"),
+        ];
+        assert_eq!(machine(&group), Some((200, "pids.max of the cgroup")));
+    }
+
+    #[test]
+    fn older_groups_have_their_own_folder() {
+        let files = [
+            ("/proc/self/cgroup", "9:memory:/x\n8:pids:/docker/1\nnonsense\n"),
+            ("/sys/fs/cgroup/pids/docker/1/pids.max", "116\n"),
+            ("/sys/fs/cgroup/docker/1/pids.max", "50\n"),
+        ];
+        assert_eq!(machine(&files), Some((100, "pids.max of the cgroup")));
+        assert_eq!(machine(&[("/proc/self/cgroup", "0::/\n"), ("/sys/fs/cgroup/pids.max", "66\n")]).unwrap().0, 50);
+    }
+
+    #[test]
+    fn this_machine_has_threads_for_a_few_clients() {
+        let mut config = Config { max_clients: usize::MAX, ..Config::default() };
+        prepare(&mut config);
+        assert!(config.max_clients > 1);
+    }
+}

@@ -100,7 +100,7 @@ impl Outbox {
         // One that takes no bytes is as silent as one that sends none.
         let _wait = self.life.wait();
         let state = self.wait_while(deadline, is_much);
-        if is_much(&state) { Err(Error::Io(ErrorKind::TimedOut.into())) } else { Ok(()) }
+        if is_much(&state) || state.end == End::Dead { Err(Error::Io(ErrorKind::TimedOut.into())) } else { Ok(()) }
     }
 
     /// Half-closes TCP after the last byte that was left here; only for the client's own thread, because it waits.

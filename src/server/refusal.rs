@@ -1,5 +1,5 @@
-//! Clients that get a reply and no thread: the server or the client's address has no seat left, the system no thread, or
-//! the server goes down. A reply is whole only once the client has read it, and a socket closed with bytes unread sends a
+//! Clients that get a reply and no thread: the server or the client's address has no seat left, the system no thread, memory is
+//! at its bound, or the server goes down. A reply is whole only once the client has read it, and a socket closed with bytes unread sends a
 //! reset that takes the reply away (§1.4). So the socket is kept for a moment, and emptied by the heartbeat's thread.
 
 use super::lock;

@@ -1,5 +1,5 @@
 //! Where there is no `MSG_DONTWAIT` and no safe `poll`, as on Windows: sockets that never block, and naps instead of waits.
-//! It is right, and slow: a wait looks again after a nap of 1 ms, then 2, and 16 at most.
+//! It is right, and slow: a read looks again after a nap of 1 ms, then 2, and 16 at most; the drain thread after 16 ms.
 
 use std::io::{self, ErrorKind, IoSlice, Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
