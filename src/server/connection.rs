@@ -451,12 +451,10 @@ impl Connection {
         drop(wait);
         let is_full = self.inbox.is_full();
         self.take_desk();
-        // The small buffer is full: what did not fit belongs to the same batch, and is answered with the same write.
+        // The small buffer is full: what did not fit belongs to the same batch, and is answered with the same write. If this
+        // look fails, the bytes read before still count; a stream that has ended says so again at the next read.
         match result {
-            Ok(None) if is_full => match self.read_until(Until::Now) {
-                Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(None),
-                result => result,
-            },
+            Ok(None) if is_full => self.read_until(Until::Now).or(Ok(None)),
             result => result,
         }
     }

@@ -76,6 +76,27 @@ fn a_batch_that_just_fills_a_quiet_clients_buffer_is_all_that_there_is() {
 }
 
 #[test]
+fn message_and_close_before_eof_are_answered_whatever_their_length() {
+    const CLOSE: [u8; 8] = [0x88, 0x82, 0, 0, 0, 0, 0x03, 0xE8];
+    let lengths = (1000..1050).chain([200, 2048, 2049, 4096]);
+    thread::scope(|scope| {
+        for total in lengths {
+            scope.spawn(move || {
+                let (client, serving) = quiet();
+                let handshake = client.wait_for(1).len();
+                let length = total - CLOSE.len() - 8;
+                client.send([frame(length), CLOSE.to_vec()].concat());
+                client.end();
+                serving.join().unwrap();
+                let reply = client.wait_for_close().split_off(handshake);
+                assert_eq!(reply.len(), 4 + length + 4, "{total} bytes and the end of the stream");
+                assert!(reply.ends_with(&[0x88, 0x02, 0x03, 0xE8]), "{total}");
+            });
+        }
+    });
+}
+
+#[test]
 fn a_large_payload_is_read_to_where_it_will_lie() {
     let reads = transfers(echo, &[frame(1 << 20)]).into_iter().filter(|(name, _)| *name == "read");
     let longest = reads.map(|(_, length)| length).max().unwrap();
