@@ -112,7 +112,7 @@ impl Server {
 fn read_log(stderr: ChildStderr) -> Log {
     let mut log = Log::default();
     for line in BufReader::new(stderr).lines().map_while(Result::ok) {
-        log.evicted += u64::from(line.contains(": evicted, "));
+        log.evicted += u64::from(line.contains(": evicted: "));
         log.dropped += u64::from(line.contains(": dropped after "));
         if line.contains("panicked") || line.contains(" ERROR ") {
             log.alarms.push(line);
