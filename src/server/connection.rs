@@ -277,10 +277,14 @@ impl Connection {
             self.out.extend_from_slice(&self.out_to_others[start..]);
             self.flush_if_much()?;
         } else {
-            frame::encode_header(message.opcode(), message.as_bytes().len(), &mut self.out_to_others);
-            self.out.extend_from_slice(&self.out_to_others[start..]);
-            self.flush_to_others_with(message.as_bytes());
-            self.flush_with(message.as_bytes())?;
+            // What was gathered goes first, so that these frames are the same for all, this client included.
+            self.flush()?;
+            frame::encode_header(message.opcode(), message.as_bytes().len(), &mut self.out);
+            let frames = Frames::new([&self.out, message.as_bytes()], &self.registry);
+            self.write_to_others(&frames);
+            let written = self.client.outbox.write_own(&frames, self.deadline);
+            self.out.clear();
+            self.check(written)?;
         }
         self.decoder.take_memory(Some(message.into_bytes()));
         Ok(())
@@ -307,7 +311,7 @@ impl Connection {
 
     /// Writes what has been gathered, and behind it a large payload from where it lies.
     fn flush_with(&mut self, payload: &[u8]) -> Result<(), Error> {
-        self.flush_to_others_with(&[]);
+        self.flush_to_others();
         if self.out.is_empty() {
             return Ok(());
         }
@@ -317,20 +321,22 @@ impl Connection {
         self.check(written)
     }
 
-    fn flush_to_others_with(&mut self, payload: &[u8]) {
-        if self.out_to_others.is_empty() {
-            return;
+    fn flush_to_others(&mut self) {
+        if !self.out_to_others.is_empty() {
+            self.write_to_others(&Frames::new([&self.out_to_others, &[]], &self.registry));
+            self.out_to_others.clear();
         }
-        let frames = Frames::new([&self.out_to_others, payload], &self.registry);
+    }
+
+    fn write_to_others(&self, frames: &Frames) {
         let members = self.registry.members(&self.client.path);
         for group in members.chunks(FETCHED) {
             group.iter().for_each(|member| member.fetch());
             for other in group.iter().filter(|member| !Arc::ptr_eq(member, &self.client.outbox)) {
                 // One that is closing or dead gets nothing, and that is its own affair.
-                let _ = other.write(&frames);
+                let _ = other.write(frames);
             }
         }
-        self.out_to_others.clear();
     }
 
     /// Closes the connection: sends a Close frame and waits, at most for the close timeout, until the client has
@@ -513,7 +519,7 @@ impl Connection {
             return Ok(());
         }
         self.mark_closing();
-        self.flush_to_others_with(&[]);
+        self.flush_to_others();
         let payload = close.map_or_else(Vec::new, |close| close.encode());
         frame::encode(Opcode::Close, &payload, &mut self.out);
         let written = self.client.outbox.write_own(&Frames::close(&self.out), self.deadline);
