@@ -141,6 +141,13 @@ mod tests {
     }
 
     #[test]
+    fn entry_counts_twice_because_a_queue_that_grows_doubles() {
+        let mut backlog = backlog();
+        backlog.push(waiting(&[], 0, false));
+        assert!(backlog.length >= 2 * size_of::<Waiting>());
+    }
+
+    #[test]
     fn own_bytes_count_apart_and_have_no_age() {
         let mut backlog = backlog();
         backlog.push(waiting(&[2; 5], 0, true));
