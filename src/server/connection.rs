@@ -496,6 +496,10 @@ impl Connection {
             Err(Error::Closed) => self.mark_closing(),
             Err(error) => {
                 self.state = State::Over;
+                // A client that has only closed its side still gets the replies that are queued.
+                if matches!(&error, Error::Io(error) if error.kind() == ErrorKind::UnexpectedEof) {
+                    self.client.outbox.hang_up(Some(Instant::now() + self.close_timeout));
+                }
                 self.client.outbox.kill();
                 return Err(error);
             }
