@@ -496,11 +496,11 @@ impl Connection {
             Err(Error::Closed) => self.mark_closing(),
             Err(error) => {
                 self.state = State::Over;
-                // A client that has only closed its side still gets the replies that are queued.
-                if matches!(&error, Error::Io(error) if error.kind() == ErrorKind::UnexpectedEof) {
-                    self.client.outbox.hang_up(Some(Instant::now() + self.close_timeout));
+                match &error {
+                    // A client that has closed only its side still gets what is queued: `finish` waits for that.
+                    Error::Io(error) if error.kind() == ErrorKind::UnexpectedEof => self.set_deadline(),
+                    _ => self.client.outbox.kill(),
                 }
-                self.client.outbox.kill();
                 return Err(error);
             }
             Ok(()) => {}
@@ -510,6 +510,11 @@ impl Connection {
 
     fn mark_closing(&mut self) {
         self.state = State::CloseSent;
+        self.set_deadline();
+    }
+
+    /// From the first step of the end on, all the others have the close timeout together.
+    fn set_deadline(&mut self) {
         self.deadline.get_or_insert_with(|| Instant::now() + self.close_timeout);
     }
 

@@ -7,6 +7,7 @@ use crate::error::Error;
 use crate::protocol::frame::{Header, Opcode};
 use crate::server::Connection;
 use crate::server::socket::LOOKS;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -94,6 +95,29 @@ fn message_and_close_before_eof_are_answered_whatever_their_length() {
             });
         }
     });
+}
+
+#[test]
+fn a_client_that_has_closed_only_its_side_gets_the_replies_that_still_wait() {
+    static HAS_ENDED: AtomicBool = AtomicBool::new(false);
+    fn echo_to_the_end(connection: &mut Connection) -> Result<(), Error> {
+        let result = echo(connection);
+        HAS_ENDED.store(true, Ordering::Relaxed);
+        result
+    }
+    let client = ClientsEnd::new(Some(1000), []);
+    client.send(request("/"));
+    client.send(frame(5000));
+    client.end();
+    let serving = start(&client, echo_to_the_end);
+    wait_until(|| HAS_ENDED.load(Ordering::Relaxed));
+    assert_eq!(client.wait_for(1000).len(), 1000, "most of the reply has had no room so far");
+    wait_until(|| {
+        client.take(1000);
+        client.is_closed()
+    });
+    serving.join().unwrap();
+    assert!(client.wait_for_close().ends_with(&[0; 5000]));
 }
 
 #[test]
