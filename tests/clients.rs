@@ -3,9 +3,13 @@
 mod support;
 
 use plainsocket::{Config, Server};
+#[cfg(target_os = "linux")]
+use socket2::{Domain, Socket, Type};
 use std::collections::HashMap;
 use std::io::Write;
 use std::net::TcpStream;
+#[cfg(target_os = "linux")]
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -474,4 +478,42 @@ fn a_server_at_one_address_of_several_is_woken_at_that_one() {
     drop(client);
     handle.shutdown();
     end.recv_timeout(Duration::from_secs(10)).expect("the end of run").unwrap();
+}
+
+// Two connections from one address and port: possible where the server has two addresses.
+#[cfg(target_os = "linux")]
+#[test]
+fn clients_with_the_same_peer_address_are_all_reached_and_all_told_of_the_end() {
+    let server = Server::bind("0.0.0.0:0").unwrap().route("/chat", support::chat);
+    let (port, handle) = (server.local_addr().unwrap().port(), server.handle().unwrap());
+    let running = thread::spawn(move || server.run());
+    let free_port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let mut clients: Vec<Client> = ["127.0.0.1", "127.0.0.2", "127.0.0.3"]
+        .map(|ip| {
+            let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+            socket.set_reuse_address(true).unwrap();
+            socket.bind(&free_port.into()).unwrap();
+            socket.connect(&SocketAddr::new(ip.parse().unwrap(), port).into()).unwrap();
+            let mut client = Client::from_stream(socket.into());
+            client.send(request("/chat"));
+            assert_eq!(status(&client.read_head()), 101);
+            client
+        })
+        .into();
+    wait_for("three clients", || handle.clients() == 3);
+    clients[2].send(frame(TEXT, b"Hello"));
+    for client in &mut clients {
+        assert_eq!(client.read_frame(), (TEXT, b"Hello".to_vec()));
+    }
+    // That the second leaves takes nobody else's entry away.
+    let mut second = clients.remove(1);
+    second.send(close_frame(1000, ""));
+    second.expect_close(Some(1000));
+    wait_for("two clients", || handle.clients() == 2);
+    handle.shutdown();
+    for client in &mut clients {
+        client.send(close_frame(1001, ""));
+        client.expect_close(Some(1001));
+    }
+    running.join().unwrap().unwrap();
 }

@@ -6,7 +6,8 @@
 
 mod support;
 
-use std::net::TcpStream;
+use std::io::Read;
+use std::net::{Shutdown, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Barrier, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -145,6 +146,42 @@ fn read_delays(client: &mut Client, start: Instant, count: usize) -> Vec<Duratio
         start.elapsed() - Duration::from_nanos(sent)
     };
     (0..count).map(next).collect()
+}
+
+#[test]
+#[ignore = "load"]
+fn ten_thousand_newcomers_miss_nothing_that_is_sent_after_their_101_on_a_busy_machine() {
+    const NEWCOMERS: usize = 10_000;
+    let _alone = alone();
+    let server = Program::start(&[]);
+    let mut sender = Client::connect(server.address, "/chat");
+    let start = Instant::now();
+    let over = AtomicBool::new(false);
+    let missed = thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while !over.load(Ordering::Relaxed) {
+                    std::hint::spin_loop()
+                }
+            });
+        }
+        let misses = |number: &usize| {
+            let mut newcomer = Client::connect(server.address, "/chat");
+            let message = number.to_be_bytes();
+            sender.send(frame(BINARY, &message));
+            assert_eq!(sender.read_frame(), (BINARY, message.to_vec()));
+            newcomer.stream.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
+            let mut received = [0; 10];
+            let missed = newcomer.stream.read_exact(&mut received).is_err() || received[2..] != message;
+            newcomer.stream.shutdown(Shutdown::Both).unwrap();
+            missed
+        };
+        let missed = (0..NEWCOMERS).filter(misses).take(5).count();
+        over.store(true, Ordering::Relaxed);
+        missed
+    });
+    println!("{missed} of {NEWCOMERS} newcomers missed a message, in {:.1?}", start.elapsed());
+    assert_eq!(missed, 0);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! What waits to be written to one client. A frame that waits for many clients exists once: each queue holds a reference
 //! to it, and how much of it is written.
 
-use super::budget::Budget;
+use super::budget::{Budget, Share};
 use super::frames::Frame;
 use std::collections::VecDeque;
 use std::mem;
@@ -36,12 +36,13 @@ pub(super) struct Backlog {
     pub(super) length: usize,
     /// The bytes among them that the client's own thread has left.
     pub(super) own: usize,
-    budget: Arc<Budget>,
+    /// What the entries count.
+    share: Share,
 }
 
 impl Backlog {
     pub(super) fn new(budget: &Arc<Budget>) -> Backlog {
-        Backlog { queue: VecDeque::new(), length: 0, own: 0, budget: Arc::clone(budget) }
+        Backlog { queue: VecDeque::new(), length: 0, own: 0, share: budget.share() }
     }
 
     /// Since when the oldest byte waits that another thread has left: for those the client has no backpressure.
@@ -53,7 +54,7 @@ impl Backlog {
     pub(super) fn push(&mut self, waiting: Waiting) {
         self.length += waiting.rest() + ENTRY;
         self.own += if waiting.is_own { waiting.rest() } else { 0 };
-        self.budget.add(ENTRY);
+        self.share.add(ENTRY);
         if waiting.is_traced { self.queue.push_front(waiting) } else { self.queue.push_back(waiting) }
     }
 
@@ -76,14 +77,8 @@ impl Backlog {
             return None;
         }
         self.length -= ENTRY;
-        self.budget.give_back(ENTRY);
+        self.share.remove(ENTRY);
         self.queue.pop_front()
-    }
-}
-
-impl Drop for Backlog {
-    fn drop(&mut self) {
-        self.budget.give_back(self.queue.len() * ENTRY);
     }
 }
 

@@ -29,18 +29,18 @@ impl Budget {
         self.limit.store(limit, Ordering::Relaxed);
     }
 
+    /// A share of nothing, which may grow.
+    pub(super) fn share(self: &Arc<Budget>) -> Share {
+        Share { budget: Arc::clone(self), bytes: 0 }
+    }
+
     /// Counts `bytes` more, unless the sum would pass the limit.
     pub(super) fn reserve(self: &Arc<Budget>, bytes: usize) -> Option<Share> {
-        let mut share = Share { budget: Arc::clone(self), bytes: 0 };
+        let mut share = self.share();
         share.resize(bytes).then_some(share)
     }
 
-    /// Counts `bytes` more in any case: a few that come with bytes that were reserved.
-    pub(super) fn add(&self, bytes: usize) {
-        self.used.fetch_add(bytes, Ordering::Relaxed);
-    }
-
-    pub(super) fn give_back(&self, bytes: usize) {
+    fn give_back(&self, bytes: usize) {
         self.used.fetch_sub(bytes, Ordering::Relaxed);
     }
 
@@ -78,9 +78,20 @@ impl Share {
         true
     }
 
+    /// Counts `bytes` more in any case: a few that come with bytes that were reserved.
+    pub(super) fn add(&mut self, bytes: usize) {
+        self.budget.used.fetch_add(bytes, Ordering::Relaxed);
+        self.bytes += bytes;
+    }
+
+    pub(super) fn remove(&mut self, bytes: usize) {
+        self.budget.give_back(bytes);
+        self.bytes -= bytes;
+    }
+
     /// A share of nothing in the same budget.
     pub(super) fn empty(&self) -> Share {
-        Share { budget: Arc::clone(&self.budget), bytes: 0 }
+        self.budget.share()
     }
 
     /// Takes over what another share counts.
@@ -127,9 +138,13 @@ mod tests {
     #[test]
     fn added_bytes_count_even_beyond_the_limit() {
         let budget = budget(10);
-        budget.add(20);
+        let mut share = budget.share();
+        share.add(20);
         assert!(budget.reserve(1).is_none());
-        budget.give_back(20);
+        share.remove(11);
+        assert_eq!((share.bytes(), budget.used()), (9, 9));
+        assert!(budget.reserve(2).is_none());
+        drop(share);
         assert!(budget.reserve(10).is_some());
     }
 }

@@ -240,7 +240,7 @@ impl Connection {
 
     /// The round trip, if it answers our last Ping.
     fn take_pong(&mut self, payload: &[u8]) -> Option<Duration> {
-        let time = self.client.life.round_trip(payload);
+        let time = self.client.outbox.life.round_trip(payload);
         match time {
             Some(time) => log::debug!("{}: Pong after {time:.1?}", self.peer),
             None => log::debug!("{}: Pong that nobody asked for, payload length {}", self.peer, payload.len()),
@@ -357,7 +357,7 @@ impl Connection {
     /// has been done already does no harm a second time.
     pub(super) fn finish(&mut self, code: CloseCode) -> Result<(), Error> {
         let closed = self.close(code, "");
-        log::debug!("{}: over after {:.1?}, messages in: {}", self.peer, self.client.life.age(), self.messages);
+        log::debug!("{}: over after {:.1?}, messages in: {}", self.peer, self.client.outbox.life.age(), self.messages);
         self.hang_up();
         self.out.clear();
         self.out_to_others.clear();
@@ -451,8 +451,8 @@ impl Connection {
             }
         }
         self.leave_desk();
-        let life = Arc::clone(&self.client.life);
-        let wait = life.wait();
+        let outbox = Arc::clone(&self.client.outbox);
+        let wait = outbox.life.wait();
         let result = self.read_until(self.deadline.map_or(Until::Forever, Until::Deadline));
         drop(wait);
         let is_full = self.inbox.is_full();

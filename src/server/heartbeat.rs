@@ -34,18 +34,19 @@ pub(super) fn period(config: &Config) -> Duration {
 
 /// Looks at every client once. None of them can hold up the sweep, because it writes only what a socket takes at once.
 pub(super) fn sweep(registry: &Registry, config: &Config) {
-    for (peer, client) in registry.clients() {
+    for client in registry.clients() {
+        let peer = client.outbox.peer;
         let age = client.outbox.oldest().map_or(Duration::ZERO, |oldest| oldest.elapsed());
         if age > config.pong_timeout {
             client.outbox.evict(format_args!("a byte has waited for it for {age:.1?}"));
             continue;
         }
-        let silent = client.life.silence();
-        match verdict(silent, client.life.since_ping().filter(|since| *since < silent), config) {
+        let silent = client.outbox.life.silence();
+        match verdict(silent, client.outbox.life.since_ping().filter(|since| *since < silent), config) {
             Verdict::Fine => {}
             Verdict::Ping => {
                 let mut out = Vec::new();
-                frame::encode(Opcode::Ping, &client.life.new_ping(), &mut out);
+                frame::encode(Opcode::Ping, &client.outbox.life.new_ping(), &mut out);
                 log::debug!("{peer}: silent for {silent:.1?}: a Ping");
                 // A client that is closing or dead needs no Ping.
                 let _ = client.outbox.write(&Frames::ping(&out));

@@ -28,7 +28,6 @@ pub use connection::Connection;
 use desk::Desks;
 use drain::Drain;
 use inbox::Inbox;
-use life::Life;
 use outbox::Outbox;
 use refusal::Refusals;
 use registry::{Client, Registry, Seat};
@@ -330,7 +329,11 @@ impl Service {
         log::debug!("{peer}: connected to {:?}, accept value {accept_value}", request.path());
         trace::handshake(peer, request, response);
         let client = self.entry(peer, socket, request, seat.number());
+        // Before the client can know that it is connected: it gets all that others send from then on.
         seat.enter(client.clone());
+        if let Err(error) = client.outbox.open(&response.encode(request.method), self.reply_deadline()) {
+            return log::debug!("{peer}: gone during the handshake: {error}");
+        }
         self.serve(peer, (opened_by, share), inbox, client, handler);
     }
 
@@ -358,13 +361,12 @@ impl Service {
     }
 
     fn entry(&self, peer: SocketAddr, socket: Arc<Socket>, request: &Request, seat_number: u64) -> Client {
-        let life = Arc::new(Life::new());
         let (drain, budget) = (Arc::clone(&self.drain), Arc::clone(self.registry.budget()));
-        let outbox = Outbox::new(peer, socket, Arc::clone(&life), drain, budget, self.config.max_backlog);
-        Client { seat_number, path: request.path().into(), outbox: Arc::new(outbox), life }
+        let outbox = Outbox::new(peer, socket, drain, budget, self.config.max_backlog);
+        Client { seat_number, path: request.path().into(), outbox: Arc::new(outbox) }
     }
 
-    /// Reads the request and answers it. `None`: the answer was no upgrade, and the connection is over.
+    /// Reads the request, and answers one that is no upgrade: then the connection is over, and the result `None`.
     #[inline(never)]
     fn handshake(
         &self,
@@ -392,7 +394,6 @@ impl Service {
         let mut linger = self.config.close_timeout;
         let response = match outcome {
             Ok((Answer::Upgrade(response, handler), request)) => {
-                socket.write_all(&response.encode(method), self.reply_deadline())?;
                 return Ok(Some((Box::new((request, response)), handler)));
             }
             Ok((Answer::Page(response), _)) => response,

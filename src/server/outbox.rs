@@ -17,7 +17,7 @@ use super::lock;
 use super::socket::Socket;
 use super::trace;
 use crate::error::Error;
-use std::io::{ErrorKind, IoSlice};
+use std::io::{self, ErrorKind, IoSlice};
 use std::net::{Shutdown, SocketAddr};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
@@ -32,9 +32,9 @@ const MOST_OWN: usize = 64 * 1024;
 const DESK: usize = 128 * 1024;
 
 pub(super) struct Outbox {
-    peer: SocketAddr,
+    pub(super) peer: SocketAddr,
     pub(super) socket: Arc<Socket>,
-    life: Arc<Life>,
+    pub(super) life: Life,
     drain: Arc<Drain>,
     budget: Arc<Budget>,
     /// A client for which more bytes than this wait already gets no more.
@@ -61,18 +61,27 @@ enum End {
 }
 
 impl Outbox {
-    /// An outbox that is evicted when more than `limit` bytes wait in it.
+    /// An outbox that is evicted when more than `limit` bytes wait in it. Until [`open`](Outbox::open) nothing is written.
     pub(super) fn new(
         peer: SocketAddr,
         socket: Arc<Socket>,
-        life: Arc<Life>,
         drain: Arc<Drain>,
         budget: Arc<Budget>,
         limit: usize,
     ) -> Outbox {
         let backlog = Backlog::new(&budget);
-        let state = Mutex::new(State { backlog, writing: false, waiting: 0, end: End::Open });
-        Outbox { peer, socket, life, drain, budget, limit, state, progress: Condvar::new() }
+        let state = Mutex::new(State { backlog, writing: true, waiting: 0, end: End::Open });
+        Outbox { peer, socket, life: Life::new(), drain, budget, limit, state, progress: Condvar::new() }
+    }
+
+    /// Writes the response to the handshake, and then what others have left meanwhile. A client that is entered before
+    /// its 101 goes out misses nothing that is sent after it.
+    pub(super) fn open(self: &Arc<Self>, response: &[u8], deadline: Instant) -> io::Result<()> {
+        self.socket.write_all(response, deadline).inspect_err(|_| self.kill())?;
+        if !self.drain() {
+            self.drain.take_over(Arc::clone(self));
+        }
+        Ok(())
     }
 
     /// Reads what a write will need, and does nothing with it. In a broadcast to a thousand none of it is in the cache;
@@ -237,16 +246,13 @@ impl Outbox {
 
     /// Waits while `condition` holds, the client lives and the deadline has not passed.
     fn wait_while(&self, deadline: Option<Instant>, condition: impl Fn(&State) -> bool) -> MutexGuard<'_, State> {
+        let left = deadline.map_or(Duration::MAX, |deadline| deadline.saturating_duration_since(Instant::now()));
         let mut state = lock(&self.state);
-        while state.end != End::Dead && condition(&state) {
-            let left = deadline.map_or(Duration::MAX, |deadline| deadline.saturating_duration_since(Instant::now()));
-            if left.is_zero() {
-                break;
-            }
-            state.waiting += 1;
-            state = self.progress.wait_timeout(state, left).unwrap_or_else(|poisoned| poisoned.into_inner()).0;
-            state.waiting -= 1;
-        }
+        state.waiting += 1;
+        let goes_on = |state: &mut State| state.end != End::Dead && condition(state);
+        let waited = self.progress.wait_timeout_while(state, left, goes_on);
+        state = waited.unwrap_or_else(|poisoned| poisoned.into_inner()).0;
+        state.waiting -= 1;
         state
     }
 }
@@ -284,7 +290,9 @@ mod tests {
             let socket = Arc::new(Socket::new(client.servers_end()));
             let peer = SocketAddr::from(([192, 0, 2, 1], 1));
             let budget = Arc::clone(self.registry.budget());
-            Arc::new(Outbox::new(peer, socket, Arc::new(Life::new()), Arc::clone(&self.drain), budget, limit))
+            let outbox = Arc::new(Outbox::new(peer, socket, Arc::clone(&self.drain), budget, limit));
+            outbox.open(&[], Instant::now()).unwrap();
+            outbox
         }
 
         fn write(&self, outbox: &Arc<Outbox>, bytes: &[u8]) -> Result<(), Error> {
@@ -452,10 +460,9 @@ mod tests {
                 writing.is_finished()
             });
         });
-        wait_until(|| {
-            client.take(usize::MAX);
-            budget.used() == 0
-        });
+        assert!(budget.used() < DESK, "what is queued still counts, the desk does not");
+        outbox.kill();
+        wait_until(|| budget.used() == 0);
         budget.set_limit(LENGTH + DESK);
         let outbox = house.outbox(&ClientsEnd::new(Some(10), []), usize::MAX);
         assert!(matches!(house.write_own(&outbox, &[1; LENGTH], None), Err(Error::MemoryLimit)));

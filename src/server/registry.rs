@@ -4,7 +4,6 @@
 
 use super::budget::{Budget, Share};
 use super::frames::{Current, Frames};
-use super::life::Life;
 use super::lock;
 use super::outbox::Outbox;
 use super::socket::Socket;
@@ -13,7 +12,7 @@ use crate::error::HandshakeError;
 use crate::protocol::close::{CloseCode, CloseFrame};
 use crate::protocol::frame::{self, Opcode};
 use std::collections::HashMap;
-use std::net::{IpAddr, Shutdown, SocketAddr, TcpListener};
+use std::net::{IpAddr, Shutdown, SocketAddr, SocketAddrV6, TcpListener};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Instant;
@@ -25,7 +24,6 @@ pub(super) struct Client {
     /// The resource name without its query: what [`broadcast`](super::Connection::broadcast) goes by.
     pub(super) path: Arc<str>,
     pub(super) outbox: Arc<Outbox>,
-    pub(super) life: Arc<Life>,
 }
 
 /// The outboxes of all clients on one path.
@@ -97,8 +95,8 @@ impl Registry {
     }
 
     /// A copy of the list.
-    pub(super) fn clients(&self) -> Vec<(SocketAddr, Client)> {
-        lock(&self.clients).iter().map(|(peer, client)| (*peer, client.clone())).collect()
+    pub(super) fn clients(&self) -> Vec<Client> {
+        lock(&self.clients).values().cloned().collect()
     }
 
     pub(super) fn count(&self) -> usize {
@@ -134,8 +132,7 @@ impl Registry {
             return Some(share);
         }
         let clients = self.clients().into_iter();
-        let mut slow: Vec<_> =
-            clients.filter_map(|(_, client)| Some((client.outbox.oldest()?, client.outbox))).collect();
+        let mut slow: Vec<_> = clients.filter_map(|client| Some((client.outbox.oldest()?, client.outbox))).collect();
         slow.sort_unstable_by_key(|(since, _)| *since);
         slow.into_iter().find_map(|(_, outbox)| {
             outbox.evict_for_memory();
@@ -158,7 +155,7 @@ impl Registry {
         drop(lock(&self.spare).take());
         // Whoever is upgraded but not entered yet is in neither list: it finds the stop when it enters.
         let handshakes = self.sockets(|taken| taken.stage == Stage::Handshake);
-        self.clients().iter().for_each(|(_, client)| client.go_away());
+        self.clients().iter().for_each(Client::go_away);
         hang_up(&handshakes);
     }
 
@@ -228,14 +225,29 @@ impl Seat {
         Ok(())
     }
 
-    /// Enters the client after its handshake: from now on the others can reach it.
+    /// Enters the client: from now on the others can reach it.
     pub(super) fn enter(&self, client: Client) {
-        lock(&self.registry.clients).insert(self.peer, client.clone());
+        let mut clients = lock(&self.registry.clients);
+        let key = if clients.contains_key(&self.peer) { self.namesake() } else { self.peer };
+        clients.insert(key, client.clone());
+        drop(clients);
         lock(&self.registry.members).remove(&client.path);
         // Either `stop` saw the entry, or the entry sees the stop.
         if self.registry.is_stopping() {
             client.go_away();
         }
+    }
+
+    /// The key for a client whose peer address has an entry already. A peer address is unique for each address of ours
+    /// only: one that listens on all of them may be reached on two from the same address and port. No peer has this key,
+    /// and no other namesake: it has the seat's number, beyond the 20 bits of a flow label.
+    fn namesake(&self) -> SocketAddr {
+        let ip = match self.peer.ip() {
+            IpAddr::V4(ip) => ip.to_ipv6_mapped(),
+            IpAddr::V6(ip) => ip,
+        };
+        let (flow, scope) = (1 << 31 | self.number as u32, (self.number >> 31) as u32);
+        SocketAddrV6::new(ip, self.peer.port(), flow, scope).into()
     }
 }
 
@@ -243,7 +255,8 @@ impl Drop for Seat {
     fn drop(&mut self) {
         let mut clients = lock(&self.registry.clients);
         let is_ours = clients.get(&self.peer).is_some_and(|client| client.seat_number == self.number);
-        let client = if is_ours { clients.remove(&self.peer) } else { None };
+        let key = if is_ours { self.peer } else { self.namesake() };
+        let client = clients.remove(&key);
         drop(clients);
         // After the entry, so that no new list has this client in it.
         if let Some(client) = client {
@@ -270,9 +283,9 @@ mod tests {
     use super::*;
     use crate::server::tests::ClientsEnd;
 
-    fn outbox(peer: SocketAddr, socket: &Arc<Socket>, life: &Arc<Life>) -> Arc<Outbox> {
+    fn outbox(peer: SocketAddr, socket: &Arc<Socket>) -> Arc<Outbox> {
         let drain = crate::server::drain::Drain::start().unwrap();
-        Arc::new(Outbox::new(peer, Arc::clone(socket), Arc::clone(life), drain, Arc::default(), 0))
+        Arc::new(Outbox::new(peer, Arc::clone(socket), drain, Arc::default(), 0))
     }
 
     #[test]
@@ -282,11 +295,10 @@ mod tests {
         for port in 0..100 {
             let peer = SocketAddr::from(([192, 0, 2, 1], port));
             let socket = Arc::new(Socket::new(ClientsEnd::new(None, None).servers_end()));
-            let life = Arc::new(Life::new());
-            let outbox = outbox(peer, &socket, &life);
+            let outbox = outbox(peer, &socket);
             let seat = registry.take_seat(peer, &socket, &Config::default()).unwrap();
             let path = Arc::from(["/chat", "/echo"][usize::from(port) % 2]);
-            seat.enter(Client { seat_number: seat.number(), path, outbox: Arc::clone(&outbox), life });
+            seat.enter(Client { seat_number: seat.number(), path, outbox: Arc::clone(&outbox) });
             guests.push((seat, outbox));
         }
         let in_the_chat = |guests: &[(Seat, Arc<Outbox>)]| {
@@ -300,6 +312,32 @@ mod tests {
         guests.remove(0);
         assert!(in_the_chat(&guests));
         assert_eq!((guests.len(), registry.members(&"/chat".into()).len()), (98, 48));
+    }
+
+    #[test]
+    fn two_clients_with_the_same_peer_address_are_both_reached_until_each_has_left() {
+        let registry = Arc::new(Registry::default());
+        for peer in ["192.0.2.1:7", "[2001:db8::1]:7"] {
+            let peer = peer.parse().unwrap();
+            let enter = || {
+                let socket = Arc::new(Socket::new(ClientsEnd::new(None, None).servers_end()));
+                let outbox = outbox(peer, &socket);
+                let seat = registry.take_seat(peer, &socket, &Config::default()).unwrap();
+                seat.enter(Client { seat_number: seat.number(), path: "/chat".into(), outbox });
+                seat
+            };
+            let reached = || (registry.count(), registry.members(&"/chat".into()).len());
+            let (first, second, third) = (enter(), enter(), enter());
+            assert_eq!(reached(), (3, 3));
+            drop(second);
+            assert_eq!(reached(), (2, 2));
+            drop(first);
+            assert_eq!(reached(), (1, 1));
+            let fourth = enter();
+            assert_eq!(reached(), (2, 2));
+            drop((third, fourth));
+            assert_eq!(reached(), (0, 0));
+        }
     }
 
     #[test]

@@ -5,6 +5,8 @@
 #[cfg(test)]
 mod endings;
 #[cfg(test)]
+mod entering;
+#[cfg(test)]
 mod faults;
 mod stream;
 #[cfg(test)]

@@ -8,7 +8,6 @@ use crate::error::Error;
 use crate::protocol::frame::{Header, Opcode, encode};
 use crate::server::drain::Drain;
 use crate::server::frames::Frames;
-use crate::server::life::Life;
 use crate::server::outbox::Outbox;
 use crate::server::registry::Registry;
 use crate::server::socket::Socket;
@@ -27,7 +26,9 @@ fn outbox(client: &ClientsEnd, registry: &Registry, limit: usize) -> Arc<Outbox>
     let socket = Arc::new(Socket::new(client.servers_end()));
     let drain = Drain::start().unwrap();
     let budget = Arc::clone(registry.budget());
-    Arc::new(Outbox::new(peer(1), socket, Arc::new(Life::new()), drain, budget, limit))
+    let outbox = Arc::new(Outbox::new(peer(1), socket, drain, budget, limit));
+    outbox.open(&[], Instant::now()).unwrap();
+    outbox
 }
 
 /// A binary frame that tells its sender and number, of any length.
