@@ -347,6 +347,22 @@ fn one_client_too_many_from_an_address_gets_429_and_may_come_again_later() {
 }
 
 #[test]
+fn a_client_that_has_seen_close_and_fin_may_come_again_at_once() {
+    let server = Running::start(Config { max_clients_per_ip: Some(1), max_clients: 1, ..Config::default() });
+    let mut before = Vec::new();
+    for round in 0..100 {
+        let mut client = Client::tcp(server.address);
+        client.send(request("/echo"));
+        assert_eq!(status(&client.read_head()), 101, "round {round}");
+        client.send(close_frame(1000, ""));
+        assert_eq!(client.read_frame().0, CLOSE);
+        assert!(client.read_to_end().is_empty(), "our FIN");
+        // Its own side stays open.
+        before.push(client);
+    }
+}
+
+#[test]
 fn however_a_client_ends_its_entry_goes_with_it() {
     let server = running();
     for path in ["/return", "/error", "/panic", "/echo"] {

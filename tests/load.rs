@@ -186,6 +186,24 @@ fn ten_thousand_newcomers_miss_nothing_that_is_sent_after_their_101_on_a_busy_ma
 
 #[test]
 #[ignore = "load"]
+fn clients_that_stay_after_the_closing_handshake_hold_neither_a_thread_nor_a_descriptor() {
+    let _alone = alone();
+    let server = Program::start(&["--close-timeout", "600"]);
+    drop(Client::connect(server.address, "/echo"));
+    wait_for("the warm-up client to leave", || server.status("Threads") == OWN_THREADS);
+    let descriptors = server.descriptors();
+    let mut clients: Vec<Client> = (0..1000).map(|_| Client::connect(server.address, "/echo")).collect();
+    for client in &mut clients {
+        client.send(close_frame(1000, ""));
+        assert_eq!(client.read_frame().0, CLOSE);
+    }
+    wait_for("every thread to end", || server.status("Threads") == OWN_THREADS);
+    wait_for("every descriptor to be closed", || server.descriptors() == descriptors);
+    drop(clients);
+}
+
+#[test]
+#[ignore = "load"]
 fn two_thousand_connects_and_disconnects_leave_nothing_behind() {
     let _alone = alone();
     let server = Program::start(&["--max-clients", "100"]);

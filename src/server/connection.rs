@@ -4,7 +4,7 @@ use super::budget::Share;
 use super::desk::{Desk, Desks};
 use super::frames::Frames;
 use super::inbox::Inbox;
-use super::registry::{Client, Registry};
+use super::registry::{Client, Registry, Seat};
 use super::socket::{LOOKS, Until};
 use super::trace;
 use crate::config::Config;
@@ -17,7 +17,7 @@ use crate::protocol::wire::{Direction, Frame, Handshake, Splitter};
 use std::fmt;
 use std::io::{self, ErrorKind};
 use std::mem;
-use std::net::SocketAddr;
+use std::net::{Shutdown, SocketAddr};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -97,7 +97,9 @@ enum State {
     Open,
     /// Our Close frame is out, and the client's is to come. No data may follow it (§5.5.1); we send no Pong either.
     CloseSent,
-    /// Nothing is read or written any more, whether the end was clean or not.
+    /// Both Close frames have passed: nothing is read or written any more.
+    Closed,
+    /// The same after an end that was not clean.
     Over,
 }
 
@@ -172,7 +174,7 @@ impl Connection {
     /// silence, was evicted, or did not answer our Close in time.
     pub fn recv(&mut self) -> Result<Option<Message>, Error> {
         self.settle()?;
-        while self.state != State::Over {
+        while !self.is_over() {
             match self.next_event()? {
                 // Behind our Close there is no answering; what still arrives is dropped (§5.5.1).
                 Event::Message(_) if self.state != State::Open => {}
@@ -204,7 +206,7 @@ impl Connection {
         // Nobody has looked on so far; but `recv` returns between two messages, and so at the start of a frame.
         self.watcher.get_or_insert_with(new_watcher);
         self.settle()?;
-        if self.state == State::Over {
+        if self.is_over() {
             return Ok(None);
         }
         let (frame, event) = self.next_frame()?;
@@ -355,18 +357,28 @@ impl Connection {
 
     /// What follows the handler: the closing handshake if it has not been done, then the end of the TCP connection. What
     /// has been done already does no harm a second time.
-    pub(super) fn finish(&mut self, code: CloseCode) -> Result<(), Error> {
+    pub(super) fn finish(&mut self, code: CloseCode, seat: &Seat) -> Result<(), Error> {
         let closed = self.close(code, "");
         log::debug!("{}: over after {:.1?}, messages in: {}", self.peer, self.client.outbox.life.age(), self.messages);
+        self.client.outbox.wait_until_out(self.deadline);
+        if self.is_closed() {
+            // Who sees our FIN may come again at once, even where an address may have one seat only.
+            seat.leave();
+        }
         self.hang_up();
         self.out.clear();
         self.out_to_others.clear();
         self.inbox.discard();
         self.leave_desk();
-        if let Some(deadline) = self.deadline {
+        if let Some(deadline) = self.deadline.filter(|_| !self.is_closed()) {
             self.inbox.drain(deadline);
         }
         closed
+    }
+
+    /// Both Close frames have passed.
+    pub(super) fn is_closed(&self) -> bool {
+        self.state == State::Closed
     }
 
     /// The next event, from what has been read already or from the socket.
@@ -544,9 +556,9 @@ impl Connection {
             Some(CloseFrame { code, reason }) => log::debug!("{}: Close {code} {reason:?}, {role}", self.peer),
             None => log::debug!("{}: Close without a code, {role}", self.peer),
         }
-        let answered = self.begin_close(close.map(|close| CloseFrame::new(close.code, "")));
-        self.hang_up();
-        answered
+        self.begin_close(close.map(|close| CloseFrame::new(close.code, "")))?;
+        self.state = State::Closed;
+        Ok(())
     }
 
     /// Fails the connection (§7.1.7): the client is told why, and no more of what it sends is looked at.
@@ -591,7 +603,15 @@ impl Connection {
 
     /// Ends our side of the TCP connection. The server is first to (§7.1.1): the wait in TIME_WAIT is its to bear.
     fn hang_up(&mut self) {
-        self.state = State::Over;
-        self.client.outbox.hang_up(self.deadline);
+        self.client.outbox.wait_until_out(self.deadline);
+        if !self.is_closed() {
+            self.state = State::Over;
+        }
+        let _ = self.client.outbox.socket.shutdown(Shutdown::Write);
+    }
+
+    /// Nothing is read any more.
+    fn is_over(&self) -> bool {
+        matches!(self.state, State::Closed | State::Over)
     }
 }

@@ -334,21 +334,32 @@ impl Service {
         if let Err(error) = client.outbox.open(&response.encode(request.method), self.reply_deadline()) {
             return log::debug!("{peer}: gone during the handshake: {error}");
         }
-        self.serve(peer, (opened_by, share), inbox, client, handler);
+        self.serve(peer, (opened_by, share), inbox, (client, seat), handler);
     }
 
     /// A client's life after the handshake. What the two parts need of the stack lies in the same place, one after the
     /// other, as long as neither is inlined: else each client costs a page more, 4 KiB.
     #[inline(never)]
-    fn serve(&self, peer: SocketAddr, opened_by: (OpenedBy, Share), inbox: Inbox, client: Client, handler: &Handler) {
+    fn serve(
+        &self,
+        peer: SocketAddr,
+        opened_by: (OpenedBy, Share),
+        inbox: Inbox,
+        (client, seat): (Client, &Seat),
+        handler: &Handler,
+    ) {
         let (registry, desks) = (Arc::clone(&self.registry), Arc::clone(&self.desks));
+        let socket = Arc::clone(&client.outbox.socket);
         let mut connection = Connection::new(peer, opened_by, inbox, client, registry, desks, &self.config);
         let result = catch_unwind(AssertUnwindSafe(|| handler(&mut connection)));
         let result = result.unwrap_or_else(|_| Err(Error::handler("panicked")));
         let code = if result.is_ok() { CloseCode::NORMAL } else { CloseCode::INTERNAL_ERROR };
         // With the connection still open, it was nothing on the wire that made the handler fail.
         let by_itself = result.is_err() && connection.is_open();
-        let closed = connection.finish(code);
+        let closed = connection.finish(code, seat);
+        if connection.is_closed() {
+            self.refusals.see_off(socket);
+        }
         match result.and(closed) {
             Ok(()) | Err(Error::Closed) => log::debug!("{peer}: closed"),
             // What a client has sent may be part of the text.

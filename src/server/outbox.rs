@@ -112,10 +112,9 @@ impl Outbox {
         if is_much(&state) || state.end == End::Dead { Err(Error::Io(ErrorKind::TimedOut.into())) } else { Ok(()) }
     }
 
-    /// Half-closes TCP after the last byte that was left here; only for the client's own thread, because it waits.
-    pub(super) fn hang_up(&self, deadline: Option<Instant>) {
+    /// Waits until all that was left here is written; only for the client's own thread.
+    pub(super) fn wait_until_out(&self, deadline: Option<Instant>) {
         drop(self.wait_while(deadline, |state| state.writing));
-        let _ = self.socket.shutdown(Shutdown::Write);
     }
 
     /// Whether a Close frame of ours is sent.

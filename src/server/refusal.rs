@@ -1,6 +1,7 @@
-//! Clients that get a reply and no thread: the server or the client's address has no seat left, the system no thread, memory is
-//! at its bound, or the server goes down. A reply is whole only once the client has read it, and a socket closed with bytes unread sends a
-//! reset that takes the reply away (§1.4). So the socket is kept for a moment, and emptied by the heartbeat's thread.
+//! Sockets that need no thread any more. Clients that get a reply and no thread: the server or the client's address has
+//! no seat left, the system no thread, memory is at its bound, or the server goes down. And clients after the closing
+//! handshake. What was sent is whole only once the client has read it, and a socket closed with bytes unread sends a
+//! reset that takes it away (§1.4). So the socket is kept for a moment, and emptied by the heartbeat's thread.
 
 use super::lock;
 use super::socket::Socket;
@@ -36,12 +37,21 @@ impl Refusals {
             .write_all(&response.encode(Method::Get), Instant::now())
             .and_then(|()| socket.shutdown(Shutdown::Write));
         if replied.is_ok() {
-            let mut leaving = lock(&self.leaving);
-            leaving.push_back((socket, Instant::now()));
-            while leaving.len() > MOST {
-                leaving.pop_front();
-            }
+            self.see_off(socket);
         }
+    }
+
+    /// Keeps a socket whose sending side has ended until the client has left too, at most for a moment.
+    pub(super) fn see_off(&self, socket: Arc<Socket>) {
+        if has_left(&socket) {
+            return;
+        }
+        let mut leaving = lock(&self.leaving);
+        leaving.push_back((socket, Instant::now()));
+        let oldest = if leaving.len() > MOST { leaving.pop_front() } else { None };
+        drop(leaving);
+        // Closed after the lock.
+        drop(oldest);
     }
 
     pub(super) fn is_empty(&self) -> bool {

@@ -249,10 +249,9 @@ impl Seat {
         let (flow, scope) = (1 << 31 | self.number as u32, (self.number >> 31) as u32);
         SocketAddrV6::new(ip, self.peer.port(), flow, scope).into()
     }
-}
 
-impl Drop for Seat {
-    fn drop(&mut self) {
+    /// Frees the seat before its thread ends.
+    pub(super) fn leave(&self) {
         let mut clients = lock(&self.registry.clients);
         let is_ours = clients.get(&self.peer).is_some_and(|client| client.seat_number == self.number);
         let key = if is_ours { self.peer } else { self.namesake() };
@@ -264,8 +263,8 @@ impl Drop for Seat {
         }
         let mut seats = lock(&self.registry.seats);
         // Perhaps the last hand on the socket: it is closed at the end of this function, after the lock.
-        let _socket = seats.taken.remove(&self.number);
-        if let Some(count) = seats.per_ip.get_mut(&self.peer.ip()) {
+        let socket = seats.taken.remove(&self.number);
+        if let Some(count) = seats.per_ip.get_mut(&self.peer.ip()).filter(|_| socket.is_some()) {
             *count -= 1;
             if *count == 0 {
                 seats.per_ip.remove(&self.peer.ip());
@@ -275,6 +274,12 @@ impl Drop for Seat {
             self.registry.empty.notify_all();
         }
         drop(seats);
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.leave();
     }
 }
 

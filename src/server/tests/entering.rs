@@ -31,7 +31,7 @@ fn what_is_sent_while_the_101_goes_out_comes_behind_it() {
             newcomer.is_closed()
         });
     });
-    let received = newcomer.wait_for_close();
+    let received = newcomer.wait_for_end();
     assert!(received.starts_with(b"HTTP/1.1 101 "), "{}", received.escape_ascii());
     assert!(received.ends_with(b"\r\n\r\n\x81\x05Hello"), "{}", received.escape_ascii());
 }

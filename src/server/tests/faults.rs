@@ -125,8 +125,8 @@ fn converse(whose: Who, call: usize, faults: &[Fault]) -> Outcome {
     Outcome {
         faulty: faulty.faulty(),
         written_before_fatal: faulty.written_before_fatal(),
-        talker: talker.wait_for_close(),
-        listener: listener.wait_for_close(),
+        talker: talker.wait_for_end(),
+        listener: listener.wait_for_end(),
     }
 }
 

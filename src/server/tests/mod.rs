@@ -77,5 +77,5 @@ pub fn converse(config: Config, pieces: Vec<Vec<u8>>, faults: Vec<Option<Fault>>
     pieces.into_iter().for_each(|piece| client.send(piece));
     client.end();
     serve(&service(config, echo), &client, peer(1));
-    client.wait_for_close()
+    client.wait_for_end()
 }

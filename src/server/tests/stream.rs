@@ -146,9 +146,9 @@ impl ClientsEnd {
         self.wait_while(|state| state.written.len() < length && !state.closed)
     }
 
-    /// Waits until the server has closed. Returns all that it has written.
-    pub fn wait_for_close(&self) -> Vec<u8> {
-        self.wait_while(|state| !state.closed)
+    /// Waits until the server has ended its side. Returns all that it has written.
+    pub fn wait_for_end(&self) -> Vec<u8> {
+        self.wait_while(|state| !state.shut_for_writing && !state.closed)
     }
 
     fn wait_while(&self, condition: impl Fn(&State) -> bool) -> Vec<u8> {

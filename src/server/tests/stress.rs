@@ -12,6 +12,7 @@ use crate::server::outbox::Outbox;
 use crate::server::registry::Registry;
 use crate::server::socket::Socket;
 use crate::server::{Connection, lock};
+use std::net::Shutdown;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -115,13 +116,14 @@ fn send_and_close(seed: u64) -> usize {
         let accepted = senders.into_iter().map(|sender| sender.join().unwrap()).collect();
         closers.into_iter().for_each(|closer| closer.join().unwrap());
         // What the client's thread does last: it waits for the writer, whoever that is.
-        outbox.hang_up(Some(Instant::now() + DEADLINE));
+        outbox.wait_until_out(Some(Instant::now() + DEADLINE));
+        outbox.socket.shutdown(Shutdown::Write).unwrap();
         done.store(true, Ordering::Relaxed);
         accepted
     });
     drop(outbox);
     assert_eq!(registry.budget().used(), 0, "seed {seed}");
-    let (frames, closed) = parse(&client.wait_for_close());
+    let (frames, closed) = parse(&client.wait_for_end());
     assert_eq!((*lock(&closes), closed), (1, true), "seed {seed}: one Close was taken, and written");
     for (sender, count) in accepted.into_iter().enumerate() {
         let numbers = frames.iter().filter(|frame| usize::from(frame.0) == sender).map(|frame| frame.1);
@@ -159,7 +161,7 @@ fn whoever_waits_for_a_client_that_is_given_up_goes_on() {
         });
         drop(outbox);
         assert_eq!(registry.budget().used(), 0, "seed {seed}");
-        client.wait_for_close();
+        client.wait_for_end();
         assert!(begin.elapsed() < DEADLINE / 2, "seed {seed}: {:?}", begin.elapsed());
     }
 }
@@ -219,7 +221,7 @@ fn no_seat_and_no_entry_is_left_however_clients_end() {
         assert!(service.registry.members(&"/".into()).is_empty(), "seed {seed}");
         // It has the sockets of the refused.
         drop(service);
-        clients.iter().for_each(|client| drop(client.wait_for_close()));
+        clients.iter().for_each(|client| drop(client.wait_for_end()));
     }
 }
 

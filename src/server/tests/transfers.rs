@@ -89,7 +89,7 @@ fn message_and_close_before_eof_are_answered_whatever_their_length() {
                 client.send([frame(length), CLOSE.to_vec()].concat());
                 client.end();
                 serving.join().unwrap();
-                let reply = client.wait_for_close().split_off(handshake);
+                let reply = client.wait_for_end().split_off(handshake);
                 assert_eq!(reply.len(), 4 + length + 4, "{total} bytes and the end of the stream");
                 assert!(reply.ends_with(&[0x88, 0x02, 0x03, 0xE8]), "{total}");
             });
@@ -117,7 +117,7 @@ fn a_client_that_has_closed_only_its_side_gets_the_replies_that_still_wait() {
         client.is_closed()
     });
     serving.join().unwrap();
-    assert!(client.wait_for_close().ends_with(&[0; 5000]));
+    assert!(client.wait_for_end().ends_with(&[0; 5000]));
 }
 
 #[test]
