@@ -10,8 +10,8 @@ use std::io::Write;
 use std::net::TcpStream;
 #[cfg(target_os = "linux")]
 use std::net::{SocketAddr, TcpListener};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, Instant};
 use support::{
@@ -424,32 +424,76 @@ fn whoever_has_its_101_gets_1001_however_early_the_end_comes() {
     }
 }
 
-// §5.5.1: behind a Close no data follows, and what still arrives is of no use.
-#[test]
-fn once_the_thread_knows_of_the_end_its_handler_gets_no_more_messages() {
-    let given = Arc::new(AtomicUsize::new(0));
-    let its_given = Arc::clone(&given);
-    let server = Server::bind("127.0.0.1:0").unwrap().route("/", move |connection| {
-        while let Some(message) = connection.recv()? {
-            its_given.fetch_add(1, Ordering::Relaxed);
-            connection.send(message)?;
+/// A server whose handler says how many messages it has been given, and answers each with `replies` when it may go on.
+fn deliberate(config: Config, replies: &'static [usize]) -> (Running, Receiver<usize>, Sender<()>) {
+    let (given, is_given) = mpsc::channel();
+    let (go_on, may_go_on) = mpsc::channel();
+    let may_go_on = Mutex::new(may_go_on);
+    let server = Server::bind("127.0.0.1:0").unwrap().config(config).route("/", move |connection| {
+        let mut count = 0;
+        while connection.recv()?.is_some() {
+            count += 1;
+            given.send(count).unwrap();
+            // An error is the end of the test.
+            let _ = may_go_on.lock().unwrap().recv();
+            for length in replies {
+                connection.send(vec![7; *length]).expect("what will be written");
+                connection.flush().expect("what will be written");
+            }
         }
         Ok(())
     });
     let (address, handle) = (server.local_addr().unwrap(), server.handle().unwrap());
-    let running = thread::spawn(|| server.run());
-    let mut client = Client::connect(address, "/");
-    wait_for("the client", || handle.clients() == 1);
-    handle.shutdown();
-    assert_eq!(client.read_frame().0, CLOSE);
-    // With the reply to the first the thread finds out that a Close has been sent for it.
+    (Running { address, handle, thread: thread::spawn(|| server.run()) }, is_given, go_on)
+}
+
+#[test]
+fn replies_to_what_arrived_before_the_end_go_out_and_1001_follows_them() {
+    let (server, is_given, go_on) = deliberate(Config::default(), &[3, 1 << 20]);
+    let mut client = Client::connect(server.address, "/");
     client.send(frame(TEXT, b"first"));
-    wait_for("the first message", || given.load(Ordering::Relaxed) == 1);
+    assert_eq!(is_given.recv_timeout(DEADLINE), Ok(1));
+    // It lies in the socket when the end comes.
+    client.send(frame(TEXT, b"second"));
+    server.handle.shutdown();
+    for _ in 0..2 {
+        go_on.send(()).unwrap();
+        assert_eq!(client.read_frame(), (BINARY, vec![7; 3]));
+        assert_eq!(client.read_frame(), (BINARY, vec![7; 1 << 20]));
+    }
+    client.send(close_frame(1001, ""));
+    client.expect_close(Some(1001));
+    server.thread.join().unwrap().unwrap();
+}
+
+#[test]
+fn a_handler_that_is_busy_until_the_close_timeout_is_cut_off_with_1001() {
+    let close_timeout = Duration::from_millis(200);
+    let (server, is_given, go_on) = deliberate(Config { close_timeout, ..Config::default() }, &[]);
+    let mut client = Client::connect(server.address, "/");
+    client.send(frame(TEXT, b"first"));
+    assert_eq!(is_given.recv_timeout(DEADLINE), Ok(1));
+    server.handle.shutdown();
+    client.expect_close(Some(1001));
+    server.thread.join().unwrap().unwrap();
+    drop(go_on);
+}
+
+// §5.5.1: behind a Close no data follows, and what still arrives is of no use.
+#[test]
+fn after_the_goodbye_a_handler_gets_no_more_messages() {
+    let (server, is_given, go_on) = deliberate(Config::default(), &[1]);
+    let mut client = Client::connect(server.address, "/");
+    // The answer shows that the thread is at its loop; whether it waits by now does not matter.
+    client.send(frame(TEXT, b"first"));
+    go_on.send(()).unwrap();
+    assert_eq!(client.read_frame(), (BINARY, vec![7]));
+    server.handle.shutdown();
+    assert_eq!(client.read_frame().0, CLOSE);
     client.send([frame(TEXT, b"second"), close_frame(1001, "")].concat());
     assert_eq!(client.read_to_end(), b"");
-    drop(client);
-    running.join().unwrap().unwrap();
-    assert_eq!(given.load(Ordering::Relaxed), 1);
+    server.thread.join().unwrap().unwrap();
+    assert_eq!(is_given.iter().collect::<Vec<_>>(), [1]);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use super::budget::Share;
 use super::desk::{Desk, Desks};
 use super::frames::Frames;
 use super::inbox::Inbox;
-use super::registry::{Client, Registry, Seat};
+use super::registry::{Client, Registry, Seat, going_away};
 use super::socket::{LOOKS, Until};
 use super::trace;
 use crate::config::Config;
@@ -411,17 +411,10 @@ impl Connection {
             if let Some(event) = event {
                 return Ok(event);
             }
-            // Flush before you block: whatever the client waits for must be on its way.
-            self.flush()?;
-            self.count_unfinished()?;
-            match self.read() {
-                Ok(None) => {}
-                Ok(Some(count)) => {
-                    if let Some(event) = self.decoder.filled(count).map_err(|error| self.fail(error))? {
-                        return Ok(event);
-                    }
-                }
-                Err(error) => self.check(Err(Error::Io(error)))?,
+            if let Some(count) = self.receive()?
+                && let Some(event) = self.decoder.filled(count).map_err(|error| self.fail(error))?
+            {
+                return Ok(event);
             }
         }
     }
@@ -439,16 +432,35 @@ impl Connection {
                 trace::received(self.peer, &frame);
                 return Ok((frame, step.event));
             }
-            self.flush()?;
-            self.count_unfinished()?;
-            if let Err(error) = self.read() {
-                self.check(Err(Error::Io(error)))?;
-            }
+            self.receive()?;
         }
     }
 
-    /// Reads what has come: into the inbox, or as many bytes of a large payload as it tells. The thread leaves its desk
-    /// while it waits.
+    /// Waits for the client, and reads what has come: into the inbox, or as many bytes of a large payload as it tells.
+    fn receive(&mut self) -> Result<Option<usize>, Error> {
+        // Flush before you block: whatever the client waits for must be on its way.
+        self.flush()?;
+        self.count_unfinished()?;
+        let result = if self.is_open() && self.client.outbox.turn.give() { self.read_the_last()? } else { self.read() };
+        if self.client.outbox.turn.take() && self.client.outbox.is_closing() {
+            self.mark_closing();
+        }
+        result.or_else(|error| self.check(Err(Error::Io(error))).map(|()| None))
+    }
+
+    /// The server goes down: what has arrived before is still answered, and then comes the goodbye.
+    #[inline(never)]
+    fn read_the_last(&mut self) -> Result<io::Result<Option<usize>>, Error> {
+        match self.read_until(Until::Now) {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                self.begin_close(Some(going_away()))?;
+                Ok(self.read())
+            }
+            result => Ok(result),
+        }
+    }
+
+    /// The thread leaves its desk while it waits.
     fn read(&mut self) -> io::Result<Option<usize>> {
         // The more comes together of a large payload the better: no looks for it. A client in its closing handshake has
         // nothing to say that would be worth a look.

@@ -18,6 +18,7 @@ mod system;
 #[cfg(any(test, fuzzing))]
 pub mod tests;
 mod trace;
+mod turn;
 
 use crate::config::Config;
 use crate::error::{Error, HandshakeError};

@@ -16,6 +16,7 @@ use super::life::Life;
 use super::lock;
 use super::socket::Socket;
 use super::trace;
+use super::turn::Turn;
 use crate::error::Error;
 use std::io::{self, ErrorKind, IoSlice};
 use std::net::{Shutdown, SocketAddr};
@@ -35,6 +36,7 @@ pub(super) struct Outbox {
     pub(super) peer: SocketAddr,
     pub(super) socket: Arc<Socket>,
     pub(super) life: Life,
+    pub(super) turn: Turn,
     drain: Arc<Drain>,
     budget: Arc<Budget>,
     /// A client for which more bytes than this wait already gets no more.
@@ -71,7 +73,17 @@ impl Outbox {
     ) -> Outbox {
         let backlog = Backlog::new(&budget);
         let state = Mutex::new(State { backlog, writing: true, waiting: 0, end: End::Open });
-        Outbox { peer, socket, life: Life::new(), drain, budget, limit, state, progress: Condvar::new() }
+        Outbox {
+            peer,
+            socket,
+            life: Life::new(),
+            turn: Turn::default(),
+            drain,
+            budget,
+            limit,
+            state,
+            progress: Condvar::new(),
+        }
     }
 
     /// Writes the response to the handshake, and then what others have left meanwhile. A client that is entered before

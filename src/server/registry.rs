@@ -155,12 +155,15 @@ impl Registry {
         drop(lock(&self.spare).take());
         // Whoever is upgraded but not entered yet is in neither list: it finds the stop when it enters.
         let handshakes = self.sockets(|taken| taken.stage == Stage::Handshake);
-        self.clients().iter().for_each(Client::go_away);
+        for client in self.clients() {
+            client.outbox.turn.end(|| client.go_away());
+        }
         hang_up(&handshakes);
     }
 
     /// Ends every connection that is left, so that its thread wakes and ends.
     pub(super) fn cut_off(&self) {
+        self.clients().iter().for_each(Client::send_goodbye);
         hang_up(&self.sockets(|_| true));
     }
 
@@ -190,11 +193,22 @@ fn hang_up(sockets: &[Arc<Socket>]) {
     }
 }
 
+/// What every client is told when the server goes down.
+pub(super) fn going_away() -> CloseFrame {
+    CloseFrame::new(CloseCode::GOING_AWAY, "the server goes down")
+}
+
 impl Client {
+    /// Says goodbye to a client that waits; one whose message has just arrived gets its reply first.
     fn go_away(&self) {
-        let close = CloseFrame::new(CloseCode::GOING_AWAY, "the server goes down");
+        if !self.outbox.socket.has_unread() {
+            self.send_goodbye();
+        }
+    }
+
+    fn send_goodbye(&self) {
         let mut out = Vec::new();
-        frame::encode(Opcode::Close, &close.encode(), &mut out);
+        frame::encode(Opcode::Close, &going_away().encode(), &mut out);
         // One that is closing already needs no second Close.
         let _ = self.outbox.write(&Frames::close(&out));
     }
@@ -234,7 +248,7 @@ impl Seat {
         lock(&self.registry.members).remove(&client.path);
         // Either `stop` saw the entry, or the entry sees the stop.
         if self.registry.is_stopping() {
-            client.go_away();
+            client.outbox.turn.end(|| ());
         }
     }
 

@@ -44,6 +44,11 @@ impl Socket {
         self.stream.read_now(buffer)
     }
 
+    /// Whether something has arrived, or the end of the stream, that nobody has read.
+    pub(super) fn has_unread(&self) -> bool {
+        self.stream.has_unread()
+    }
+
     /// Writes as much as there is room for at once, which may be nothing.
     pub(super) fn write_some(&self, pieces: &[IoSlice]) -> io::Result<usize> {
         loop {

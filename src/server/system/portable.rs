@@ -55,6 +55,11 @@ impl Stream {
         (&self.0).read(buffer)
     }
 
+    /// Whether something has arrived, or the end of the stream, that nobody has read.
+    pub fn has_unread(&self) -> bool {
+        !matches!(self.0.peek(&mut [0]), Err(error) if error.kind() == ErrorKind::WouldBlock)
+    }
+
     /// Writes as much as the socket has room for; `WouldBlock` if it has none.
     pub fn write_now(&self, pieces: &[IoSlice]) -> io::Result<usize> {
         (&self.0).write_vectored(pieces)

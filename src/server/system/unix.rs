@@ -3,6 +3,7 @@
 //! Sockets stay blocking. A call that must not wait says so itself, with `MSG_DONTWAIT`: the usual non-blocking flag
 //! would belong to the socket, and so to all threads that share it.
 
+use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::socket::{self, Backlog, MsgFlags};
@@ -48,6 +49,11 @@ impl Stream {
     /// Reads what has arrived; `WouldBlock` if nothing has.
     pub fn read_now(&self, buffer: &mut [u8]) -> io::Result<usize> {
         Ok(socket::recv(self.0.as_raw_fd(), buffer, DONT_WAIT)?)
+    }
+
+    /// Whether something has arrived, or the end of the stream, that nobody has read.
+    pub fn has_unread(&self) -> bool {
+        !matches!(socket::recv(self.0.as_raw_fd(), &mut [0], DONT_WAIT | MsgFlags::MSG_PEEK), Err(Errno::EAGAIN))
     }
 
     /// Writes as much as the socket has room for; `WouldBlock` if it has none.

@@ -345,6 +345,16 @@ impl Stream {
         }
     }
 
+    pub fn has_unread(&self) -> bool {
+        match self {
+            Stream::Tcp(stream) => stream.has_unread(),
+            Stream::Memory(end) => {
+                let state = lock(&end.0.state);
+                !state.sent.is_empty() || state.ended
+            }
+        }
+    }
+
     pub fn write_now(&self, pieces: &[IoSlice]) -> io::Result<usize> {
         match self {
             Stream::Tcp(stream) => stream.write_now(pieces),
