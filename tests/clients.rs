@@ -10,8 +10,8 @@ use std::io::Write;
 use std::net::TcpStream;
 #[cfg(target_os = "linux")]
 use std::net::{SocketAddr, TcpListener};
-use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::Mutex;
+use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
 use support::{

@@ -119,7 +119,7 @@ mod tests {
     fn a_frame_in_many_queues_counts_once_and_each_place_a_little() {
         let registry = Registry::default();
         let budget = registry.budget();
-        budget.set_limit(10_000_000);
+        budget.set_limits(10_000_000, usize::MAX);
         let (payload, header) = (vec![1; 999_999], [2]);
         let frames = Frames::new([&header, &payload], &registry);
         let mut backlogs: Vec<_> = (0..100).map(|_| Backlog::new(budget)).collect();

@@ -14,6 +14,7 @@ const LOG_PAUSE: Duration = Duration::from_secs(1);
 #[derive(Default)]
 pub(super) struct Budget {
     limit: AtomicUsize,
+    max_backlog: AtomicUsize,
     used: AtomicUsize,
     logged: Mutex<Option<Instant>>,
 }
@@ -25,8 +26,15 @@ pub(super) struct Share {
 }
 
 impl Budget {
-    pub(super) fn set_limit(&self, limit: usize) {
+    /// `limit`: for all that is held; `max_backlog`: for what waits for one client.
+    pub(super) fn set_limits(&self, limit: usize, max_backlog: usize) {
         self.limit.store(limit, Ordering::Relaxed);
+        self.max_backlog.store(max_backlog, Ordering::Relaxed);
+    }
+
+    /// A client for which more bytes than this wait already gets no more.
+    pub(super) fn max_backlog(&self) -> usize {
+        self.max_backlog.load(Ordering::Relaxed)
     }
 
     /// A share of nothing, which may grow.
@@ -116,7 +124,7 @@ mod tests {
 
     fn budget(limit: usize) -> Arc<Budget> {
         let budget = Arc::new(Budget::default());
-        budget.set_limit(limit);
+        budget.set_limits(limit, usize::MAX);
         budget
     }
 

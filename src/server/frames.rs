@@ -134,7 +134,7 @@ mod tests {
     #[test]
     fn short_frames_share_a_segment_until_it_is_full() {
         let registry = Registry::default();
-        registry.budget().set_limit(usize::MAX);
+        registry.budget().set_limits(usize::MAX, usize::MAX);
         let bytes: Vec<u8> = (0..=255).cycle().take(SEGMENT / 4).collect();
         let frames: Vec<Frame> = (0..5).map(|_| shared(&bytes, &registry)).collect();
         let first = &frames[0].segment;
@@ -150,7 +150,7 @@ mod tests {
     fn segment_counts_until_its_last_frame_is_gone() {
         let registry = Registry::default();
         let budget = registry.budget();
-        budget.set_limit(150);
+        budget.set_limits(150, usize::MAX);
         let (first, second) = (shared(&[1; 100], &registry), shared(&[2; 50], &registry));
         assert!(Frames::new([&[3], &[]], &registry).shared().is_none());
         drop(first);
@@ -164,7 +164,7 @@ mod tests {
     #[test]
     fn frame_is_shared_once_however_many_ask() {
         let registry = Registry::default();
-        registry.budget().set_limit(10);
+        registry.budget().set_limits(10, usize::MAX);
         let frames = Frames::new([&[1; 10], &[]], &registry);
         assert!(frames.shared().is_some() && frames.shared().is_some());
         assert_eq!(registry.budget().used(), 10);

@@ -139,7 +139,8 @@ impl Server {
     /// Replaces the limits and timeouts. A time below a millisecond or over a year is taken for that.
     pub fn config(mut self, config: Config) -> Server {
         self.service.config = config.within_reason();
-        self.service.registry.budget().set_limit(self.service.config.max_memory);
+        let config = &self.service.config;
+        self.service.registry.budget().set_limits(config.max_memory, config.max_backlog);
         self
     }
 
@@ -282,7 +283,7 @@ impl Service {
     fn new() -> io::Result<Service> {
         let config = Config::default();
         let registry = Arc::new(Registry::default());
-        registry.budget().set_limit(config.max_memory);
+        registry.budget().set_limits(config.max_memory, config.max_backlog);
         Ok(Service {
             config,
             routes: HashMap::new(),
@@ -374,7 +375,7 @@ impl Service {
 
     fn entry(&self, peer: SocketAddr, socket: Arc<Socket>, request: &Request, seat_number: u64) -> Client {
         let (drain, budget) = (Arc::clone(&self.drain), Arc::clone(self.registry.budget()));
-        let outbox = Outbox::new(peer, socket, drain, budget, self.config.max_backlog);
+        let outbox = Outbox::new(peer, socket, drain, budget);
         Client { seat_number, path: request.path().into(), outbox: Arc::new(outbox) }
     }
 

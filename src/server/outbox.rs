@@ -39,8 +39,6 @@ pub(super) struct Outbox {
     pub(super) turn: Turn,
     drain: Arc<Drain>,
     budget: Arc<Budget>,
-    /// A client for which more bytes than this wait already gets no more.
-    limit: usize,
     state: Mutex<State>,
     /// Signalled when the queue has become shorter or the writer has gone, if a thread waits for that.
     progress: Condvar,
@@ -63,27 +61,12 @@ enum End {
 }
 
 impl Outbox {
-    /// An outbox that is evicted when more than `limit` bytes wait in it. Until [`open`](Outbox::open) nothing is written.
-    pub(super) fn new(
-        peer: SocketAddr,
-        socket: Arc<Socket>,
-        drain: Arc<Drain>,
-        budget: Arc<Budget>,
-        limit: usize,
-    ) -> Outbox {
+    /// Until [`open`](Outbox::open) nothing is written.
+    pub(super) fn new(peer: SocketAddr, socket: Arc<Socket>, drain: Arc<Drain>, budget: Arc<Budget>) -> Outbox {
         let backlog = Backlog::new(&budget);
         let state = Mutex::new(State { backlog, writing: true, waiting: 0, end: End::Open });
-        Outbox {
-            peer,
-            socket,
-            life: Life::new(),
-            turn: Turn::default(),
-            drain,
-            budget,
-            limit,
-            state,
-            progress: Condvar::new(),
-        }
+        let (life, turn) = (Life::new(), Turn::default());
+        Outbox { peer, socket, life, turn, drain, budget, state, progress: Condvar::new() }
     }
 
     /// Writes the response to the handshake, and then what others have left meanwhile. A client that is entered before
@@ -180,7 +163,7 @@ impl Outbox {
                 state.begin(frames);
                 drop(state);
                 return self.write_out(frames, is_own);
-            } else if length > self.limit {
+            } else if length > self.budget.max_backlog() {
                 drop(state);
                 return Err(self.evict(format_args!("{length} bytes wait for it")));
             } else if let Some(frame) = shared.take() {
@@ -293,15 +276,15 @@ mod tests {
         fn new() -> House {
             let drain = Drain::start().unwrap();
             let registry = Registry::default();
-            registry.budget().set_limit(usize::MAX);
+            registry.budget().set_limits(usize::MAX, usize::MAX);
             House { registry, drain }
         }
 
-        fn outbox(&self, client: &ClientsEnd, limit: usize) -> Arc<Outbox> {
+        fn outbox(&self, client: &ClientsEnd) -> Arc<Outbox> {
             let socket = Arc::new(Socket::new(client.servers_end()));
             let peer = SocketAddr::from(([192, 0, 2, 1], 1));
             let budget = Arc::clone(self.registry.budget());
-            let outbox = Arc::new(Outbox::new(peer, socket, Arc::clone(&self.drain), budget, limit));
+            let outbox = Arc::new(Outbox::new(peer, socket, Arc::clone(&self.drain), budget));
             outbox.open(&[], Instant::now()).unwrap();
             outbox
         }
@@ -323,7 +306,7 @@ mod tests {
     fn other_threads_never_wait_and_the_drain_thread_delivers() {
         let house = House::new();
         let clients: Vec<_> = (0..100).map(|_| ClientsEnd::new(Some(10), [])).collect();
-        let outboxes: Vec<_> = clients.iter().map(|client| house.outbox(client, usize::MAX)).collect();
+        let outboxes: Vec<_> = clients.iter().map(|client| house.outbox(client)).collect();
         for round in 1..=3 {
             let bytes = [round; 100];
             let frames = Frames::new([&bytes, &[]], &house.registry);
@@ -345,7 +328,7 @@ mod tests {
     fn own_small_reply_does_not_wait_for_bytes_of_others() {
         let house = House::new();
         let client = ClientsEnd::new(Some(10), []);
-        let outbox = house.outbox(&client, usize::MAX);
+        let outbox = house.outbox(&client);
         house.write(&outbox, &[1; 1_000_000]).unwrap();
         // It would wait for 20 s.
         house.write_own(&outbox, &[2; 100], Some(Instant::now() + Duration::from_secs(20))).unwrap();
@@ -356,7 +339,7 @@ mod tests {
     fn own_thread_waits_with_more_than_a_piece_of_its_own() {
         let house = House::new();
         let client = ClientsEnd::new(Some(10), []);
-        let outbox = house.outbox(&client, usize::MAX);
+        let outbox = house.outbox(&client);
         house.write(&outbox, &[1; 100]).unwrap();
         let (begin, patience) = (Instant::now(), Duration::from_millis(300));
         let own = |length: usize| house.write_own(&outbox, &vec![2; length], Some(begin + patience));
@@ -371,7 +354,7 @@ mod tests {
     fn own_thread_that_waits_goes_on_once_its_bytes_are_out() {
         let house = House::new();
         let client = ClientsEnd::new(Some(10), []);
-        let outbox = house.outbox(&client, usize::MAX);
+        let outbox = house.outbox(&client);
         thread::scope(|scope| {
             let waiting = scope.spawn(|| house.write_own(&outbox, &[2; MOST_OWN + 100], None));
             wait_until(|| lock(&outbox.state).waiting == 1);
@@ -389,7 +372,7 @@ mod tests {
     fn writer_leaves_the_bytes_of_others_after_a_few_batches() {
         let house = House::new();
         let client = ClientsEnd::new(None, []);
-        let outbox = house.outbox(&client, usize::MAX);
+        let outbox = house.outbox(&client);
         let bytes = [2; MOST_OWN];
         lock(&outbox.state).writing = true;
         let left = MOST_FRAMES + 1;
@@ -404,7 +387,7 @@ mod tests {
     fn client_that_takes_a_little_at_a_time_is_alive() {
         let house = House::new();
         let client = ClientsEnd::new(Some(1000), []);
-        let outbox = house.outbox(&client, usize::MAX);
+        let outbox = house.outbox(&client);
         let begin = Instant::now();
         thread::scope(|scope| {
             let writing = scope.spawn(|| house.write_own(&outbox, &[1; MOST_OWN + 30_000], None));
@@ -431,7 +414,8 @@ mod tests {
     fn backlog_over_its_limit_evicts_with_the_next_frame() {
         let house = House::new();
         let client = ClientsEnd::new(Some(10), []);
-        let outbox = house.outbox(&client, 1000);
+        house.registry.budget().set_limits(usize::MAX, 1000);
+        let outbox = house.outbox(&client);
         // However large it is, one message may wait on top of little.
         house.write(&outbox, &[1; 800]).unwrap();
         house.write(&outbox, &[1; 100_000]).unwrap();
@@ -443,16 +427,16 @@ mod tests {
     #[test]
     fn frame_that_memory_has_no_room_for_evicts_its_client_only() {
         let house = House::new();
-        house.registry.budget().set_limit(1000);
+        house.registry.budget().set_limits(1000, usize::MAX);
         let clients = [Some(10), None].map(|room| ClientsEnd::new(room, []));
-        let [slow, healthy] = [0, 1].map(|i| house.outbox(&clients[i], usize::MAX));
+        let [slow, healthy] = [0, 1].map(|i| house.outbox(&clients[i]));
         let bytes = [1; 1001];
         let frames = Frames::new([&bytes, &[]], &house.registry);
         assert!(slow.write(&frames).is_err());
         healthy.write(&frames).unwrap();
         assert_eq!(clients[1].wait_for(1001), bytes);
         // A Ping must go out all the same.
-        let slow = house.outbox(&ClientsEnd::new(Some(0), []), usize::MAX);
+        let slow = house.outbox(&ClientsEnd::new(Some(0), []));
         slow.write(&Frames::ping(&bytes)).unwrap();
     }
 
@@ -462,7 +446,7 @@ mod tests {
         let house = House::new();
         let budget = house.registry.budget();
         let client = ClientsEnd::new(Some(10), []);
-        let outbox = house.outbox(&client, usize::MAX);
+        let outbox = house.outbox(&client);
         thread::scope(|scope| {
             let writing = scope.spawn(|| house.write_own(&outbox, &[1; LENGTH], None));
             wait_until(|| budget.used() > LENGTH + DESK);
@@ -474,8 +458,8 @@ mod tests {
         assert!(budget.used() < DESK, "what is queued still counts, the desk does not");
         outbox.kill();
         wait_until(|| budget.used() == 0);
-        budget.set_limit(LENGTH + DESK);
-        let outbox = house.outbox(&ClientsEnd::new(Some(10), []), usize::MAX);
+        budget.set_limits(LENGTH + DESK, usize::MAX);
+        let outbox = house.outbox(&ClientsEnd::new(Some(10), []));
         assert!(matches!(house.write_own(&outbox, &[1; LENGTH], None), Err(Error::MemoryLimit)));
     }
 }

@@ -304,7 +304,7 @@ mod tests {
 
     fn outbox(peer: SocketAddr, socket: &Arc<Socket>) -> Arc<Outbox> {
         let drain = crate::server::drain::Drain::start().unwrap();
-        Arc::new(Outbox::new(peer, Arc::clone(socket), drain, Arc::default(), 0))
+        Arc::new(Outbox::new(peer, Arc::clone(socket), drain, Arc::default()))
     }
 
     #[test]

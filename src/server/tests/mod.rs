@@ -35,7 +35,7 @@ pub fn request(path: &str) -> String {
 /// A server without a listener, whose only path is `/`.
 fn service(config: Config, handler: fn(&mut Connection) -> Result<(), Error>) -> Service {
     let mut service = Service::new().expect("descriptors");
-    service.registry.budget().set_limit(config.max_memory);
+    service.registry.budget().set_limits(config.max_memory, config.max_backlog);
     service.config = config;
     service.routes.insert("/".to_owned(), Box::new(handler));
     service

@@ -23,11 +23,11 @@ const FRAMES: u32 = 100;
 const CLOSE: &[u8] = &[0x88, 0x00];
 
 fn outbox(client: &ClientsEnd, registry: &Registry, limit: usize) -> Arc<Outbox> {
-    registry.budget().set_limit(usize::MAX);
+    registry.budget().set_limits(usize::MAX, limit);
     let socket = Arc::new(Socket::new(client.servers_end()));
     let drain = Drain::start().unwrap();
     let budget = Arc::clone(registry.budget());
-    let outbox = Arc::new(Outbox::new(peer(1), socket, drain, budget, limit));
+    let outbox = Arc::new(Outbox::new(peer(1), socket, drain, budget));
     outbox.open(&[], Instant::now()).unwrap();
     outbox
 }
