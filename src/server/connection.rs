@@ -10,7 +10,7 @@ use super::trace;
 use crate::config::Config;
 use crate::error::{Error, ProtocolError};
 use crate::protocol::close::{CloseCode, CloseFrame};
-use crate::protocol::frame::{self, Opcode};
+use crate::protocol::frame::{self, Header, Opcode};
 use crate::protocol::handshake::{Request, Response};
 use crate::protocol::message::{Event, Message, MessageDecoder};
 use crate::protocol::wire::{Direction, Frame, Handshake, Splitter};
@@ -22,8 +22,11 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Replies are gathered until the next wait; beyond this many bytes they go out at once.
+/// Replies are gathered while more messages are there to be read; this many bytes go out at once.
 const GATHER: usize = 64 * 1024;
+
+/// And so do this many replies: a client whose messages take a while waits for no more than that many of them.
+const GATHERED: usize = 16;
 
 /// For how many members at a time a broadcast fetches what it needs.
 const FETCHED: usize = 32;
@@ -69,6 +72,9 @@ pub struct Connection {
     out: Vec<u8>,
     /// Frames for all others on the same path.
     out_to_others: Vec<u8>,
+    /// How many replies are in `out`, and whether a Pong is.
+    gathered: usize,
+    has_pong: bool,
     /// What of the server's memory counts for this client: its request, and a message that arrives or is handled.
     share: Share,
     /// The part of the share that stays until the connection ends.
@@ -136,6 +142,8 @@ impl Connection {
             desks,
             out: Vec::new(),
             out_to_others: Vec::new(),
+            gathered: 0,
+            has_pong: false,
             request_bytes: share.bytes(),
             share,
             state: State::Open,
@@ -169,7 +177,7 @@ impl Connection {
     /// Waits for the client's next message; `None` once the connection is closed properly (§7.1.4), or after an error.
     ///
     /// Before it waits it writes what [`send`](Connection::send) has gathered: messages that came together are
-    /// answered together, with one read and one write for all of them. The error is [`Error::Protocol`] if the
+    /// answered together, with one read and one write for up to 16 of them. The error is [`Error::Protocol`] if the
     /// client broke a rule, and [`Error::Io`] if TCP ended without a Close, also because the client was dropped for its
     /// silence, was evicted, or did not answer our Close in time.
     pub fn recv(&mut self) -> Result<Option<Message>, Error> {
@@ -181,6 +189,7 @@ impl Connection {
                 Event::Message(message) => {
                     self.messages += 1;
                     self.count_message(&message)?;
+                    self.flush_pong()?;
                     return Ok(Some(message));
                 }
                 Event::Ping(payload) => self.answer_ping(&payload),
@@ -220,6 +229,7 @@ impl Connection {
             }
             Ok(Some(Event::Pong(_)) | None) => {}
         }
+        self.flush_pong()?;
         Ok(Some(frame))
     }
 
@@ -237,7 +247,13 @@ impl Connection {
         log::debug!("{}: Ping, payload length {}", self.peer, payload.len());
         if self.state == State::Open {
             frame::encode(Opcode::Pong, payload, &mut self.out);
+            self.has_pong = true;
         }
+    }
+
+    /// Before a handler gets something to work on: the Pong does not wait for that.
+    fn flush_pong(&mut self) -> Result<(), Error> {
+        if self.has_pong { self.flush_if_due() } else { Ok(()) }
     }
 
     /// The round trip, if it answers our last Ping.
@@ -250,15 +266,15 @@ impl Connection {
         time
     }
 
-    /// Sends a message: with the next [`recv`](Connection::recv) that has to wait, with [`flush`](Connection::flush), or
-    /// at once if it is large. A client that reads slowly is waited for: that is TCP's backpressure. The error is
-    /// [`Error::Closed`] after the Close frame, [`Error::Io`] if the socket fails. What has been gathered when the
-    /// server goes down is lost.
+    /// Sends a message. It goes out at once, unless the client's next message is there already: then the replies are
+    /// gathered, up to 16 of them or 64 KiB, and go out with one write. A client that reads slowly is waited for: that is
+    /// TCP's backpressure. The error is [`Error::Closed`] after the Close frame, [`Error::Io`] if the socket fails. `Ok`
+    /// means that the message is written if the client lives.
     pub fn send(&mut self, message: impl Into<Message>) -> Result<(), Error> {
         let message = self.checked(message)?;
         if message.as_bytes().len() < GATHER {
             frame::encode(message.opcode(), message.as_bytes(), &mut self.out);
-            self.flush_if_much()?;
+            self.flush_if_due()?;
         } else {
             frame::encode_header(message.opcode(), message.as_bytes().len(), &mut self.out);
             self.flush_with(message.as_bytes())?;
@@ -277,7 +293,7 @@ impl Connection {
         if message.as_bytes().len() < GATHER {
             frame::encode(message.opcode(), message.as_bytes(), &mut self.out_to_others);
             self.out.extend_from_slice(&self.out_to_others[start..]);
-            self.flush_if_much()?;
+            self.flush_if_due()?;
         } else {
             // What was gathered goes first, so that these frames are the same for all, this client included.
             self.flush()?;
@@ -300,8 +316,12 @@ impl Connection {
         self.state == State::Open
     }
 
-    fn flush_if_much(&mut self) -> Result<(), Error> {
-        if self.out.len() < GATHER { Ok(()) } else { self.flush() }
+    /// Writes what has been gathered, unless there is a message to go on with at once, and not much is gathered yet. So
+    /// what a handler sends before a pause of its own does not wait for the end of the pause.
+    fn flush_if_due(&mut self) -> Result<(), Error> {
+        self.gathered += 1;
+        let waits = self.gathered < GATHERED && self.out.len() < GATHER && ends_message(self.inbox.unread());
+        if waits { Ok(()) } else { self.flush() }
     }
 
     /// Writes what [`send`](Connection::send) and [`broadcast`](Connection::broadcast) have gathered; for a handler
@@ -314,6 +334,7 @@ impl Connection {
     /// Writes what has been gathered, and behind it a large payload from where it lies.
     fn flush_with(&mut self, payload: &[u8]) -> Result<(), Error> {
         self.flush_to_others();
+        (self.gathered, self.has_pong) = (0, false);
         if self.out.is_empty() {
             return Ok(());
         }
@@ -625,5 +646,17 @@ impl Connection {
     /// Nothing is read any more.
     fn is_over(&self) -> bool {
         matches!(self.state, State::Closed | State::Over)
+    }
+}
+
+/// Whether `unread` begins with a whole frame that ends a message.
+fn ends_message(unread: &[u8]) -> bool {
+    const KEY: u64 = 4;
+    match Header::decode(unread) {
+        Ok(Some((header, used))) => {
+            let length = header.length.saturating_add(KEY + used as u64);
+            header.fin && !header.opcode.is_control() && unread.len() as u64 >= length
+        }
+        _ => false,
     }
 }

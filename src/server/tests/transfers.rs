@@ -56,10 +56,10 @@ fn quiet() -> (ClientsEnd, JoinHandle<()>) {
 #[test]
 fn a_batch_that_is_longer_than_a_quiet_clients_buffer_is_answered_with_one_write_too() {
     let (client, serving) = quiet();
-    client.send((0..20).flat_map(|_| frame(64)).collect::<Vec<u8>>());
+    client.send((0..16).flat_map(|_| frame(64)).collect::<Vec<u8>>());
     client.end();
     serving.join().unwrap();
-    assert_eq!(client.transfers()[2..], [("read", 1024), ("read", 20 * 70 - 1024), ("write", 20 * 66)]);
+    assert_eq!(client.transfers()[2..], [("read", 1024), ("read", 16 * 70 - 1024), ("write", 16 * 66)]);
 }
 
 #[test]
@@ -135,11 +135,43 @@ fn replies_are_gathered_up_to_64_kib() {
         }
         Ok(())
     }
-    let told = transfers(three, &[frame(40_000)]);
-    assert_eq!(told, [("read", 40_008), ("write", 2 * 40_004), ("write", 40_004)]);
     // To the byte: header and payload of the first two are 65,536.
-    let told = transfers(three, &[frame(32_764)]);
-    assert_eq!(told, [("read", 32_772), ("write", 65_536), ("write", 32_768)]);
+    let told = transfers(three, &[[frame(32_764), frame(1)].concat()]);
+    let first = [("read", 32_772 + 9 - 2), ("write", 65_536)];
+    assert_eq!(told, [&first[..], &[("write", 32_768 + 3), ("write", 3), ("write", 3)]].concat());
+}
+
+#[test]
+fn replies_are_gathered_up_to_sixteen() {
+    let together: Vec<u8> = (0..20).flat_map(|_| frame(64)).collect();
+    let told = transfers(echo, &[together]);
+    assert_eq!(told, [("read", 20 * 70), ("write", 16 * 66), ("write", 4 * 66)]);
+}
+
+#[test]
+fn what_a_handler_sends_goes_out_at_once_unless_a_whole_message_is_unread() {
+    fn two(connection: &mut Connection) -> Result<(), Error> {
+        while let Some(message) = connection.recv()? {
+            (0..2).try_for_each(|_| connection.send(message.clone()))?;
+        }
+        Ok(())
+    }
+    let (message, ping) = (frame(10), [0x89, 0x80, 0, 0, 0, 0].to_vec());
+    let fragment = [vec![0x02], frame(10)[1..].to_vec()].concat();
+    let at_once = [("write", 12), ("write", 12)];
+    assert_eq!(transfers(two, std::slice::from_ref(&message))[1..], at_once);
+    for half in [&message[..1], &message[..15], &fragment, &ping[..5]] {
+        let told = transfers(two, &[[&message, half].concat()]);
+        assert_eq!(told[1..3], at_once, "{half:02x?}");
+    }
+    // The second message is whole, so the first's replies wait for it.
+    let told = transfers(two, &[[message.clone(), message.clone()].concat()]);
+    assert_eq!(told[1..], [("write", 36), ("write", 12)]);
+    // The handler may take its time: the Pong does not wait for it.
+    let told = transfers(two, &[[ping.clone(), message.clone()].concat()]);
+    assert_eq!(told[1..], [("write", 2), ("write", 12), ("write", 12)]);
+    let told = transfers(two, &[[message.clone(), ping].concat()]);
+    assert_eq!(told[1..], [("write", 12), ("write", 12), ("write", 2)]);
 }
 
 #[test]
