@@ -1,33 +1,424 @@
-//! Imports point one way: bin -> server -> protocol -> error.
+//! Imports point one way: bin -> server -> protocol -> error. And no module of `protocol/` needs itself through others.
+//!
+//! Read is what the compiler reads, tokens, so that no spelling of an import hides it: lists, other names, `::std`, a path
+//! in the middle of an expression or a macro. What stands in a comment or a string is no import.
 
+use proc_macro2::{Delimiter, TokenStream, TokenTree};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
+use syn::UseTree;
 
-/// The lines of all files below `folder` that hold one of `words`.
-fn find(folder: &str, words: &[&str]) -> Vec<String> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            found.extend(find(path.to_str().unwrap(), words));
-            continue;
-        }
-        let text = fs::read_to_string(&path).unwrap();
-        for line in text.lines().filter(|line| words.iter().any(|word| line.contains(word))) {
-            found.push(format!("{}: {line}", path.display()));
+/// What a pure module may not reach, in std and beside it.
+const IMPURE: [&str; 15] = [
+    "std::*",
+    "std::alloc",
+    "std::env",
+    "std::fs",
+    "std::io",
+    "std::net",
+    "std::os",
+    "std::process",
+    "std::sync",
+    "std::thread",
+    "std::time",
+    "ctrlc",
+    "log",
+    "nix",
+    "socket2",
+];
+
+/// The source of each module, by its path: `crate::protocol::frame`.
+type Sources = BTreeMap<String, String>;
+
+/// The modules below `src/` of this crate, those of the program and of the server's own tests left out.
+fn sources() -> Sources {
+    let mut sources = Sources::new();
+    gather(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), "crate", &mut sources);
+    sources
+}
+
+fn gather(folder: &Path, module: &str, sources: &mut Sources) {
+    for entry in fs::read_dir(folder).expect("a folder of the source") {
+        let path = entry.expect("an entry").path();
+        let name = path.file_stem().expect("a name").to_str().expect("UTF-8").to_owned();
+        match path.extension().and_then(|end| end.to_str()) {
+            None if name != "bin" => gather(&path, &format!("{module}::{name}"), sources),
+            Some("rs") => {
+                let module = match name.as_str() {
+                    "mod" | "lib" => module.to_owned(),
+                    _ => format!("{module}::{name}"),
+                };
+                sources.insert(module, fs::read_to_string(&path).expect("a source file"));
+            }
+            _ => {}
         }
     }
-    found
+}
+
+/// All paths that a module names, each from its root: `std::net::TcpStream`, `crate::error::Error`.
+fn paths(module: &str, source: &str, modules: &BTreeSet<String>) -> BTreeSet<String> {
+    let mut found = Found::default();
+    found.read(source.parse().expect("Rust"), module);
+    let mut absolute = BTreeSet::new();
+    for (inside, path) in &found.paths {
+        let mut path = path.clone();
+        // A name may stand for a path that begins with another such name.
+        for _ in 0..8 {
+            match found.names.get(&path[0]) {
+                Some(meant) if meant[0] != path[0] => path = [meant, &path[1..]].concat(),
+                _ => break,
+            }
+        }
+        absolute.insert(from_the_root(inside, &path, modules));
+    }
+    absolute
+}
+
+/// `super::frame` in `crate::protocol::wire` is `crate::protocol::frame`. `core` and `alloc` count as `std`.
+fn from_the_root(module: &str, path: &[String], modules: &BTreeSet<String>) -> String {
+    let child = format!("{module}::{}", path[0]);
+    let mut at: Vec<&str> = match path[0].as_str() {
+        "self" | "super" => module.split("::").collect(),
+        "core" | "alloc" => vec!["std"],
+        _ if modules.contains(&child) => child.split("::").collect(),
+        first => vec![first],
+    };
+    for (i, segment) in path.iter().enumerate() {
+        match segment.as_str() {
+            "super" => drop(at.pop()),
+            "self" => {}
+            _ if i == 0 => {}
+            segment => at.push(segment),
+        }
+    }
+    at.join("::")
+}
+
+#[derive(Default)]
+struct Found {
+    /// Each path with the module that it stands in.
+    paths: Vec<(String, Vec<String>)>,
+    /// What `as` and `use` give a name to.
+    names: BTreeMap<String, Vec<String>>,
+}
+
+impl Found {
+    fn read(&mut self, tokens: TokenStream, module: &str) {
+        let tokens: Vec<TokenTree> = tokens.into_iter().collect();
+        let mut at = 0;
+        while let Some(token) = tokens.get(at) {
+            match token {
+                TokenTree::Ident(word) if word == "use" => at = self.read_use(&tokens, at, module),
+                TokenTree::Ident(word) if word == "extern" && is_word(tokens.get(at + 1), "crate") => {
+                    at = self.read_extern_crate(&tokens, at, module);
+                }
+                TokenTree::Ident(word) if word == "mod" => {
+                    at += 2;
+                    if let Some(TokenTree::Group(body)) = tokens.get(at) {
+                        self.read(body.stream(), &format!("{module}::{}", text(tokens.get(at - 1))));
+                        at += 1;
+                    }
+                }
+                TokenTree::Ident(_) => at = self.read_path(&tokens, at, module),
+                TokenTree::Group(group) => {
+                    self.read(group.stream(), module);
+                    at += 1;
+                }
+                _ => at += 1,
+            }
+        }
+    }
+
+    fn read_use(&mut self, tokens: &[TokenTree], start: usize, module: &str) -> usize {
+        let end = end_of_statement(tokens, start);
+        let statement: TokenStream = tokens[start..end].iter().cloned().collect();
+        // `impl Trait + use<'a>` is none.
+        if let Ok(item) = syn::parse2::<syn::ItemUse>(statement) {
+            self.read_tree(&item.tree, &mut Vec::new(), module);
+            return end;
+        }
+        start + 1
+    }
+
+    fn read_tree(&mut self, tree: &UseTree, before: &mut Vec<String>, module: &str) {
+        match tree {
+            UseTree::Path(path) => {
+                before.push(plain(&path.ident.to_string()));
+                self.read_tree(&path.tree, before, module);
+                before.pop();
+            }
+            UseTree::Group(group) => group.items.iter().for_each(|tree| self.read_tree(tree, before, module)),
+            UseTree::Glob(_) => self.names_a_path(before, "*", None, module),
+            UseTree::Name(name) => self.names_a_path(before, &name.ident.to_string(), None, module),
+            UseTree::Rename(rename) => {
+                let other = Some(plain(&rename.rename.to_string()));
+                self.names_a_path(before, &rename.ident.to_string(), other, module);
+            }
+        }
+    }
+
+    fn names_a_path(&mut self, before: &[String], last: &str, other: Option<String>, module: &str) {
+        let mut path = before.to_vec();
+        // `std::io::{self}` is `std::io`.
+        if last != "self" || path.is_empty() {
+            path.push(plain(last));
+        }
+        let name = other.unwrap_or_else(|| path.last().cloned().unwrap_or_default());
+        if path.len() > 1 || name != path[0] {
+            self.names.insert(name, path.clone());
+        }
+        self.paths.push((module.to_owned(), path));
+    }
+
+    fn read_extern_crate(&mut self, tokens: &[TokenTree], start: usize, module: &str) -> usize {
+        let end = end_of_statement(tokens, start);
+        let name = plain(&text(tokens.get(start + 2)));
+        let other = is_word(tokens.get(start + 3), "as").then(|| plain(&text(tokens.get(start + 4))));
+        self.names_a_path(&[], &name, other, module);
+        end
+    }
+
+    /// A path in an expression, a type or a macro: `a::b::c`.
+    fn read_path(&mut self, tokens: &[TokenTree], start: usize, module: &str) -> usize {
+        let mut path = vec![plain(&text(tokens.get(start)))];
+        let mut at = start + 1;
+        while is_colon(tokens.get(at)) && is_colon(tokens.get(at + 1)) {
+            let Some(TokenTree::Ident(word)) = tokens.get(at + 2) else { break };
+            path.push(plain(&word.to_string()));
+            at += 3;
+        }
+        if path.len() > 1 {
+            self.paths.push((module.to_owned(), path));
+        }
+        at
+    }
+}
+
+fn end_of_statement(tokens: &[TokenTree], start: usize) -> usize {
+    let length =
+        tokens[start..].iter().position(|token| matches!(token, TokenTree::Punct(mark) if mark.as_char() == ';'));
+    length.map_or(tokens.len(), |length| start + length + 1)
+}
+
+fn text(token: Option<&TokenTree>) -> String {
+    token.map(ToString::to_string).unwrap_or_default()
+}
+
+/// A name without the mark of a raw one.
+fn plain(name: &str) -> String {
+    name.trim_start_matches("r#").to_owned()
+}
+
+fn is_word(token: Option<&TokenTree>, word: &str) -> bool {
+    matches!(token, Some(TokenTree::Ident(ident)) if ident == word)
+}
+
+fn is_colon(token: Option<&TokenTree>) -> bool {
+    matches!(token, Some(TokenTree::Punct(mark)) if mark.as_char() == ':')
+}
+
+fn is_below(path: &str, root: &str) -> bool {
+    path.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
+}
+
+fn names(sources: &Sources) -> BTreeSet<String> {
+    sources.keys().cloned().collect()
+}
+
+/// What the modules below `root` name that `is_wrong` says they should not.
+fn wrong_paths(sources: &Sources, root: &str, is_wrong: impl Fn(&str) -> bool) -> Vec<String> {
+    let modules = names(sources);
+    let below = sources.iter().filter(|(module, _)| is_below(module, root));
+    let all = below.flat_map(|(module, source)| {
+        paths(module, source, &modules).into_iter().map(move |path| format!("{module}: {path}"))
+    });
+    all.filter(|found| is_wrong(found.split_once(": ").expect("a path").1)).collect()
+}
+
+fn is_impure(path: &str) -> bool {
+    IMPURE.iter().any(|root| is_below(path, root))
+}
+
+/// Which modules each one names, without those outside of `root`.
+fn graph(sources: &Sources, root: &str) -> BTreeMap<String, BTreeSet<String>> {
+    let modules = names(sources);
+    let below = sources.iter().filter(|(module, _)| is_below(module, root));
+    let edges = below.map(|(module, source)| {
+        let paths = paths(module, source, &modules);
+        // The module of a path is the longest one that it begins with.
+        let targets =
+            paths.iter().filter_map(|path| modules.iter().filter(|name| is_below(path, name)).max_by_key(|n| n.len()));
+        let targets = targets.filter(|target| *target != module && is_below(target, root)).cloned();
+        (module.clone(), targets.collect())
+    });
+    edges.collect()
+}
+
+/// Modules that need each other: each one the next, and the last one the first.
+fn cycle(graph: &BTreeMap<String, BTreeSet<String>>) -> Option<Vec<String>> {
+    fn visit(at: &str, graph: &BTreeMap<String, BTreeSet<String>>, way: &mut Vec<String>) -> Option<Vec<String>> {
+        if let Some(start) = way.iter().position(|module| module == at) {
+            return Some(way[start..].to_vec());
+        }
+        way.push(at.to_owned());
+        let found = graph.get(at)?.iter().find_map(|next| visit(next, graph, way));
+        way.pop();
+        found
+    }
+    graph.keys().find_map(|module| visit(module, graph, &mut Vec::new()))
 }
 
 #[test]
 fn the_protocol_knows_no_socket_no_thread_and_no_clock() {
-    let words = ["std::net", "std::io", "std::thread", "std::time", "std::sync", "crate::server", "crate::config"];
-    assert_eq!(find("src/protocol", &words), [""; 0]);
+    assert_eq!(wrong_paths(&sources(), "crate::protocol", is_impure), [""; 0]);
+}
+
+#[test]
+fn imports_point_one_way() {
+    let sources = sources();
+    let may = |roots: &'static [&str]| {
+        move |path: &str| is_below(path, "crate") && !roots.iter().any(|root| is_below(path, root))
+    };
+    assert_eq!(wrong_paths(&sources, "crate::protocol", may(&["crate::protocol", "crate::error"])), [""; 0]);
+    assert_eq!(wrong_paths(&sources, "crate::error", may(&["crate::error"])), [""; 0]);
+    assert_eq!(wrong_paths(&sources, "crate::config", may(&["crate::config"])), [""; 0]);
+}
+
+#[test]
+fn no_module_of_the_protocol_needs_itself() {
+    let graph = graph(&sources(), "crate::protocol");
+    assert!(graph["crate::protocol::message"].contains("crate::protocol::frame"), "the search finds what is there");
+    assert_eq!(cycle(&graph), None);
 }
 
 #[test]
 fn the_program_sees_only_the_public_api() {
-    assert_eq!(find("src/bin/plainsocket", &["#[path", "crate::server", "crate::protocol"]), [""; 0]);
-    assert!(!find("src/bin/plainsocket", &["use plainsocket::"]).is_empty(), "the search finds what is there");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/bin/plainsocket");
+    let mut sources = Sources::new();
+    gather(&folder, "crate", &mut sources);
+    let paths = wrong_paths(&sources, "crate", |path| is_below(path, "plainsocket"));
+    assert!(!paths.is_empty(), "the search finds what is there");
+    for (module, source) in &sources {
+        let tokens = source.parse::<TokenStream>().expect("Rust");
+        assert!(!takes_files_in(tokens), "{module} takes a file of another folder in");
+    }
+}
+
+/// Whether a file of another folder becomes a part of this one: `#[path = "..."]` or `include!`.
+fn takes_files_in(tokens: TokenStream) -> bool {
+    let tokens: Vec<TokenTree> = tokens.into_iter().collect();
+    tokens.iter().enumerate().any(|(at, token)| match token {
+        TokenTree::Group(group) if group.delimiter() == Delimiter::Bracket => {
+            let inside: Vec<TokenTree> = group.stream().into_iter().collect();
+            is_word(inside.first(), "path") || takes_files_in(group.stream())
+        }
+        TokenTree::Group(group) => takes_files_in(group.stream()),
+        TokenTree::Ident(word) => word == "include" && text(tokens.get(at + 1)) == "!",
+        _ => false,
+    })
+}
+
+// The search itself: each spelling of the same import is found, and nothing else is.
+
+fn found_in(module: &str, source: &str) -> Vec<String> {
+    let sources = Sources::from([
+        ("crate::protocol".to_owned(), String::new()),
+        ("crate::protocol::wire".to_owned(), String::new()),
+        ("crate::server".to_owned(), String::new()),
+        (module.to_owned(), source.to_owned()),
+    ]);
+    wrong_paths(&sources, module, |path| is_impure(path) || is_below(path, "crate::server"))
+}
+
+#[test]
+fn search_finds_every_spelling_of_an_import() {
+    let spellings = [
+        "use std::net::TcpStream;",
+        "use std::{fmt, net};",
+        "use std::{fmt, net::{self, TcpStream}};",
+        "use std::{self as base, fmt}; fn f() { base::thread::yield_now() }",
+        "use std::net as n; fn f() -> n::TcpStream { todo!() }",
+        "use std as s; use s::time::Instant;",
+        "use std as s; fn f() { let _ = s::time::Instant::now(); }",
+        "use ::std::net;",
+        "use ::std::{net};",
+        "use std::*;",
+        "use std::io::*;",
+        "use r#std::r#net::TcpStream;",
+        "use core::net::IpAddr;",
+        "extern crate std as s; fn f() { s::thread::yield_now() }",
+        "pub extern crate std as s; use s::{net};",
+        "extern crate nix;",
+        "extern crate log as l;",
+        "fn f() { ::std::thread::yield_now() }",
+        "fn f(_: &std::net::TcpStream) {}",
+        "fn f() { use std::net; }",
+        "fn f() { println!(\"{:?}\", std::time::Instant::now()) }",
+        "mod inner { use std::sync::Mutex; }",
+        "impl<T: std::io::Read> X<T> {}",
+        "use crate::server::Server;",
+        "use crate::{error::Error, server};",
+        "use crate as me; fn f() { me::server::run() }",
+        "use super::super::server;",
+        "mod inner { use super::super::super::server; }",
+        "fn f() { crate::server::run() }",
+    ];
+    for spelling in spellings {
+        assert_ne!(found_in("crate::protocol::frame", spelling), [""; 0], "{spelling}");
+    }
+}
+
+#[test]
+fn search_finds_nothing_where_nothing_is() {
+    let innocent = [
+        "use std::{fmt, mem};",
+        "use std::fmt::{self, Write as _};",
+        "// use std::net;\nfn f() {}",
+        "/// As `std::net::TcpStream` does.\nfn f() {}",
+        "const TEXT: &str = \"use std::net;\";",
+        "use crate::error::Error;",
+        "use super::message; fn f() { message::io() }",
+        "fn net() {} fn f() { net() }",
+        "fn f<'a>(x: &'a str) -> impl Fn() + use<'a> { move || drop(x) }",
+    ];
+    for source in innocent {
+        assert_eq!(found_in("crate::protocol::frame", source), [""; 0], "{source}");
+    }
+}
+
+fn cycle_of(sources: &[(&str, &str)]) -> Option<Vec<String>> {
+    let sources = sources.iter().map(|(module, source)| (format!("crate::{module}"), (*source).to_owned())).collect();
+    cycle(&graph(&sources, "crate"))
+}
+
+#[test]
+fn search_finds_cycles_of_two_and_of_three() {
+    let two = [("a", "use crate::b::B;"), ("b", "use super::a::{self, A};"), ("c", "use crate::a;")];
+    assert_eq!(cycle_of(&two), Some(vec!["crate::a".to_owned(), "crate::b".to_owned()]));
+    let three = [
+        ("w", "pub use fields::F;"),
+        ("w::fields", "use super::text::hex;"),
+        ("w::text", "fn f() { crate::w::handshake::line() }"),
+        ("w::handshake", "use crate::{w::fields as other}; fn f() { other::f() }"),
+    ];
+    let found = cycle_of(&three).expect("a cycle");
+    assert_eq!(found.len(), 3, "{found:?}");
+}
+
+#[test]
+fn search_finds_cycles_through_a_name_that_the_parent_exports() {
+    let sources = [("w", "mod frame; pub use frame::Frame;"), ("w::frame", "use super::Other;")];
+    assert_eq!(cycle_of(&sources).map(|modules| modules.len()), Some(2));
+}
+
+#[test]
+fn search_finds_no_cycle_in_a_tree() {
+    let sources = [
+        ("w", "mod frame; mod text; pub use frame::Frame; pub use text::Text;"),
+        ("w::frame", "use crate::error::Error; use self::inner::X; mod inner { use super::Frame; }"),
+        ("w::text", "use super::frame::Frame; fn f() { text::nothing() }"),
+        ("error", "use std::fmt;"),
+    ];
+    assert_eq!(cycle_of(&sources), None);
 }

@@ -1,7 +1,7 @@
 //! The fields of a frame's header, in the order of the drawing in §5.2.
 
 use super::frame::{Direction, Frame};
-use super::text::hex;
+use super::hex::hex;
 use crate::protocol::frame::Opcode;
 
 pub(super) const FIN: &str = "FIN";

@@ -1,6 +1,6 @@
 //! The handshake, line by line (§4).
 
-use super::text::hex_joined;
+use super::hex::hex_joined;
 use crate::protocol::handshake::{GUID, Method, Request, Response, accept_digest, accept_key};
 use std::fmt;
 

@@ -4,7 +4,7 @@ use super::fault::Fault;
 use super::fields::Field;
 use super::frame::{Direction, Frame};
 use super::handshake::{Handshake, Line};
-use super::text::hex_joined;
+use super::hex::hex_joined;
 use std::fmt::Display;
 
 impl Frame {

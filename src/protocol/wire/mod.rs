@@ -18,6 +18,7 @@ mod fault;
 mod fields;
 mod frame;
 mod handshake;
+mod hex;
 mod json;
 mod splitter;
 mod text;

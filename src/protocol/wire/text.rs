@@ -4,6 +4,7 @@
 use super::fields::{EXTENDED_LENGTH, Field, MASKING_KEY, RSV};
 use super::frame::{Direction, Frame};
 use super::handshake::{Handshake, Line};
+use super::hex::{hex, hex_joined, hex_start};
 use crate::protocol::frame::Opcode;
 use std::fmt::Write as _;
 
@@ -201,21 +202,4 @@ fn add_rows(text: &mut String, name: &str, rows: impl Iterator<Item = String>) {
 
 fn milliseconds(micros: u64) -> String {
     format!("{}.{:03} ms", micros / 1000, micros % 1000)
-}
-
-/// `37 fa 21 3d`
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(" ")
-}
-
-/// `37fa213d`
-pub(super) fn hex_joined(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// The first bytes; dots if there are more, here or `hidden`.
-fn hex_start(bytes: &[u8], hidden: u64, most: usize) -> String {
-    let shown = bytes.len().min(most);
-    let dots = if shown < bytes.len() || hidden > 0 { " ..." } else { "" };
-    hex(&bytes[..shown]) + dots
 }
