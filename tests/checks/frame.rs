@@ -141,7 +141,7 @@ fn refuse(subject: &Subject, trial: &Trial, bytes: &[u8], why: &'static str, mis
 
 pub fn what_nobody_agreed_on_is_refused(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
     for bit in [0x40, 0x20, 0x10] {
-        let why = "§5.2: the RSV bits \"MUST be 0 unless an extension is negotiated\".";
+        let why = "§5.2: the RSV bits \"MUST be 0 unless an extension is negotiated ...\"";
         refuse(subject, trial, &[0x81 | bit, 0x85], why, Mistake::ReservedAccepted)?;
     }
     for opcode in (0x3..=0x7).chain(0xB..=0xF) {
@@ -201,7 +201,8 @@ pub fn a_payload_is_unmasked(subject: &Subject, trial: &Trial) -> Result<(), Les
 }
 
 pub fn a_frame_is_encoded(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
-    let why = "§5.2: FIN and the opcode, the length, the payload. §5.1: \"A server MUST NOT mask any frames\".";
+    let why = "§5.2: FIN and the opcode, the length, the payload. §5.1: \"A server MUST NOT mask any frames that \
+               it sends to the client.\"";
     for (opcode, payload) in [(TEXT, &b"Hello"[..]), (BINARY, b""), (PONG, b"\x00\xFF")] {
         let expected = [&[0x80 | opcode, payload.len() as u8], payload].concat();
         trial.case(format!("encode_frame, with opcode {opcode:#x} and payload {}", hex(payload)), hex(&expected), why);

@@ -20,10 +20,10 @@ fn shake<'a>(subject: &Subject, trial: &'a Trial) -> (Talk<'a>, Task<(Shaken, Tc
     (Talk::over(trial, client), task)
 }
 
-/// Expects a reply that begins like this.
-fn expect_head(talk: &mut Talk, task: &Task<(Shaken, TcpStream)>, start: &str) -> Result<(), Lesson> {
+/// Expects a reply that begins like this, and returns its head.
+fn expect_head(talk: &mut Talk, task: &Task<(Shaken, TcpStream)>, start: &str) -> Result<String, Lesson> {
     let came = match talk.head() {
-        Ok(head) if head.starts_with(start) && (start != "HTTP/1.1 101 " || head.contains(ACCEPT)) => return Ok(()),
+        Ok(head) if head.starts_with(start) && (start != "HTTP/1.1 101 " || head.contains(ACCEPT)) => return Ok(head),
         Ok(head) if lacks_space(&head, start) => {
             let lesson = Lesson { why: STATUS_LINE, ..talk.trial.came(format!("{head:?}")) };
             return Err(lesson.named(Mistake::StatusWithoutSpace));
@@ -160,7 +160,7 @@ pub fn a_refusal_is_told(subject: &Subject, trial: &Trial) -> Result<(), Lesson>
         trial.case(
             format!("{head:?}"),
             format!("{start}and a blank line on the socket; shake_hands returns Ok(None)"),
-            "§4.2.1: if the request does not match, \"the server MUST [...] return an HTTP response with an appropriate \
+            "§4.2.1: if the request does not match, \"the server MUST ... return an HTTP response with an appropriate \
              error code\".",
         );
         let (mut talk, task) = shake(subject, trial);
@@ -169,6 +169,85 @@ pub fn a_refusal_is_told(subject: &Subject, trial: &Trial) -> Result<(), Lesson>
         match task.finish(trial)?.0 {
             Ok(None) => {}
             came => return Err(trial.came(shown(&came))),
+        }
+    }
+    Ok(())
+}
+
+/// A header that a refusal must have, with the token that must be among its values.
+struct Needed {
+    name: &'static str,
+    token: &'static str,
+    why: &'static str,
+    mistake: Mistake,
+}
+
+const FOR_426: [Needed; 3] = [
+    Needed {
+        name: "Upgrade",
+        token: "websocket",
+        why: "RFC 9110 §15.5.22: a 426 MUST have an Upgrade header that names the protocol which is needed.",
+        mistake: Mistake::UpgradeNotNamed,
+    },
+    Needed {
+        name: "Connection",
+        token: "Upgrade",
+        why: "RFC 9110 §7.8: a sender of Upgrade MUST also name it in Connection.",
+        mistake: Mistake::UpgradeNotInConnection,
+    },
+    Needed {
+        name: "Sec-WebSocket-Version",
+        token: "13",
+        why: "§4.4: a server that does not support the version \"MUST respond with a |Sec-WebSocket-Version| header \
+              field ... containing all versions it is willing to use\".",
+        mistake: Mistake::VersionNotNamed,
+    },
+];
+
+const FOR_405: [Needed; 1] = [Needed {
+    name: "Allow",
+    token: "GET",
+    why: "RFC 9110 §15.5.6: a 405 MUST have an Allow header with the methods that are supported.",
+    mistake: Mistake::AllowMissing,
+}];
+
+/// Whether a header of this name has the token in its list, as `a_list_may_go_on_in_another_header` has it.
+fn has_token(head: &str, name: &str, token: &str) -> bool {
+    let headers = head.split("\r\n").filter_map(|line| line.split_once(':'));
+    let mut elements = headers.filter(|(n, _)| n.eq_ignore_ascii_case(name)).flat_map(|(_, value)| value.split(','));
+    // A method has case, and no other token here has.
+    elements.any(|element| match name {
+        "Allow" => element.trim() == token,
+        _ => element.trim().eq_ignore_ascii_case(token),
+    })
+}
+
+pub fn a_refusal_names_what_would_be_accepted(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    let cases: [(String, &str, &str, &[Needed]); 3] = [
+        (
+            request("/").replace("Upgrade: websocket\r\n", ""),
+            "HTTP/1.1 426 ",
+            "Upgrade: websocket, Connection: Upgrade and Sec-WebSocket-Version: 13",
+            &FOR_426,
+        ),
+        (
+            request("/").replace("Version: 13", "Version: 8"),
+            "HTTP/1.1 426 ",
+            "Upgrade: websocket, Connection: Upgrade and Sec-WebSocket-Version: 13",
+            &FOR_426,
+        ),
+        (request("/").replace("GET", "POST"), "HTTP/1.1 405 ", "an Allow header, in which GET stands", &FOR_405),
+    ];
+    for (head, start, expected, needed) in cases {
+        for Needed { name, token, why, mistake } in needed {
+            trial.case(format!("{head:?}"), format!("{start}with {expected}"), why);
+            let (mut talk, task) = shake(subject, trial);
+            talk.send(head.as_bytes());
+            let reply = expect_head(&mut talk, &task, start)?;
+            task.finish(trial)?;
+            if !has_token(&reply, name, token) {
+                return Err(trial.came(format!("{reply:?}")).named(*mistake));
+            }
         }
     }
     Ok(())

@@ -95,6 +95,11 @@ mistakes! {
     StatusWithoutSpace, None, "The status line needs a space behind the number, then any words or none. The space stands \
         there even if there are no words.";
     NoReply, None, "You returned without an answer on the socket. A refusal is an HTTP reply too: write it first.";
+    UpgradeNotNamed, None, "Your 426 does not say what to upgrade to. Add the line `Upgrade: websocket`.";
+    UpgradeNotInConnection, None, "Your 426 has an Upgrade header that Connection does not name. Add the line \
+        `Connection: Upgrade`, or write `Connection: close, Upgrade`.";
+    VersionNotNamed, None, "Your 426 does not say which version you speak. Add the line `Sec-WebSocket-Version: 13`.";
+    AllowMissing, None, "Your 405 does not say which method is right. Add the line `Allow: GET`.";
     BytesBehindReply, None, "You sent something behind the blank line of the 101. The client takes it for a frame.";
     ReadToEndOfStream, Some(25), "You read until the end of the stream. The client never sends EOF: it waits for your reply. The head \
         ends at \\r\\n\\r\\n.";

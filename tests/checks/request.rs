@@ -123,8 +123,8 @@ pub fn bytes_behind_the_head_are_left_alone(subject: &Subject, trial: &Trial) ->
 }
 
 pub fn a_bare_newline_ends_no_line(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
-    let why =
-        "RFC 9112 §2.2: lines end with \\r\\n. Two programs that disagree on it can be tricked, one behind the other.";
+    let why = "Lines end with \\r\\n. RFC 9112 §2.2 lets a server take a bare \\n too; here it must not, because two \
+               programs that disagree on it can be tricked, one in front of the other.";
     let good = request("/chat");
     for (head, mistake) in [
         (good.replace("\r\n", "\n"), Mistake::BareNewline),
@@ -326,7 +326,7 @@ pub fn a_good_request_gets_its_101(subject: &Subject, trial: &Trial) -> Result<(
 pub fn connection_and_upgrade_are_lists(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
     // Does it know a list, when no space stands in it?
     let knows = |name: &str, value: &str| (subject.answer)(&with(name, &value.replace(' ', ""))).is_ok();
-    let why = "§4.2.1 rule 4: \"a Connection header field that includes the token Upgrade\"; Firefox sends two.";
+    let why = "§4.2.1 rule 4: the Connection header \"includes the token\" Upgrade, and Firefox sends two tokens.";
     for value in ["keep-alive, Upgrade", "Upgrade, keep-alive"] {
         let sent = format!("Connection: {value}");
         welcome(subject, trial, &sent, &with("Connection", value), why).map_err(|lesson| {

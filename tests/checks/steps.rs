@@ -109,6 +109,7 @@ pub const STEPS: &[Step] = &[
             handshake::a_request_may_come_in_pieces,
             handshake::a_frame_behind_the_head_is_kept,
             handshake::a_refusal_is_told,
+            handshake::a_refusal_names_what_would_be_accepted,
             handshake::a_client_that_leaves_is_let_go,
         ],
     },

@@ -445,6 +445,29 @@ pub fn refusal_without_space(stream: &mut TcpStream) -> Shaken {
     refuses_with(stream, |stream, status| write!(stream, "HTTP/1.1 {status}\r\n\r\n"))
 }
 
+/// A refusal with these header lines.
+fn refuse(stream: &mut TcpStream, status: u16, lines: &str) -> std::io::Result<()> {
+    write!(stream, "HTTP/1.1 {status} \r\nContent-Length: 0\r\n{lines}\r\n")
+}
+
+pub fn upgrade_not_named(stream: &mut TcpStream) -> Shaken {
+    refuses_with(stream, |stream, status| refuse(stream, status, "Connection: close\r\n"))
+}
+
+pub fn upgrade_not_in_connection(stream: &mut TcpStream) -> Shaken {
+    refuses_with(stream, |stream, status| refuse(stream, status, "Upgrade: websocket\r\nConnection: close\r\n"))
+}
+
+pub fn version_not_named(stream: &mut TcpStream) -> Shaken {
+    const LINES: &str = "Upgrade: websocket\r\nConnection: close, Upgrade\r\n";
+    refuses_with(stream, |stream, status| refuse(stream, status, LINES))
+}
+
+pub fn no_allow(stream: &mut TcpStream) -> Shaken {
+    const LINES: &str = "Upgrade: websocket\r\nConnection: close, Upgrade\r\nSec-WebSocket-Version: 13\r\n";
+    refuses_with(stream, |stream, status| refuse(stream, status, LINES))
+}
+
 pub fn bytes_behind_the_reply(stream: &mut TcpStream) -> Shaken {
     let shaken = (MY_SERVER.shake_hands)(stream)?;
     stream.write_all(b"\r\n")?;

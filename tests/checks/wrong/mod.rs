@@ -96,6 +96,10 @@ wrong_answers! {
     "04" "refusal-not-written" NoReply, shake_hands: handshake::refusal_not_written;
     "04" "refusal-without-blank-line" NoBlankLineInReply, shake_hands: handshake::refusal_without_blank_line;
     "04" "refusal-without-space" StatusWithoutSpace, shake_hands: handshake::refusal_without_space;
+    "04" "upgrade-not-named" UpgradeNotNamed, shake_hands: handshake::upgrade_not_named;
+    "04" "upgrade-not-in-connection" UpgradeNotInConnection, shake_hands: handshake::upgrade_not_in_connection;
+    "04" "version-not-named" VersionNotNamed, shake_hands: handshake::version_not_named;
+    "04" "no-allow" AllowMissing, shake_hands: handshake::no_allow;
     "04" "bytes-behind-the-reply" BytesBehindReply, shake_hands: handshake::bytes_behind_the_reply;
     "05" "marker-as-length" LengthMarker, decode_header: frames::marker_as_length;
     "05" "marker-and-nothing-behind-it" LengthMarker, decode_header: frames::marker_and_nothing_behind_it;
