@@ -82,7 +82,7 @@ impl Header {
     pub fn decode(bytes: &[u8]) -> Result<Option<(Header, usize)>, ProtocolError> {
         let Some(&first) = bytes.first() else { return Ok(None) };
         let fin = first & 0x80 != 0;
-        // §5.2: "MUST be 0 unless an extension is negotiated"; this server negotiates none.
+        // §5.2: "MUST be 0 unless an extension is negotiated ..."; this server negotiates none.
         if first & 0x70 != 0 {
             return Err(ProtocolError::ReservedBit);
         }
@@ -138,8 +138,8 @@ fn decode_length(bits: u8, rest: &[u8]) -> Result<Option<(u64, usize)>, Protocol
     }
 }
 
-/// Masks or unmasks `payload` in place (§5.3): "Octet i of the transformed data is the XOR of octet i of the
-/// original data with octet at index i modulo 4 of the masking key". Returns whether the result is all ASCII, which the
+/// Masks or unmasks `payload` in place (§5.3): "Octet i of the transformed data ... is the XOR of octet i
+/// of the original data ... with octet at index i modulo 4 of the masking key". Returns whether the result is all ASCII, which the
 /// check of text asks for: here it costs nothing (1 MiB takes 22 microseconds with it and without), later another 15.
 ///
 /// `offset` is how many bytes of the frame's payload went before these, for a payload that comes in pieces.
