@@ -17,7 +17,7 @@ final class Handshake {
 
     private Handshake() { }
 
-    /** Reads the request and answers it: with 101 and true, or with 400 and false. */
+    /** Reads the request and answers it: with 101 and true, or with 400, 405 or 426 and false. */
     static boolean answer(DataInputStream in, OutputStream out) throws IOException {
         String[] lines = readHead(in).split("\r\n");
         Map<String, String> headers = new HashMap<>();
@@ -27,19 +27,33 @@ final class Handshake {
                 headers.put(parts[0].toLowerCase(Locale.ROOT), parts[1].trim());
             }
         }
-        String key = headers.getOrDefault("sec-websocket-key", "");
-        boolean good = lines[0].startsWith("GET ")
-                && headers.containsKey("host")
-                && hasToken(headers.get("upgrade"), "websocket")
-                && hasToken(headers.get("connection"), "upgrade")
-                && "13".equals(headers.get("sec-websocket-version"))
-                && isKey(key);
-        String reply = good
-                ? "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                        + "Sec-WebSocket-Accept: " + acceptKey(key) + "\r\n\r\n"
-                : "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+        String reply = reply(lines[0], headers);
         out.write(reply.getBytes(StandardCharsets.ISO_8859_1));
-        return good;
+        return reply.startsWith("HTTP/1.1 101 ");
+    }
+
+    private static String reply(String requestLine, Map<String, String> headers) {
+        String key = headers.getOrDefault("sec-websocket-key", "");
+        if (!requestLine.matches("[^ ]+ [^ ]+ HTTP/1\\.1") || !headers.containsKey("host")) {
+            return refusal("400 Bad Request", "Connection: close");
+        }
+        if (!requestLine.startsWith("GET ")) {
+            return refusal("405 Method Not Allowed", "Connection: close", "Allow: GET"); // RFC 9110 §15.5.6
+        }
+        if (!hasToken(headers.get("upgrade"), "websocket") || !"13".equals(headers.get("sec-websocket-version"))) {
+            // What would be right: RFC 9110 §15.5.22, and §4.4 for the version.
+            return refusal("426 Upgrade Required",
+                    "Connection: close, Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13");
+        }
+        if (!hasToken(headers.get("connection"), "upgrade") || !isKey(key)) {
+            return refusal("400 Bad Request", "Connection: close");
+        }
+        return "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                + "Sec-WebSocket-Accept: " + acceptKey(key) + "\r\n\r\n";
+    }
+
+    private static String refusal(String status, String... headers) {
+        return "HTTP/1.1 " + status + "\r\nContent-Length: 0\r\n" + String.join("\r\n", headers) + "\r\n\r\n";
     }
 
     /** Up to the blank line; what comes behind it, frames perhaps, stays in the stream. */

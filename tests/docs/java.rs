@@ -74,4 +74,30 @@ fn the_java_server_says_what_ours_says() {
         let [theirs, ours] = [theirs, ours].map(|address| converse(address, &frames).1);
         assert_eq!((theirs[0], &theirs[2..4]), (ours[0], &ours[2..4]), "{frames:02x?}");
     }
+    // A refusal has the same status, and the headers that tell a client what to do instead.
+    for (old, new) in [
+        ("Version: 13", "Version: 8"),
+        ("Upgrade: websocket\r\n", ""),
+        ("GET ", "POST "),
+        ("Connection: Upgrade\r\n", ""),
+        ("dGhlIHNhbXBsZSBub25jZQ==", "short"),
+    ] {
+        let request = request("/echo").replace(old, new);
+        assert_eq!(refusal(theirs, &request), refusal(ours, &request), "{request}");
+    }
+}
+
+/// The status of a refusal, and whether it says what a 405 and a 426 must say (RFC 9110 §15.5.6, §15.5.22; §4.4).
+fn refusal(address: SocketAddr, request: &str) -> (String, [bool; 4]) {
+    let mut client = Client::tcp(address);
+    client.send(request.as_bytes());
+    let head = client.read_head();
+    let status = head.lines().next().unwrap_or_default().to_owned();
+    let says = |name: &str, word: &str| {
+        let words = header(&head, name).unwrap_or_default().split(',').map(str::trim);
+        words.clone().any(|element| element == word)
+    };
+    let needed =
+        [("Upgrade", "websocket"), ("Connection", "Upgrade"), ("Sec-WebSocket-Version", "13"), ("Allow", "GET")];
+    (status, needed.map(|(name, word)| says(name, word)))
 }
