@@ -1,4 +1,4 @@
-//! plainsocket: a WebSocket server (RFC 6455) that you can read in an afternoon. Plain `std::net` sockets, one
+//! plainsocket: a WebSocket server (RFC 6455) to read and learn from. Plain `std::net` sockets, one
 //! thread per client, handshake and frames by hand.
 //!
 //! ```no_run
