@@ -37,6 +37,18 @@ fn header_values_that_trap_regular_expressions_are_answered_at_once() {
 }
 
 #[test]
+fn extension_named_like_a_builtin_property_is_declined() {
+    let address = start_default();
+    for name in ["constructor", "__proto__", "hasOwnProperty", "toString; valueOf=1"] {
+        let mut client = Client::tcp(address);
+        client.send(request_with(format!("Sec-WebSocket-Extensions: {name}").as_bytes()));
+        let head = client.read_head();
+        assert_eq!((status(&head), header(&head, "Sec-WebSocket-Extensions")), (101, None), "{name}");
+        assert_echo(&mut client);
+    }
+}
+
+#[test]
 fn bytes_beyond_ascii_in_a_header_harm_nobody() {
     let address = start_default();
     for value in [&b"\xFF\xFE"[..], b"\xC3\xA4", "ключ, 🦀".as_bytes()] {

@@ -177,6 +177,8 @@ fn the_key_is_sixteen_bytes_of_base64() {
     }
     // Random characters of base64 may leave bits behind the last byte; the key is hashed as it came.
     assert!(answer(&with("dGhlIHNhbXBsZSBub25jZQ==", "dGhlIHNhbXBsZSBub25jZZ==")).is_ok());
+    // §4.1's own example is such a key (erratum 3150).
+    assert!(answer(&with("dGhlIHNhbXBsZSBub25jZQ==", "AQIDBAUGBwgJCgsMDQ4PEC==")).is_ok());
 }
 
 #[test]
