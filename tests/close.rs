@@ -41,7 +41,7 @@ fn each_code_has_a_name_and_each_range_one_for_all_its_codes() {
         ]
     );
     for code in [3000, 3999] {
-        assert_eq!(name(code), Some("a library's or framework's own"));
+        assert_eq!(name(code), Some("registered by a library, framework or application"));
     }
     for code in [4000, 4999] {
         assert_eq!(name(code), Some("the application's own"));

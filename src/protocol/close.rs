@@ -40,7 +40,7 @@ impl CloseCode {
     /// ```
     pub fn new(code: u16) -> Option<CloseCode> {
         // §7.4.2: 1000-2999 belong to the RFC and its registry (1012-1014 were added to it),
-        // 3000-3999 to libraries, 4000-4999 to applications.
+        // 3000-3999 to what is registered with IANA, 4000-4999 to private use.
         match code {
             1000..=1003 | 1007..=1014 | 3000..=4999 => Some(CloseCode(code)),
             _ => None,
@@ -67,7 +67,7 @@ impl CloseCode {
             1012 => "service restart",
             1013 => "try again later",
             1014 => "bad gateway",
-            3000..=3999 => "a library's or framework's own",
+            3000..=3999 => "registered by a library, framework or application",
             _ => "the application's own",
         }
     }

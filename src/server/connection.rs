@@ -184,7 +184,7 @@ impl Connection {
         self.settle()?;
         while !self.is_over() {
             match self.next_event()? {
-                // Behind our Close there is no answering; what still arrives is dropped (§5.5.1).
+                // Behind our Close there is no answering; what still arrives is dropped (our choice).
                 Event::Message(_) if self.state != State::Open => {}
                 Event::Message(message) => {
                     self.messages += 1;
