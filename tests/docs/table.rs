@@ -8,7 +8,7 @@ use std::rc::Rc;
 pub type Lookup<'a> = dyn FnMut(&str) -> Result<Rc<Vec<Item>>, String> + 'a;
 
 /// The words that make a rule.
-const WORDS: [&str; 4] = ["MUST", "MUST NOT", "SHOULD", "SHOULD NOT"];
+const WORDS: [&str; 5] = ["MUST", "MUST NOT", "SHOULD", "SHOULD NOT", "MAY"];
 
 pub fn check(path: &str, text: &str, items_of: &mut Lookup) -> Vec<String> {
     let rows = parse(text).rows;
@@ -99,7 +99,7 @@ mod tests {
             "| 5.2 | MUST | r | `a.rs`: `A::b` | |",
             "| 5.2 | MUST | r | `a.rs` | `t.rs`: `it_holds` |",
             "| 5.2 | MUST | r | - | |",
-            "| 5.2 | MAY | r | `a.rs`: `A::b` | `t.rs`: `it_holds` |",
+            "| 5.2 | CAN | r | `a.rs`: `A::b` | `t.rs`: `it_holds` |",
             "| five | MUST | r | `a.rs`: `A::b` | `t.rs`: `it_holds` |",
             "| 5.2 | MUST | r | `A::b` | `t.rs`: `it_holds` |",
         ] {
