@@ -176,6 +176,27 @@ fn tests_that_a_page_names_exist() {
     assert_none(&problems);
 }
 
+/// A plain `cargo test` stops at the first file with a failing test. No setting and no alias changes that: a built-in
+/// command shadows an alias of its name.
+#[test]
+fn tests_of_readme_and_ci_go_on_after_a_failing_file() {
+    const GOES_ON: &str = "cargo test --no-fail-fast";
+    let commands = |path: &str| -> Vec<String> {
+        let text = read(path).unwrap();
+        let lines = text.lines().map(|line| line.trim_start_matches(['$', ' ', '-']).trim_start_matches("run: "));
+        lines.filter(|line| *line == "cargo test" || line.starts_with("cargo test -")).map(str::to_owned).collect()
+    };
+    let whole = |command: &&String| !["--test ", "--no-run", "-- --ignored"].iter().any(|part| command.contains(part));
+    assert_eq!(commands("README.md"), [GOES_ON], "the command that a newcomer copies");
+    for path in [".ci/run", ".github/workflows/ci.yml"] {
+        let all = commands(path);
+        let stops: Vec<_> = all.iter().filter(whole).filter(|command| !command.contains("--no-fail-fast")).collect();
+        assert_eq!(stops, [] as [&String; 0], "{path}");
+    }
+    assert!(commands(".ci/run").contains(&GOES_ON.to_owned()), "CI calls the command of the README");
+    assert!(read(".cargo/config.toml").unwrap().contains("t = \"test --no-fail-fast\""), "`cargo t` is the same");
+}
+
 #[test]
 fn programs_in_rust_are_compiled() {
     let listed = read("src/chapters.rs").unwrap();
