@@ -244,7 +244,10 @@ pub fn a_refusal_names_what_would_be_accepted(subject: &Subject, trial: &Trial) 
             let (mut talk, task) = shake(subject, trial);
             talk.send(head.as_bytes());
             let reply = expect_head(&mut talk, &task, start)?;
-            task.finish(trial)?;
+            match task.finish(trial)?.0 {
+                Ok(None) => {}
+                came => return Err(trial.came(shown(&came))),
+            }
             if !has_token(&reply, name, token) {
                 return Err(trial.came(format!("{reply:?}")).named(*mistake));
             }
