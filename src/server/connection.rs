@@ -320,7 +320,8 @@ impl Connection {
     /// what a handler sends before a pause of its own does not wait for the end of the pause.
     fn flush_if_due(&mut self) -> Result<(), Error> {
         self.gathered += 1;
-        let waits = self.gathered < GATHERED && self.out.len() < GATHER && ends_message(self.inbox.unread());
+        let is_much = self.gathered >= GATHERED || self.out.len() >= GATHER || self.registry.is_stopping();
+        let waits = !is_much && ends_message(self.inbox.unread());
         if waits { Ok(()) } else { self.flush() }
     }
 
