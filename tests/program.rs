@@ -177,37 +177,3 @@ fn a_broken_rule_is_logged() {
     std::io::Read::read_to_string(&mut program.child.stderr.take().unwrap(), &mut log).unwrap();
     assert!(log.contains(": failed: frame not masked (§5.1)\n"), "{log}");
 }
-
-#[cfg(unix)]
-mod signals {
-    use super::*;
-    use std::time::{Duration, Instant};
-    use support::CLOSE;
-
-    #[test]
-    fn a_signal_sends_1001_and_ends_the_program_with_exit_code_0() {
-        for signal in ["TERM", "INT"] {
-            let mut program = Program::start(&[]);
-            let mut client = Client::connect(program.address, "/chat");
-            program.signal(signal);
-            let (first, payload) = client.read_frame();
-            assert_eq!((first, &payload[..2]), (CLOSE, &1001u16.to_be_bytes()[..]));
-            client.send(close_frame(1001, ""));
-            assert_eq!(client.read_to_end(), b"");
-            drop(client);
-            assert_eq!(program.wait(), Some(0));
-        }
-    }
-
-    #[test]
-    fn a_second_signal_ends_the_program_at_once() {
-        let mut program = Program::start(&["--close-timeout", "60"]);
-        let mut silent = Client::connect(program.address, "/chat");
-        program.signal("TERM");
-        assert_eq!(silent.read_frame().0, CLOSE);
-        let started = Instant::now();
-        program.signal("TERM");
-        assert_eq!(program.wait(), Some(130));
-        assert!(started.elapsed() < Duration::from_secs(5));
-    }
-}

@@ -208,6 +208,9 @@ impl Server {
     ///
     /// First it raises the process's soft limit of file descriptors to the hard one, and lowers
     /// [`max_clients`](Config::max_clients) to what the machine has threads for, with a line in the log.
+    ///
+    /// The log goes to whatever logger the program has set up with the crate `log`. A logger that waits, for example for
+    /// a pipe that nobody reads, makes the thread that logs wait too, which may be the one that accepts.
     pub fn run(mut self) -> io::Result<()> {
         machine::prepare(&mut self.service.config);
         let service = Arc::new(self.service);

@@ -4,18 +4,19 @@
 mod chat;
 mod echo;
 mod inspect;
+mod logger;
 mod options;
+mod signals;
 
 use options::{Command, Options};
-use plainsocket::{Handle, Server};
+use plainsocket::Server;
+use signals::Signals;
 use std::io::{self, Write as _};
-use std::process::{self, ExitCode};
-use std::thread;
+use std::process::ExitCode;
 
 const PAGE: &str = include_str!("page.html");
 
 fn main() -> ExitCode {
-    env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("info")).init();
     match options::parse(lexopt::Parser::from_env()) {
         Ok(Command::Serve(options)) => match serve(&options) {
             Ok(()) => ExitCode::SUCCESS,
@@ -36,7 +37,10 @@ fn main() -> ExitCode {
     }
 }
 
+/// Whatever the end needs exists before the first client: with all threads in use, a signal still ends the server.
 fn serve(options: &Options) -> io::Result<()> {
+    let signals = Signals::block()?;
+    let log = logger::start()?;
     let server = Server::bind(options.listen.as_str())?
         .config(options.config.clone())
         .route("/", echo::echo)
@@ -45,7 +49,7 @@ fn serve(options: &Options) -> io::Result<()> {
         .route("/inspect", inspect::inspect)
         .subprotocol("/inspect", inspect::JSON)
         .page("/", PAGE);
-    shut_down_on_signal(server.handle()?);
+    signals.shut_down(server.handle()?)?;
     let address = server.local_addr()?;
     let _ = writeln!(
         io::stdout(),
@@ -53,18 +57,7 @@ fn serve(options: &Options) -> io::Result<()> {
          each bit: websocat -t --no-line ws://{address}/inspect",
         env!("CARGO_PKG_VERSION"),
     );
-    server.run()
-}
-
-/// SIGINT and SIGTERM (and SIGHUP) end the server calmly, a second one ends it at once.
-fn shut_down_on_signal(handle: Handle) {
-    let mut handle = Some(handle);
-    let registered = ctrlc::set_handler(move || match handle.take() {
-        // In a thread of its own, so that this one is free for the second signal.
-        Some(handle) => drop(thread::spawn(move || handle.shutdown())),
-        None => process::exit(130),
-    });
-    if let Err(error) = registered {
-        log::warn!("signals end the server at once: {error}");
-    }
+    let ended = server.run();
+    log.finish();
+    ended
 }

@@ -37,6 +37,7 @@ Usage: plainsocket [OPTIONS]
 
 SECS takes decimals. RUST_LOG sets the log's level: error, warn, info (the default), debug.
 RUST_LOG=plainsocket::wire=trace shows every frame, and what clients say in them.
+SIGINT, SIGTERM and SIGHUP let clients finish, with exit code 0; another one, after a second or more, ends at once.
 ";
 
 pub fn parse(mut arguments: lexopt::Parser) -> Result<Command, lexopt::Error> {

@@ -1,0 +1,123 @@
+//! How signals end the program, and when they do not.
+#![cfg(unix)]
+
+mod support;
+
+use std::io::{ErrorKind, Read as _};
+use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
+use support::program::Program;
+use support::{CLOSE, Client, TEXT, close_frame, frame};
+
+/// Longer than the time within which several signals are one wish.
+const LATER: Duration = Duration::from_millis(1200);
+
+/// A signal that this test's own process ignores, as under `nohup`, is ignored by the program that it starts too.
+fn is_ignored_here(number: u32) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).unwrap_or("0");
+    u64::from_str_radix(mask.trim(), 16).unwrap() & 1 << (number - 1) != 0
+}
+
+fn expect_going_away(client: &mut Client) {
+    let (first, payload) = client.read_frame();
+    assert_eq!((first, &payload[..2]), (CLOSE, &1001u16.to_be_bytes()[..]));
+}
+
+/// The client answers the server's Close, and the program ends.
+fn expect_graceful_end(program: &mut Program, mut client: Client) {
+    client.send(close_frame(1001, ""));
+    assert_eq!(client.read_to_end(), b"");
+    drop(client);
+    assert_eq!(program.wait(), Some(0));
+}
+
+#[test]
+fn signal_sends_1001_and_ends_the_program_with_exit_code_0() {
+    for (number, signal) in [(15, "TERM"), (2, "INT"), (1, "HUP")] {
+        if is_ignored_here(number) {
+            continue;
+        }
+        let mut program = Program::start(&[]);
+        let mut client = Client::connect(program.address, "/chat");
+        program.signal(signal);
+        expect_going_away(&mut client);
+        expect_graceful_end(&mut program, client);
+    }
+}
+
+#[test]
+fn two_signals_within_a_second_are_one_wish() {
+    let mut program = Program::start(&["--close-timeout", "60"]);
+    let mut client = Client::connect(program.address, "/chat");
+    program.signal("TERM");
+    expect_going_away(&mut client);
+    program.signal("TERM");
+    expect_graceful_end(&mut program, client);
+}
+
+#[test]
+fn later_second_signal_ends_at_once_with_128_and_its_number() {
+    for (number, signal) in [(15, "TERM"), (2, "INT"), (1, "HUP")] {
+        if is_ignored_here(number) {
+            continue;
+        }
+        let mut program = Program::start(&["--close-timeout", "60"]);
+        let mut silent = Client::connect(program.address, "/chat");
+        program.signal("TERM");
+        expect_going_away(&mut silent);
+        thread::sleep(LATER);
+        let start = Instant::now();
+        program.signal(signal);
+        assert_eq!(program.wait(), Some(128 + number as i32), "SIG{signal}");
+        assert!(start.elapsed() < Duration::from_secs(5));
+    }
+}
+
+#[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "no other system tells which signals are ignored")]
+fn signal_ignored_at_the_start_stays_ignored() {
+    for ignored in ["HUP", "INT", "TERM"] {
+        let mut command = Command::new("sh");
+        let script = format!("trap '' {ignored}; exec \"$0\" --listen 127.0.0.1:0");
+        command.args(["-c", &script, env!("CARGO_BIN_EXE_plainsocket")]).env_remove("RUST_LOG");
+        command.stdin(std::process::Stdio::null()).stderr(std::process::Stdio::null());
+        let mut program = Program::spawn_with_log(command);
+        let mut client = Client::connect(program.address, "/echo");
+        program.signal(ignored);
+        client.stream.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
+        let unread = client.stream.read(&mut [0; 64]);
+        assert_eq!(unread.unwrap_err().kind(), ErrorKind::WouldBlock, "no Close: SIG{ignored} is ignored");
+        client.stream.set_read_timeout(Some(support::DEADLINE)).unwrap();
+        client.send(frame(TEXT, b"still here"));
+        assert_eq!(client.read_frame().1, b"still here");
+        // The others still end it. `nohup` leaves SIGTERM, and a shell's background job has at least that.
+        let other = if ignored == "TERM" { "HUP" } else { "TERM" };
+        program.signal(other);
+        expect_going_away(&mut client);
+        expect_graceful_end(&mut program, client);
+    }
+}
+
+#[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "the limit counts threads on Linux only")]
+fn sigterm_ends_the_program_when_no_thread_is_left() {
+    let is_root = Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout == b"0\n");
+    if !is_root || Command::new("prlimit").arg("--version").output().is_err() {
+        eprintln!("needs root and prlimit: not tested here");
+        return;
+    }
+    let mut program = Program::start_with_threads(1000);
+    let mut client = Client::connect(program.address, "/chat");
+    // As the program's own user, because root may be forbidden to change another user's process.
+    let pid = format!("--pid={}", program.child.id());
+    let mut lower = Command::new("setpriv");
+    lower.args(["--reuid=65534", "--regid=65534", "--clear-groups", "prlimit", &pid, "--nproc=1"]);
+    assert!(lower.status().unwrap().success());
+    let mut refused = Client::tcp(program.address);
+    assert_eq!(support::status(&refused.read_head()), 503, "no thread is left");
+    program.signal("TERM");
+    expect_going_away(&mut client);
+    expect_graceful_end(&mut program, client);
+}
