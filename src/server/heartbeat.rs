@@ -3,9 +3,17 @@
 
 use super::frames::Frames;
 use super::registry::Registry;
+use super::{Service, refusal};
 use crate::config::Config;
 use crate::protocol::frame::{self, Opcode};
-use std::time::Duration;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+/// How long memory lies unused before it is given up. The sweeps may be more frequent.
+const TIDY_EVERY: Duration = Duration::from_secs(1);
+
+/// How long the other threads need to read what has arrived while the process was stopped.
+const TURN: Duration = Duration::from_millis(100);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Verdict {
@@ -27,22 +35,55 @@ fn verdict(silent: Duration, pinged: Option<Duration>, config: &Config) -> Verdi
 
 /// How long to sleep between two sweeps: a tenth of the shorter limit, so that neither is passed by more than a tenth
 /// (or by 10 ms, if that is more).
-pub(super) fn period(config: &Config) -> Duration {
+fn period(config: &Config) -> Duration {
     let limit = config.ping_interval.min(config.pong_timeout);
     (limit / 10).clamp(Duration::from_millis(10), Duration::from_secs(1))
 }
 
+/// What the thread does until `stopped` is dropped.
+pub(super) fn run(service: &Service, stopped: &Receiver<()>) {
+    let period = period(&service.config);
+    let mut tidied = Instant::now();
+    let pause = || if service.refusals.is_empty() { period } else { period.min(refusal::PAUSE) };
+    while let Some(late) = sleep(pause(), stopped) {
+        // The process was stopped, or the machine is busy: what has arrived meanwhile may still be unread.
+        if late > period && sleep(period.max(TURN), stopped).is_none() {
+            return;
+        }
+        sweep(&service.registry, &service.config);
+        service.refusals.sweep();
+        if tidied.elapsed() >= TIDY_EVERY {
+            service.desks.tidy();
+            tidied = Instant::now();
+        }
+    }
+}
+
+/// Returns by how much it slept too long; `None`: the server ends.
+fn sleep(pause: Duration, stopped: &Receiver<()>) -> Option<Duration> {
+    let begin = Instant::now();
+    let is_over = stopped.recv_timeout(pause) != Err(RecvTimeoutError::Timeout);
+    if is_over { None } else { Some(begin.elapsed().saturating_sub(pause)) }
+}
+
 /// Looks at every client once. None of them can hold up the sweep, because it writes only what a socket takes at once.
+/// One that is closing has the close timeout instead, and a dead one has nothing to lose.
 pub(super) fn sweep(registry: &Registry, config: &Config) {
-    for client in registry.clients() {
+    let mut awake = Instant::now();
+    for client in registry.clients().iter().filter(|client| client.outbox.is_open()) {
         let peer = client.outbox.peer;
         let age = client.outbox.oldest().map_or(Duration::ZERO, |oldest| oldest.elapsed());
-        if age > config.pong_timeout {
-            client.outbox.evict(format_args!("a byte has waited for it for {age:.1?}"));
-            continue;
-        }
         let silent = client.outbox.life.silence();
-        match verdict(silent, client.outbox.life.since_ping().filter(|since| *since < silent), config) {
+        let verdict = verdict(silent, client.outbox.life.since_ping().filter(|since| *since < silent), config);
+        // The process was stopped in this very loop: the next sweep judges.
+        if awake.elapsed() > period(config) {
+            return;
+        }
+        awake = Instant::now();
+        match verdict {
+            _ if age > config.pong_timeout => {
+                client.outbox.evict(format_args!("a byte has waited for it for {age:.1?}"));
+            }
             Verdict::Fine => {}
             Verdict::Ping => {
                 let mut out = Vec::new();

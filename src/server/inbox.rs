@@ -107,6 +107,7 @@ mod tests {
     use super::*;
     use crate::server::socket::Socket;
     use crate::server::tests::ClientsEnd;
+    use std::io::ErrorKind;
     use std::sync::Arc;
 
     fn inbox(client: &ClientsEnd) -> Inbox {
@@ -145,6 +146,33 @@ mod tests {
         assert_eq!((large.as_ptr(), large.len()), (place, 60_000));
         assert_eq!(inbox.unread(), [4, 4]);
         assert_eq!(inbox.give_large(), None);
+    }
+
+    #[test]
+    fn bytes_that_arrived_before_the_deadline_are_read_after_it() {
+        let client = ClientsEnd::default();
+        let mut inbox = inbox(&client);
+        let over = Until::Deadline(Instant::now());
+        assert_eq!(inbox.fill(over).unwrap_err().kind(), ErrorKind::TimedOut);
+        client.send([1, 2]);
+        client.send([3]);
+        inbox.fill(over).unwrap();
+        inbox.fill(over).unwrap();
+        assert_eq!(inbox.unread(), [1, 2, 3]);
+        assert_eq!(inbox.fill(over).unwrap_err().kind(), ErrorKind::TimedOut);
+        client.end();
+        assert_eq!(inbox.fill(over).unwrap_err().kind(), ErrorKind::UnexpectedEof);
+    }
+
+    #[test]
+    fn client_that_floods_after_the_deadline_does_not_pass_it_for_long() {
+        let client = ClientsEnd::default();
+        let mut inbox = inbox(&client);
+        (0..1000).for_each(|_| client.send([7]));
+        let over = Until::Deadline(Instant::now());
+        while inbox.fill(over).is_ok() {}
+        assert_eq!(inbox.unread().len(), 100);
+        assert_eq!(inbox.fill(over).unwrap_err().kind(), ErrorKind::TimedOut);
     }
 
     #[test]

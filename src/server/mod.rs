@@ -39,7 +39,7 @@ use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::mpsc;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -49,9 +49,6 @@ const STACK_SIZE: usize = 256 * 1024;
 
 /// The pause after a failed `accept`: without it, a server that is out of descriptors spins.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-
-/// How long memory lies unused before it is given up. The sweeps may be more frequent.
-const TIDY_EVERY: Duration = Duration::from_secs(1);
 
 type Handler = dyn Fn(&mut Connection) -> Result<(), Error> + Send + Sync;
 
@@ -217,17 +214,7 @@ impl Server {
         let (stop_heartbeat, stopped) = mpsc::channel::<()>();
         let its_service = Arc::clone(&service);
         let heartbeat = thread::Builder::new().name("heartbeat".to_owned()).spawn(move || {
-            let period = heartbeat::period(&its_service.config);
-            let mut tidied = Instant::now();
-            let pause = || if its_service.refusals.is_empty() { period } else { period.min(refusal::PAUSE) };
-            while stopped.recv_timeout(pause()) == Err(RecvTimeoutError::Timeout) {
-                heartbeat::sweep(&its_service.registry, &its_service.config);
-                its_service.refusals.sweep();
-                if tidied.elapsed() >= TIDY_EVERY {
-                    its_service.desks.tidy();
-                    tidied = Instant::now();
-                }
-            }
+            heartbeat::run(&its_service, &stopped);
         })?;
         accept(&self.listener, &service);
         drop(self.listener);

@@ -117,6 +117,11 @@ impl Outbox {
         lock(&self.state).end == End::CloseSent
     }
 
+    /// No Close frame of ours is sent, and the client is not dead.
+    pub(super) fn is_open(&self) -> bool {
+        lock(&self.state).end == End::Open
+    }
+
     /// Since when the oldest byte waits that another thread has left.
     pub(super) fn oldest(&self) -> Option<Instant> {
         lock(&self.state).backlog.oldest()

@@ -62,7 +62,8 @@ impl Refusals {
     pub(super) fn sweep(&self) {
         // Out of the lock, since the accept loop must not wait for these reads.
         let mut leaving = std::mem::take(&mut *lock(&self.leaving));
-        leaving.retain(|(socket, since)| since.elapsed() < MOMENT && !has_left(socket));
+        // First the read: a socket that is closed with bytes unread resets the connection.
+        leaving.retain(|(socket, since)| !has_left(socket) && since.elapsed() < MOMENT);
         let mut newcomers = lock(&self.leaving);
         leaving.append(&mut newcomers);
         while leaving.len() > MOST {

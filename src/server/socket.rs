@@ -19,6 +19,9 @@ pub(super) const LOOKS: usize = 4;
 /// A client that lets its thread sleep for longer than this is quiet, and not looked for.
 const LULL: Duration = Duration::from_millis(50);
 
+/// How many reads may still bring something after their deadline. A client that floods would have none otherwise.
+const LATE_READS: u32 = 100;
+
 #[cfg(not(any(test, fuzzing)))]
 type Stream = system::Stream;
 /// TCP's stream too, or one in memory that fails when a test tells it to.
@@ -117,11 +120,12 @@ pub(super) struct Reader {
     busy: bool,
     /// The socket's read timeout: to set it costs a system call.
     timeout: Option<Duration>,
+    late_reads: u32,
 }
 
 impl Reader {
     pub(super) fn new(socket: Arc<Socket>) -> Reader {
-        Reader { socket, busy: false, timeout: None }
+        Reader { socket, busy: false, timeout: None, late_reads: LATE_READS }
     }
 
     /// The client did not let its thread sleep for long the last time: it is worth a look.
@@ -130,7 +134,7 @@ impl Reader {
     }
 
     /// One successful read. The error is `UnexpectedEof` where the client has ended its side, `WouldBlock` where a look
-    /// finds nothing, `TimedOut` where the deadline has passed, or the socket's.
+    /// finds nothing, `TimedOut` where the deadline has passed and nothing is there, or the socket's.
     pub(super) fn read(&mut self, buffer: &mut [u8], until: Until) -> io::Result<usize> {
         let count = match until {
             Until::Now => self.look(buffer),
@@ -146,10 +150,22 @@ impl Reader {
         }
     }
 
+    /// Looks once more after the deadline. If the process was stopped meanwhile, what the socket holds has arrived in time.
+    fn look_late(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.late_reads = self.late_reads.checked_sub(1).ok_or(ErrorKind::TimedOut)?;
+        self.look(buffer).map_err(|error| match error.kind() {
+            ErrorKind::WouldBlock => ErrorKind::TimedOut.into(),
+            _ => error,
+        })
+    }
+
     fn sleep(&mut self, buffer: &mut [u8], until: Until) -> io::Result<usize> {
         let begin = Instant::now();
         loop {
-            self.set_timeout(until)?;
+            match self.set_timeout(until) {
+                Err(error) if error.kind() == ErrorKind::TimedOut => return self.look_late(buffer),
+                result => result?,
+            }
             match self.socket.stream.read(buffer) {
                 // A timeout is `WouldBlock` on Unix and `TimedOut` on Windows; `set_timeout` asks the clock.
                 Err(error)

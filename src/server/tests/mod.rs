@@ -8,6 +8,8 @@ mod endings;
 mod entering;
 #[cfg(test)]
 mod faults;
+#[cfg(test)]
+mod silence;
 mod stream;
 #[cfg(test)]
 mod stress;

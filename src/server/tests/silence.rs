@@ -1,0 +1,72 @@
+//! Whom the heartbeat looks at: clients whose connection is open, and nobody else.
+
+use super::{ClientsEnd, peer, request, serve, service, wait_until};
+use crate::config::Config;
+use crate::protocol::close::CloseCode;
+use crate::server::heartbeat::sweep;
+use crate::server::registry::Client;
+use crate::server::{Service, Socket};
+use std::sync::{Arc, mpsc};
+use std::thread;
+use std::time::{Duration, Instant};
+
+const MOMENT: Duration = Duration::from_millis(1);
+
+/// A client is silent after a moment, and dropped after another.
+fn impatient() -> Config {
+    let timeouts = Config { ping_interval: MOMENT, pong_timeout: MOMENT, ..Config::default() };
+    Config { close_timeout: Duration::from_secs(20), ..timeouts }
+}
+
+/// Sweeps for long enough to drop whoever was asked in the first of the sweeps.
+fn sweep_for_a_while(service: &Service) {
+    let begin = Instant::now();
+    while begin.elapsed() < 20 * MOMENT {
+        sweep(&service.registry, &service.config);
+    }
+}
+
+/// Waits until the only client has been waited for in vain.
+fn silent_client(service: &Service) -> Client {
+    wait_until(|| service.registry.clients().iter().any(|(_, client)| client.life.silence() > 2 * MOMENT));
+    service.registry.clients().remove(0).1
+}
+
+#[test]
+fn client_in_its_closing_handshake_is_left_to_the_close_timeout() {
+    let mut service = service(impatient(), |_| Ok(()));
+    let (told, result) = mpsc::channel();
+    let close = move |connection: &mut crate::Connection| {
+        let closed = connection.close(CloseCode::NORMAL, "");
+        let _ = told.send(format!("{closed:?}"));
+        closed
+    };
+    service.routes.insert("/".to_owned(), Box::new(close));
+    let client = ClientsEnd::default();
+    client.send(request("/"));
+    thread::scope(|scope| {
+        scope.spawn(|| serve(&service, &client, peer(1)));
+        let entry = silent_client(&service);
+        sweep_for_a_while(&service);
+        assert_eq!(entry.life.since_ping(), None, "no Ping follows our Close");
+        client.send([0x88, 0x80, 0, 0, 0, 0]);
+        client.end();
+    });
+    assert_eq!(result.recv().unwrap(), "Ok(())", "it was not dropped before its answer");
+}
+
+#[test]
+fn dead_client_is_not_judged_again() {
+    let service = service(impatient(), |_| Ok(()));
+    let client = ClientsEnd::default();
+    let socket = Arc::new(Socket::new(client.servers_end()));
+    let seat = service.registry.take_seat(peer(1), &socket, &service.config).unwrap();
+    let (head, _) = crate::protocol::handshake::Request::parse(request("/").as_bytes()).unwrap().unwrap();
+    let entry = service.entry(peer(1), socket, &head, seat.number());
+    seat.enter(entry.clone());
+    entry.outbox.kill();
+    let _wait = entry.life.wait();
+    silent_client(&service);
+    sweep_for_a_while(&service);
+    assert_eq!(entry.life.since_ping(), None);
+}
