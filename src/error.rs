@@ -9,7 +9,7 @@ use std::{error, fmt, io};
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
-    /// The socket failed, or ended without a Close frame (then the kind is `UnexpectedEof`; a browser
+    /// The connection's socket failed, or ended without a Close frame (then the kind is `UnexpectedEof`; a browser
     /// calls it 1006).
     Io(io::Error),
     /// The client broke a rule. It has been sent the Close code for it, unless a Close frame had gone out before.
@@ -19,7 +19,7 @@ pub enum Error {
     /// The client was closed with 1013 (try again later): what all clients together make the server hold is at
     /// [`Config::max_memory`](crate::Config::max_memory).
     MemoryLimit,
-    /// The handler's own reason, made with [`Error::handler`]. The client is sent Close 1011 if it is still connected.
+    /// The handler's own reason, made with [`Error::handler`], or with `?` from an [`io::Error`]. The client is sent Close 1011 if it is still connected.
     Handler(Box<dyn error::Error + Send + Sync>),
 }
 
@@ -62,9 +62,10 @@ impl error::Error for Error {
     }
 }
 
+/// So that `?` on an error of another file or socket makes it the handler's own: the connection's are [`Error::Io`].
 impl From<io::Error> for Error {
     fn from(error: io::Error) -> Error {
-        Error::Io(error)
+        Error::handler(error)
     }
 }
 

@@ -7,7 +7,8 @@ use std::io::{self, ErrorKind};
 #[test]
 fn an_error_shows_what_it_wraps_and_tells_it_as_its_source() {
     let cases = [
-        (Error::from(io::Error::other("the socket failed")), "the socket failed", true),
+        (Error::Io(io::Error::other("the socket failed")), "the socket failed", true),
+        (Error::from(io::Error::other("no such file")), "handler failed: no such file", true),
         (Error::Protocol(ProtocolError::Unmasked), &ProtocolError::Unmasked.to_string(), true),
         (Error::handler("no such room"), "handler failed: no such room", true),
         (Error::Closed, "the Close frame has been sent, no message may follow it (§5.5.1)", false),
@@ -19,9 +20,11 @@ fn an_error_shows_what_it_wraps_and_tells_it_as_its_source() {
 }
 
 #[test]
-fn a_question_mark_turns_an_error_of_the_system_into_one_of_ours() {
+fn question_mark_makes_a_handlers_io_error_its_own() {
     fn read() -> Result<(), Error> {
-        Err(io::Error::from(ErrorKind::ConnectionReset))?
+        Err(io::Error::from(ErrorKind::NotFound))?
     }
-    assert!(matches!(read(), Err(Error::Io(error)) if error.kind() == ErrorKind::ConnectionReset));
+    let Err(error @ Error::Handler(_)) = read() else { panic!("`Error::Io` is the connection's") };
+    let source = error.source().and_then(|source| source.downcast_ref::<io::Error>());
+    assert_eq!(source.map(io::Error::kind), Some(ErrorKind::NotFound));
 }

@@ -80,6 +80,8 @@ pub struct Connection {
     /// The part of the share that stays until the connection ends.
     request_bytes: usize,
     state: State,
+    /// The socket has failed, and a call has returned why.
+    lost: bool,
     close_timeout: Duration,
     /// Set once the closing has begun: what is left of it must be over by then.
     deadline: Option<Instant>,
@@ -147,6 +149,7 @@ impl Connection {
             request_bytes: share.bytes(),
             share,
             state: State::Open,
+            lost: false,
             close_timeout: config.close_timeout,
             deadline: None,
             messages: 0,
@@ -314,6 +317,10 @@ impl Connection {
 
     pub(super) fn is_open(&self) -> bool {
         self.state == State::Open
+    }
+
+    pub(super) fn is_lost(&self) -> bool {
+        self.lost
     }
 
     /// Writes what has been gathered, unless there is a message to go on with at once, and not much is gathered yet. So
@@ -542,6 +549,7 @@ impl Connection {
             Err(Error::Closed) => self.mark_closing(),
             Err(error) => {
                 self.state = State::Over;
+                self.lost = true;
                 match &error {
                     // A client that has closed only its side still gets what is queued: `finish` waits for that.
                     Error::Io(error) if error.kind() == ErrorKind::UnexpectedEof => self.set_deadline(),

@@ -346,8 +346,12 @@ impl Service {
         let result = catch_unwind(AssertUnwindSafe(|| handler(&mut connection)));
         let result = result.unwrap_or_else(|_| Err(Error::handler("panicked")));
         let code = if result.is_ok() { CloseCode::NORMAL } else { CloseCode::INTERNAL_ERROR };
-        // With the connection still open, it was nothing on the wire that made the handler fail.
-        let by_itself = result.is_err() && connection.is_open();
+        // With the connection still open, or its socket in order, it was nothing on the wire that made the handler fail.
+        let by_itself = match &result {
+            Err(Error::Io(_)) => !connection.is_lost(),
+            Err(_) => connection.is_open(),
+            Ok(()) => false,
+        };
         let closed = connection.finish(code, seat);
         if connection.is_closed() {
             self.refusals.see_off(socket);

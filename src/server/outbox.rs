@@ -185,7 +185,8 @@ impl Outbox {
     fn write_out(self: &Arc<Self>, frames: &Frames, is_own: bool) -> Result<bool, Error> {
         trace::sent(self.peer, frames.pieces);
         // If it fails, `writing` stays set: a dead outbox has no writer after this one, and every wait ends.
-        let written = self.socket.write_some(&frames.pieces.map(IoSlice::new)).inspect_err(|_| self.kill())?;
+        let written =
+            self.socket.write_some(&frames.pieces.map(IoSlice::new)).inspect_err(|_| self.kill()).map_err(Error::Io)?;
         let is_out = written == frames.length();
         if is_out && self.drain() {
             return Ok(false);

@@ -91,3 +91,47 @@ fn an_error_of_other_io_is_the_handlers_own() {
     let (level, _) = last_line(6, &[CLOSE], |_| Err(Error::Io(ErrorKind::NotFound.into())));
     assert_eq!(level, Level::Error);
 }
+
+/// A file that the handler could not open.
+fn no_file() -> Result<(), Error> {
+    std::fs::File::open("/no such file")?;
+    Ok(())
+}
+
+/// The end of the line depends on the system.
+fn is_about_the_file((level, line): (Level, String)) -> bool {
+    level == Level::Error && line.starts_with("handler failed: ")
+}
+
+#[test]
+fn handlers_io_error_after_the_clients_close_is_the_handlers() {
+    let late: Handler = |connection| {
+        while connection.recv()?.is_some() {}
+        no_file()
+    };
+    assert!(is_about_the_file(last_line(7, &[TEXT, CLOSE], late)));
+    let made_by_hand: Handler = |connection| {
+        while connection.recv()?.is_some() {}
+        Err(Error::Io(ErrorKind::NotFound.into()))
+    };
+    assert_eq!(last_line(8, &[CLOSE], made_by_hand).0, Level::Error);
+}
+
+#[test]
+fn handlers_io_error_after_its_own_close_is_the_handlers() {
+    let late: Handler = |connection| {
+        connection.close(CloseCode::NORMAL, "")?;
+        no_file()
+    };
+    assert!(is_about_the_file(last_line(9, &[CLOSE], late)));
+}
+
+#[test]
+fn handlers_io_error_after_a_lost_connection_is_the_handlers() {
+    let late: Handler = |connection| {
+        while let Ok(Some(_)) = connection.recv() {}
+        no_file()
+    };
+    assert!(is_about_the_file(last_line(10, &[TEXT], late)));
+    assert!(is_about_the_file(last_line(11, &[UNMASKED], late)));
+}
