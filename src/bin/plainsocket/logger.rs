@@ -39,17 +39,19 @@ pub fn start() -> io::Result<Queue> {
     let style = if has_colours() { "always" } else { "never" };
     let environment = Env::default().default_filter_or("info").default_write_style_or(style);
     Builder::from_env(environment).target(Target::Pipe(Box::new(queue.clone()))).init();
-    // The usual hook writes to stderr itself, and so a thread that panics would wait for it.
-    panic::set_hook(Box::new(|panic| {
-        log::error!("{}", panic.to_string().replacen(":\n", ": ", 1).escape_debug());
-        let backtrace = Backtrace::capture();
-        if backtrace.status() == BacktraceStatus::Captured {
-            log::error!("{backtrace}");
-        }
-    }));
+    panic::set_hook(Box::new(log_panic));
     let its_queue = queue.clone();
     thread::Builder::new().name("log".to_owned()).spawn(move || its_queue.write_out())?;
     Ok(queue)
+}
+
+/// The usual hook writes to stderr itself, and so a thread that panics would wait for it.
+fn log_panic(panic: &panic::PanicHookInfo) {
+    log::error!("{}", panic.to_string().replacen(":\n", ": ", 1).escape_debug());
+    let backtrace = Backtrace::capture();
+    if backtrace.status() == BacktraceStatus::Captured {
+        log::error!("{backtrace}");
+    }
 }
 
 /// `env_logger` sees a queue where it would look for a terminal. Elsewhere than on Unix a terminal may not know colours.
@@ -126,5 +128,35 @@ fn write_all(mut bytes: &[u8]) {
             Err(error) if error.kind() == ErrorKind::WouldBlock => thread::sleep(PAUSE),
             Err(_) => return,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_beyond_the_bound_are_lost_and_counted() {
+        let mut queue = Queue::default();
+        let (line, count) = ([b'x'; 1000], MOST / 1000);
+        (0..count + 3).for_each(|_| queue.write_all(&line).unwrap());
+        let (lines, lost) = queue.take();
+        assert_eq!((lines.len(), lost), (count * 1000, 3));
+        queue.write_all(b"there is room again\n").unwrap();
+        assert_eq!(queue.take(), (b"there is room again\n".to_vec(), 0));
+    }
+
+    #[test]
+    fn panic_is_a_line_of_the_log_and_stays_in_it() {
+        let queue = Queue::default();
+        Builder::new().filter_level(LevelFilter::Error).target(Target::Pipe(Box::new(queue.clone()))).init();
+        let usual = panic::take_hook();
+        panic::set_hook(Box::new(log_panic));
+        let panicked = thread::spawn(|| panic!("on\npurpose")).join();
+        panic::set_hook(usual);
+        assert!(panicked.is_err());
+        let lines = String::from_utf8(mem::take(&mut queue.lock().lines)).unwrap();
+        let first = lines.lines().next().unwrap();
+        assert!(first.contains(" ERROR ") && first.ends_with(r": on\npurpose"), "{lines}");
     }
 }
