@@ -6,7 +6,7 @@ use plainsocket::{Config, Server};
 #[cfg(target_os = "linux")]
 use socket2::{Domain, Socket, Type};
 use std::collections::HashMap;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::net::TcpStream;
 #[cfg(target_os = "linux")]
 use std::net::{SocketAddr, TcpListener};
@@ -201,6 +201,21 @@ fn a_silent_client_gets_pings_and_stays_as_long_as_it_answers() {
         client.send(frame(support::PONG, &payload));
     }
     assert_echo(&mut client, b"still here");
+}
+
+#[test]
+fn client_that_answers_our_close_late_is_not_dropped_before() {
+    let server = Running::start(Config { close_timeout: Duration::from_secs(8), ..impatient() });
+    let mut client = Client::connect(server.address, "/leave");
+    assert_eq!([client.read_frame().0, client.read_frame().0], [TEXT, support::CLOSE]);
+    // Longer than a Ping and its Pong may take; the close timeout is far away.
+    let patience = 3 * (impatient().ping_interval + impatient().pong_timeout) / 2;
+    client.stream.set_read_timeout(Some(patience)).unwrap();
+    let unread = std::io::Read::read(&mut client.stream, &mut [0; 64]);
+    assert!(matches!(unread, Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)));
+    client.stream.set_read_timeout(Some(support::DEADLINE)).unwrap();
+    client.send(close_frame(1008, ""));
+    assert_eq!(client.read_to_end(), b"");
 }
 
 #[test]

@@ -23,7 +23,7 @@ const PAUSE: Duration = Duration::from_millis(20);
 
 /// The lines that wait; the threads of the server are on one side of it, and the log's thread is on the other.
 #[derive(Clone, Default)]
-pub struct Queue(Arc<(Mutex<State>, Condvar)>);
+struct Queue(Arc<(Mutex<State>, Condvar)>);
 
 #[derive(Default)]
 struct State {
@@ -33,8 +33,17 @@ struct State {
     is_writing: bool,
 }
 
+/// A guard: however the program's work ends, by return, error or panic, the last lines are written.
+pub struct Log(Queue);
+
+impl Drop for Log {
+    fn drop(&mut self) {
+        self.0.finish();
+    }
+}
+
 /// Starts the thread, and makes it the program's log. The error is that there is no thread.
-pub fn start() -> io::Result<Queue> {
+pub fn start() -> io::Result<Log> {
     let queue = Queue::default();
     let style = if has_colours() { "always" } else { "never" };
     let environment = Env::default().default_filter_or("info").default_write_style_or(style);
@@ -42,7 +51,7 @@ pub fn start() -> io::Result<Queue> {
     panic::set_hook(Box::new(log_panic));
     let its_queue = queue.clone();
     thread::Builder::new().name("log".to_owned()).spawn(move || its_queue.write_out())?;
-    Ok(queue)
+    Ok(Log(queue))
 }
 
 /// The usual hook writes to stderr itself, and so a thread that panics would wait for it.
@@ -81,7 +90,7 @@ impl Write for Queue {
 
 impl Queue {
     /// Waits until every line is written, but no longer than a second.
-    pub fn finish(&self) {
+    fn finish(&self) {
         let is_busy = |state: &mut State| state.is_writing || !state.lines.is_empty();
         let _ = self.0.1.wait_timeout_while(self.lock(), PATIENCE, is_busy);
     }

@@ -10,7 +10,6 @@ mod signals;
 
 use options::{Command, Options};
 use plainsocket::Server;
-use signals::Signals;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
@@ -39,8 +38,8 @@ fn main() -> ExitCode {
 
 /// Whatever the end needs exists before the first client: with all threads in use, a signal still ends the server.
 fn serve(options: &Options) -> io::Result<()> {
-    let signals = Signals::block()?;
-    let log = logger::start()?;
+    let signals = signals::start()?;
+    let _log = logger::start()?;
     let server = Server::bind(options.listen.as_str())?
         .config(options.config.clone())
         .route("/", echo::echo)
@@ -49,7 +48,7 @@ fn serve(options: &Options) -> io::Result<()> {
         .route("/inspect", inspect::inspect)
         .subprotocol("/inspect", inspect::JSON)
         .page("/", PAGE);
-    signals.shut_down(server.handle()?)?;
+    signals.shut_down(server.handle()?);
     let address = server.local_addr()?;
     let _ = writeln!(
         io::stdout(),
@@ -57,7 +56,5 @@ fn serve(options: &Options) -> io::Result<()> {
          each bit: websocat -t --no-line ws://{address}/inspect",
         env!("CARGO_PKG_VERSION"),
     );
-    let ended = server.run();
-    log.finish();
-    ended
+    server.run()
 }

@@ -1,42 +1,29 @@
 //! Unix: the signals are blocked in all threads, so that the system keeps them until a thread asks with `sigwait`.
 //! That thread is an ordinary one. A signal handler may call next to nothing, and would need `unsafe`.
 
-use super::Wish;
 use nix::sys::signal::{SigSet, Signal};
-use plainsocket::Handle;
 use std::{fs, io, thread};
 
-/// The signals that end the server.
-pub struct Signals(SigSet);
-
-impl Signals {
-    /// Blocks the signals in this thread. Threads that it starts inherit this, so call it first.
-    pub fn block() -> io::Result<Signals> {
-        // Without that file, as on other systems than Linux, nothing tells safely what is ignored.
-        let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-        let mut set = SigSet::empty();
-        for signal in [Signal::SIGHUP, Signal::SIGINT, Signal::SIGTERM] {
-            if !is_ignored(&status, signal) {
-                set.add(signal);
+/// Blocks the signals in this thread, whose future threads inherit that, and starts one that gives their numbers to `act`.
+pub fn wait_for_signals(mut act: impl FnMut(i32) + Send + 'static) -> io::Result<()> {
+    // Without that file, as on other systems than Linux, nothing tells safely what is ignored.
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mut signals = SigSet::empty();
+    for signal in [Signal::SIGHUP, Signal::SIGINT, Signal::SIGTERM] {
+        if !is_ignored(&status, signal) {
+            signals.add(signal);
+        }
+    }
+    signals.thread_block()?;
+    let wait = move || {
+        loop {
+            // The only error is a set that the system does not know.
+            if let Ok(signal) = signals.wait() {
+                act(signal as i32);
             }
         }
-        set.thread_block()?;
-        Ok(Signals(set))
-    }
-
-    /// Starts the thread that waits for them.
-    pub fn shut_down(self, handle: Handle) -> io::Result<()> {
-        let mut wish = Wish::new(handle);
-        let wait = move || {
-            loop {
-                // An error is a signal that nobody asked for.
-                if let Ok(signal) = self.0.wait() {
-                    wish.take(signal as i32);
-                }
-            }
-        };
-        thread::Builder::new().name("signals".to_owned()).spawn(wait).map(drop)
-    }
+    };
+    thread::Builder::new().name("signals".to_owned()).spawn(wait).map(drop)
 }
 
 /// Whoever started us has decided that this signal does not concern us: `nohup` does so with SIGHUP, and a shell with
