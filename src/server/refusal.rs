@@ -116,4 +116,16 @@ mod tests {
         refusals.sweep();
         assert!(refusals.is_empty() && clients.iter().all(ClientsEnd::is_closed));
     }
+
+    #[test]
+    fn late_sweep_reads_before_it_closes() {
+        let (refusals, client) = (Refusals::default(), ClientsEnd::default());
+        let socket = Arc::new(Socket::new(client.servers_end()));
+        let since = Instant::now().checked_sub(2 * MOMENT).unwrap();
+        lock(&refusals.leaving).push_back((socket, since));
+        client.send("what would reset the connection");
+        refusals.sweep();
+        assert!(client.is_closed());
+        assert_eq!(client.transfers()[0], ("read", 31));
+    }
 }
