@@ -19,7 +19,7 @@ fn freeze(program: &Program, timeout: Duration, act: impl FnOnce()) {
 #[test]
 fn pongs_that_arrived_while_the_process_was_stopped_count() {
     const CLIENTS: usize = 50;
-    let program = Program::start(&["--ping-interval", "1", "--pong-timeout", "1"]);
+    let program = Program::start(&["--ping-interval", "1", "--pong-timeout", "2"]);
     let mut clients: Vec<Client> = (0..CLIENTS).map(|_| Client::connect(program.address, "/echo")).collect();
     let pings: Vec<Vec<u8>> = clients
         .iter_mut()
@@ -29,7 +29,7 @@ fn pongs_that_arrived_while_the_process_was_stopped_count() {
             payload
         })
         .collect();
-    freeze(&program, Duration::from_secs(1), || {
+    freeze(&program, Duration::from_secs(2), || {
         clients.iter_mut().zip(&pings).for_each(|(client, payload)| client.send(frame(PONG, payload)));
     });
     for client in &mut clients {
@@ -47,10 +47,10 @@ fn pongs_that_arrived_while_the_process_was_stopped_count() {
 #[cfg_attr(not(target_os = "linux"), ignore = "reads /proc")]
 fn request_that_arrived_while_the_process_was_stopped_is_served() {
     const CLIENTS: usize = 20;
-    let program = Program::start(&["--handshake-timeout", "1"]);
+    let program = Program::start(&["--handshake-timeout", "2"]);
     let mut clients: Vec<Client> = (0..CLIENTS).map(|_| Client::tcp(program.address)).collect();
     wait_for("a thread for each", || program.status("Threads") == OWN_THREADS + CLIENTS);
-    freeze(&program, Duration::from_secs(1), || {
+    freeze(&program, Duration::from_secs(2), || {
         // One that takes several reads, because the buffer has 1 KiB at first.
         let long = request("/echo").replace("Host", &format!("X: {}\r\nHost", "y".repeat(5000)));
         clients.iter_mut().for_each(|client| client.send(&long));
@@ -63,9 +63,9 @@ fn request_that_arrived_while_the_process_was_stopped_is_served() {
 #[test]
 #[cfg_attr(not(target_os = "linux"), ignore = "reads /proc")]
 fn request_that_did_not_arrive_is_still_answered_with_408() {
-    let program = Program::start(&["--handshake-timeout", "1"]);
+    let program = Program::start(&["--handshake-timeout", "2"]);
     let mut client = Client::tcp(program.address);
     wait_for("its thread", || program.status("Threads") == OWN_THREADS + 1);
-    freeze(&program, Duration::from_secs(1), || client.send("GET /echo HTTP/1.1\r\n"));
+    freeze(&program, Duration::from_secs(2), || client.send("GET /echo HTTP/1.1\r\n"));
     assert_eq!(status(&client.read_head()), 408);
 }

@@ -51,9 +51,9 @@ fn signal_sends_1001_and_ends_the_program_with_exit_code_0() {
 fn two_signals_within_a_second_are_one_wish() {
     let mut program = Program::start(&["--close-timeout", "60"]);
     let mut client = Client::connect(program.address, "/chat");
-    program.signal("TERM");
+    let pair = format!("kill -s TERM {0}; kill -s INT {0}", program.child.id());
+    assert!(Command::new("sh").args(["-c", &pair]).status().unwrap().success());
     expect_going_away(&mut client);
-    program.signal("TERM");
     expect_graceful_end(&mut program, client);
 }
 
