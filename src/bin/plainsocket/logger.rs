@@ -108,9 +108,15 @@ impl Queue {
             let (lines, lost) = self.take();
             write_all(&lines);
             if lost > 0 {
-                let text = format_args!("{lost} lines of this log are lost here: nobody read it, and too many waited");
-                let mut notice = Record::builder();
-                notices.log(&notice.level(Level::Warn).target(module_path!()).args(text).build());
+                notices.log(
+                    &Record::builder()
+                        .level(Level::Warn)
+                        .target(module_path!())
+                        .args(format_args!(
+                            "{lost} lines of this log are lost here: nobody read it, and too many waited"
+                        ))
+                        .build(),
+                );
             }
         }
     }
