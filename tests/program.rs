@@ -109,7 +109,7 @@ fn the_flags_reach_the_server() {
     let mut client = Client::connect(program.address, "/echo");
     assert_eq!(status(&Client::tcp(program.address).read_head()), 503);
     assert_eq!(client.read_frame().0, PING);
-    client.expect_gone();
+    client.expect_close(Some(1001));
 
     let program = Program::start(&["--max-clients-per-ip", "1", "--close-timeout", "0.1"]);
     let mut client = Client::connect(program.address, "/echo");

@@ -46,7 +46,7 @@ fn server_with_a_log_that_nobody_reads_serves_refuses_pings_and_ends() {
     }
     let mut silent = clients.pop().unwrap();
     assert_eq!(silent.read_frame().0, PING, "the heartbeat goes on");
-    silent.expect_gone();
+    silent.expect_close(Some(1001));
     drop(clients);
     wait_for("all to leave", || program.status("Threads") == OWN_THREADS);
     let mut client = Client::connect(program.address, "/echo");

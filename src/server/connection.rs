@@ -400,7 +400,10 @@ impl Connection {
         self.inbox.discard();
         self.leave_desk();
         if let Some(deadline) = self.deadline.filter(|_| !self.is_closed()) {
-            self.inbox.drain(deadline);
+            match self.inbox.drain(deadline) {
+                ErrorKind::TimedOut => log::info!("{}: has not ended its side within the close timeout", self.peer),
+                _ => log::debug!("{}: has ended its side too", self.peer),
+            }
         }
         closed
     }

@@ -2,9 +2,10 @@
 //! client's machine or network is gone; a server that only waits keeps its thread forever.
 
 use super::frames::Frames;
-use super::registry::Registry;
+use super::registry::{Client, Registry};
 use super::{Service, refusal};
 use crate::config::Config;
+use crate::protocol::close::{CloseCode, CloseFrame};
 use crate::protocol::frame::{self, Opcode};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
@@ -92,12 +93,22 @@ pub(super) fn sweep(registry: &Registry, config: &Config) {
                 // A client that is closing or dead needs no Ping.
                 let _ = client.outbox.write(&Frames::ping(&out));
             }
-            Verdict::Drop => {
-                log::info!("{peer}: dropped after {silent:.1?} of silence");
-                client.outbox.kill();
-            }
+            Verdict::Drop => drop_silent(client, silent),
         }
     }
+}
+
+/// It may be alive after all, so it is told. Where replies wait already the socket has no room, and this goes nowhere.
+fn drop_silent(client: &Client, silent: Duration) {
+    let peer = client.outbox.peer;
+    match client.outbox.own_waiting() {
+        0 => log::info!("{peer}: dropped after {silent:.1?} of silence"),
+        bytes => {
+            log::info!("{peer}: dropped after {silent:.1?} in which it read none of its replies; {bytes} bytes wait")
+        }
+    }
+    client.send_close(&CloseFrame::new(CloseCode::GOING_AWAY, &format!("no sign of life for {silent:.0?}")));
+    client.outbox.kill();
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //! decoders, which take whole heads and frames. What one read brought too much of stays here for the next turn.
 
 use super::socket::{Reader, Until};
-use std::io;
+use std::io::{self, ErrorKind};
 use std::mem;
 use std::time::Instant;
 
@@ -96,9 +96,13 @@ impl Inbox {
 
     /// Throws away what the client still sends until it ends its side or `deadline` passes. A socket that is
     /// closed with bytes unread sends a reset, and a reset takes our last frame away from a client that has not
-    /// read it yet (§1.4; the remedy is in §7.1.1).
-    pub(super) fn drain(&mut self, deadline: Instant) {
-        while self.reader.read(&mut self.buffer, Until::Deadline(deadline)).is_ok() {}
+    /// read it yet (§1.4; the remedy is in §7.1.1). Returns what ended it; `TimedOut`: the deadline.
+    pub(super) fn drain(&mut self, deadline: Instant) -> ErrorKind {
+        loop {
+            if let Err(error) = self.reader.read(&mut self.buffer, Until::Deadline(deadline)) {
+                return error.kind();
+            }
+        }
     }
 }
 

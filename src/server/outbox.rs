@@ -122,6 +122,11 @@ impl Outbox {
         lock(&self.state).end == End::Open
     }
 
+    /// How many bytes wait that the client's own thread has left.
+    pub(super) fn own_waiting(&self) -> usize {
+        lock(&self.state).backlog.own
+    }
+
     /// Since when the oldest byte waits that another thread has left.
     pub(super) fn oldest(&self) -> Option<Instant> {
         lock(&self.state).backlog.oldest()

@@ -163,7 +163,7 @@ impl Registry {
 
     /// Ends every connection that is left, so that its thread wakes and ends.
     pub(super) fn cut_off(&self) {
-        self.clients().iter().for_each(Client::send_goodbye);
+        self.clients().iter().for_each(|client| client.send_close(&going_away()));
         hang_up(&self.sockets(|_| true));
     }
 
@@ -202,13 +202,14 @@ impl Client {
     /// Says goodbye to a client that waits; one whose message has just arrived gets its reply first.
     fn go_away(&self) {
         if !self.outbox.socket.has_unread() {
-            self.send_goodbye();
+            self.send_close(&going_away());
         }
     }
 
-    fn send_goodbye(&self) {
+    /// Without waiting; behind what waits already.
+    pub(super) fn send_close(&self, close: &CloseFrame) {
         let mut out = Vec::new();
-        frame::encode(Opcode::Close, &going_away().encode(), &mut out);
+        frame::encode(Opcode::Close, &close.encode(), &mut out);
         // One that is closing already needs no second Close.
         let _ = self.outbox.write(&Frames::close(&out));
     }
