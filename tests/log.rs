@@ -260,6 +260,37 @@ fn what_many_threads_send_to_a_client_stands_in_the_order_in_which_it_came() {
 }
 
 #[test]
+fn who_reads_no_replies_is_not_called_silent() {
+    let logged = Logged::start("no-replies", "info", &["--ping-interval", "0.2", "--pong-timeout", "0.3"]);
+    let message = frame(BINARY, &vec![7; 1 << 20]);
+    let (mut client, address) = logged.connect("/echo");
+    // Until the system's buffers are full in both directions, and the server has given up.
+    while std::io::Write::write_all(&mut client.stream, &message).is_ok() {}
+    logged.wait_for(": dropped after ");
+    let log = logged.end();
+    let dropped = of(&log, &format!("{address}: dropped after "));
+    assert_eq!(dropped.len(), 1, "{log:?}");
+    assert!(dropped[0].contains(": it does not read, and ") && dropped[0].ends_with(" bytes wait for it"), "{log:?}");
+}
+
+#[test]
+fn whether_a_client_has_ended_its_side_after_a_failed_connection_is_in_the_log() {
+    let logged = Logged::start("ended", "debug", &["--close-timeout", "0.2", "--max-message-size", "5"]);
+    let too_big = frame(BINARY, b"123456");
+    let (mut polite, its_address) = logged.connect("/echo");
+    polite.send(&too_big);
+    polite.expect_close(Some(1009));
+    polite.hang_up();
+    let (mut rude, other_address) = logged.connect("/echo");
+    rude.send(&too_big);
+    rude.expect_close(Some(1009));
+    logged.wait_for(&format!("{other_address}: failed: "));
+    let log = logged.end();
+    assert_eq!(of(&log, &format!("{its_address}: has ")), ["ended its side too"]);
+    assert_eq!(of(&log, &format!("{other_address}: has ")), ["not ended its side within the close timeout"]);
+}
+
+#[test]
 fn hostile_bytes_put_no_control_character_into_the_log() {
     let logged = Logged::start("hostile", "plainsocket=debug,plainsocket::wire=trace", &[]);
     let hostile = "\u{1b}[2J\r\n[ERROR] \u{9b}31m\u{7}\u{2028}\u{202e}\u{0}";

@@ -82,8 +82,9 @@ pub(super) fn sweep(registry: &Registry, config: &Config) {
         }
         awake = Instant::now();
         match verdict {
+            Verdict::Drop => drop_silent(client, silent),
             _ if age > config.pong_timeout => {
-                client.outbox.evict(format_args!("a byte has waited for it for {age:.1?}"));
+                client.outbox.evict(format_args!("it reads too slowly, a byte has waited for it for {age:.1?}"));
             }
             Verdict::Fine => {}
             Verdict::Ping => {
@@ -93,19 +94,16 @@ pub(super) fn sweep(registry: &Registry, config: &Config) {
                 // A client that is closing or dead needs no Ping.
                 let _ = client.outbox.write(&Frames::ping(&out));
             }
-            Verdict::Drop => drop_silent(client, silent),
         }
     }
 }
 
-/// It may be alive after all, so it is told. Where replies wait already the socket has no room, and this goes nowhere.
+/// It may be alive after all, so it is told. Where bytes wait already the socket has no room, and this goes nowhere.
 fn drop_silent(client: &Client, silent: Duration) {
     let peer = client.outbox.peer;
-    match client.outbox.own_waiting() {
+    match client.outbox.waiting() {
         0 => log::info!("{peer}: dropped after {silent:.1?} of silence"),
-        bytes => {
-            log::info!("{peer}: dropped after {silent:.1?} in which it read none of its replies; {bytes} bytes wait")
-        }
+        bytes => log::info!("{peer}: dropped after {silent:.1?}: it does not read, and {bytes} bytes wait for it"),
     }
     client.send_close(&CloseFrame::new(CloseCode::GOING_AWAY, &format!("no sign of life for {silent:.0?}")));
     client.outbox.kill();

@@ -122,9 +122,9 @@ impl Outbox {
         lock(&self.state).end == End::Open
     }
 
-    /// How many bytes wait that the client's own thread has left.
-    pub(super) fn own_waiting(&self) -> usize {
-        lock(&self.state).backlog.own
+    /// How many bytes wait, as they count for [`Config::max_backlog`](crate::Config::max_backlog).
+    pub(super) fn waiting(&self) -> usize {
+        lock(&self.state).backlog.length
     }
 
     /// Since when the oldest byte waits that another thread has left.
