@@ -121,6 +121,8 @@ impl Drop for Share {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::server::tests::logged::{keep_log, lines_about};
+    use log::Level;
 
     fn budget(limit: usize) -> Arc<Budget> {
         let budget = Arc::new(Budget::default());
@@ -154,5 +156,21 @@ mod tests {
         assert!(budget.reserve(2).is_none());
         drop(share);
         assert!(budget.reserve(10).is_some());
+    }
+
+    #[test]
+    fn full_budget_is_logged_at_most_once_a_second_and_says_how_much_is_held() {
+        keep_log();
+        let (first, second) = (SocketAddr::from(([203, 0, 113, 2], 1)), SocketAddr::from(([203, 0, 113, 2], 2)));
+        let budget = budget(100);
+        let _share = budget.reserve(60);
+        budget.log_full(first);
+        budget.log_full(second);
+        let line = "disconnected, and perhaps others: memory is at its bound, 60 of 100 bytes".to_owned();
+        assert_eq!(lines_about(first), [(Level::Warn, line.clone())]);
+        assert_eq!(lines_about(second), []);
+        *lock(&budget.logged) = Instant::now().checked_sub(LOG_PAUSE);
+        budget.log_full(second);
+        assert_eq!(lines_about(second), [(Level::Warn, line)]);
     }
 }

@@ -1,52 +1,28 @@
 //! How loudly the log speaks of a connection's end: an error is what the operator of the server has to look at, and
 //! nothing that a client does is one.
 
+use super::logged::{keep_log, lines_about};
 use super::{ClientsEnd, echo, request, serve, service};
 use crate::config::Config;
 use crate::error::Error;
 use crate::protocol::close::CloseCode;
-use crate::server::{Connection, lock};
-use log::{Level, LevelFilter, Log, Metadata, Record};
+use crate::server::Connection;
+use log::Level;
 use std::io::ErrorKind;
 use std::net::SocketAddr;
-use std::sync::{Mutex, Once};
-
-/// Keeps what the tests of this crate have logged.
-struct Kept;
-
-static START: Once = Once::new();
-
-static LINES: Mutex<Vec<(Level, String)>> = Mutex::new(Vec::new());
-
-impl Log for Kept {
-    fn enabled(&self, _: &Metadata) -> bool {
-        true
-    }
-
-    fn log(&self, record: &Record) {
-        lock(&LINES).push((record.level(), record.args().to_string()));
-    }
-
-    fn flush(&self) {}
-}
 
 type Handler = fn(&mut Connection) -> Result<(), Error>;
 
 /// The last line about a connection: its level, and the text behind the client's address.
 fn last_line(port: u16, sent: &[&[u8]], handler: Handler) -> (Level, String) {
-    START.call_once(|| {
-        log::set_logger(&Kept).expect("no other test has a logger");
-        log::set_max_level(LevelFilter::Debug);
-    });
+    keep_log();
     let peer = SocketAddr::from(([203, 0, 113, 1], port));
     let client = ClientsEnd::default();
     client.send(request("/"));
     sent.iter().for_each(|bytes| client.send(*bytes));
     client.end();
     serve(&service(Config::default(), handler), &client, peer);
-    let lines = lock(&LINES);
-    let (level, line) = lines.iter().rfind(|(_, line)| line.starts_with(&format!("{peer}: "))).expect("a line");
-    (*level, line[format!("{peer}: ").len()..].to_owned())
+    lines_about(peer).pop().expect("a line")
 }
 
 const TEXT: &[u8] = &[0x81, 0x80, 0, 0, 0, 0];

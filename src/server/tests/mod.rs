@@ -9,6 +9,8 @@ mod entering;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
+pub(super) mod logged;
+#[cfg(test)]
 mod silence;
 mod stream;
 #[cfg(test)]
