@@ -1,9 +1,35 @@
 //! Everything that can go wrong, one variant per broken rule.
 //!
 //! [`HandshakeError`] becomes an HTTP status (in `protocol/handshake.rs`), [`ProtocolError`] becomes a Close
-//! code (in `protocol/close.rs`), each in that one place. [`Error`] is what a handler sees.
+//! code (in `protocol/close.rs`), each in that one place. [`Error`] is what a handler sees. What a client wrote is shown by
+//! [`shown`], here and in the log.
 
 use std::{error, fmt, io};
+
+/// The most characters of a client's text that a log line, a reply or an explanation shows.
+const MOST_SHOWN: usize = 200;
+
+/// Returns a client's text as it may be shown: cut after some 200 characters, and escaped, so that it can begin no line
+/// and move no cursor. The quotation marks around it are the caller's.
+pub(crate) fn shown(text: &str) -> String {
+    let start = cut(text);
+    let quoted = format!("{start:?}");
+    let dots = if start.len() < text.len() { "..." } else { "" };
+    format!("{}{dots}", &quoted[1..quoted.len() - 1])
+}
+
+/// Returns the start of `text` that takes at most 200 characters once it is escaped.
+pub(crate) fn cut(text: &str) -> &str {
+    let mut room = MOST_SHOWN;
+    let fits = |c: char| {
+        let length = c.escape_debug().len();
+        let fits = length <= room;
+        room = room.saturating_sub(length);
+        fits
+    };
+    let rest = text.trim_start_matches(fits);
+    &text[..text.len() - rest.len()]
+}
 
 /// Why a [`Connection`](crate::Connection) could not go on. A handler passes it up with `?`.
 #[derive(Debug)]
@@ -113,7 +139,7 @@ pub enum HandshakeError {
     UpgradeRequired,
     /// `Sec-WebSocket-Version` is not 13 (§4.4).
     VersionUnsupported,
-    /// The page that opened the connection comes from an Origin that is not on the list (§10.2).
+    /// The page that opened the connection is not the server's own, and its Origin is not allowed (§10.2).
     OriginNotAllowed(String),
     /// The head did not arrive within the handshake timeout.
     Timeout,
@@ -151,8 +177,9 @@ impl fmt::Display for HandshakeError {
             NotFound => "nothing lives at this path",
             UpgradeRequired => "this path speaks WebSocket: connect with a WebSocket client",
             VersionUnsupported => "only Sec-WebSocket-Version 13 is spoken here",
-            // Debug form: what a client sent is shown escaped.
-            OriginNotAllowed(origin) => return write!(f, "the Origin {origin:?} is not allowed"),
+            OriginNotAllowed(origin) => {
+                return write!(f, "pages of another Origin need the flag --allow-origin \"{}\"", shown(origin));
+            }
             Timeout => "the request took too long to arrive",
             TooManyClients => "the server is full",
             MemoryLimit => "the server holds too much for its clients; try again later",
@@ -163,6 +190,24 @@ impl fmt::Display for HandshakeError {
 }
 
 impl error::Error for HandshakeError {}
+
+/// An Origin that would never match as it is written: browsers write theirs in one form only (RFC 6454 §6.2).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OriginError {
+    /// How browsers write it, if that can be told.
+    pub(crate) right: Option<String>,
+}
+
+impl fmt::Display for OriginError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.right {
+            Some(right) => write!(f, "browsers write this Origin as {right}"),
+            None => write!(f, "an Origin reads https://host, http://host:port or null, and any stands for all of them"),
+        }
+    }
+}
+
+impl error::Error for OriginError {}
 
 /// A rule of §5 to §8, or the limit of §10.4, that the client broke. The connection is failed with a Close code (§7.1.7).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -79,7 +79,7 @@ pub mod protocol;
 mod server;
 
 pub use config::Config;
-pub use error::{Error, HandshakeError, ProtocolError};
+pub use error::{Error, HandshakeError, OriginError, ProtocolError};
 pub use protocol::close::{CloseCode, CloseFrame};
 pub use protocol::message::Message;
 pub use protocol::text::Text;

@@ -62,6 +62,13 @@ fn a_server_or_a_connection_may_move_to_another_thread() {
 }
 
 #[test]
+#[should_panic(expected = "browsers write this Origin as https://good.example")]
+fn a_config_with_an_origin_that_could_never_match_panics() {
+    let allowed_origins = vec!["https://good.example:443".to_owned()];
+    let _ = Server::bind("127.0.0.1:0").unwrap().config(Config { allowed_origins, ..Config::default() });
+}
+
+#[test]
 fn a_server_shows_where_it_listens_and_what_lives_there() {
     let server = Server::bind("127.0.0.1:0").unwrap().route("/echo", support::echo).page("/", "<p>secret");
     let shown = format!("{server:?}");

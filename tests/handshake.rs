@@ -203,21 +203,111 @@ fn a_header_that_stands_once_must_not_come_twice() {
 
 // §10.2 Origin Considerations
 
-#[test]
-fn an_origin_must_be_on_the_list_if_there_is_one() {
-    let allowed = ["https://good.example".to_owned(), "http://localhost:3000".to_owned()];
-    let accept = |origin: &str, allowed: &[String]| {
-        let (request, _) = parse(with_line(&format!("Origin: {origin}")).as_bytes()).unwrap();
-        request.accept(allowed).map(|_| ())
-    };
-    assert_eq!(accept("https://good.example", &allowed), Ok(()));
-    assert_eq!(accept("http://localhost:3000", &allowed), Ok(()));
-    for evil in ["https://evil.example", "https://good.example.evil.example", "http://good.example", "null", ""] {
-        assert_eq!(accept(evil, &allowed), Err(E::OriginNotAllowed(evil.to_owned())));
-        assert_eq!(accept(evil, &[]), Ok(()), "every Origin is allowed where there is no list");
+/// Whether a page of `origin` may connect to the server that it calls `host`.
+fn may_connect(origin: &str, host: &str, allowed: &[&str]) -> bool {
+    let head = with_line(&format!("Origin: {origin}")).replace("server.example.com", host);
+    let (request, _) = parse(head.as_bytes()).unwrap();
+    let allowed: Vec<String> = allowed.iter().map(|origin| origin.to_string()).collect();
+    match request.accept(&allowed) {
+        Ok(_) => true,
+        Err(E::OriginNotAllowed(refused)) => {
+            assert_eq!(refused, origin);
+            false
+        }
+        Err(other) => panic!("{other:?}"),
     }
+}
+
+#[test]
+fn without_a_list_an_origin_must_name_the_host_and_port_of_host() {
+    for (origin, host) in [
+        ("http://chat.example", "chat.example"),
+        ("https://chat.example", "chat.example"),
+        ("http://chat.example", "Chat.Example:80"),
+        ("https://chat.example", "chat.example:443"),
+        ("https://chat.example:443", "chat.example"),
+        ("https://chat.example:8443", "chat.example:8443"),
+        ("HTTP://LOCALHOST:3000", "localhost:3000"),
+        ("http://127.0.0.1:8000", "127.0.0.1:8000"),
+        ("http://[::1]:8000", "[::1]:8000"),
+        ("http://[::1]", "[::1]"),
+        ("http://chat.example.", "chat.example."),
+    ] {
+        assert!(may_connect(origin, host, &[]), "{origin} to {host}");
+    }
+    for (origin, host) in [
+        ("http://evil.example", "chat.example"),
+        ("http://chat.example.evil.example", "chat.example"),
+        ("http://evil.example/chat.example", "chat.example"),
+        ("http://evilchat.example", "chat.example"),
+        ("http://chat.example", "chat.example.evil.example"),
+        ("http://chat.example@evil.example", "evil.example"),
+        ("http://localhost:3000", "localhost:8000"),
+        ("http://localhost", "localhost:8000"),
+        ("http://localhost:8000", "localhost"),
+        ("http://localhost:8000", "127.0.0.1:8000"),
+        ("https://chat.example", "chat.example:80"),
+        ("http://chat.example", "chat.example:443"),
+        ("http://chat.example:443", "chat.example"),
+        ("http://chat.example:65616", "chat.example"),
+        ("http://[::1]:8000", "[::2]:8000"),
+        ("http://[::1]:8000", "[::1]"),
+        ("chrome-extension://chat.example", "chat.example"),
+        ("file://", "localhost"),
+        ("null", "null"),
+        ("chat.example", "chat.example"),
+        ("http://", "chat.example"),
+        ("http://chat.example:x", "chat.example"),
+        ("http://chat.example http://chat.example", "chat.example"),
+        ("", "chat.example"),
+    ] {
+        assert!(!may_connect(origin, host, &[]), "{origin} to {host}");
+    }
+}
+
+#[test]
+fn the_list_allows_other_origins_beside_the_servers_own() {
+    let allowed = ["https://good.example", "http://localhost:3000", "file://", "safari-web-extension://7F-AB"];
+    for good in [
+        "https://good.example",
+        "https://good.example:443",
+        "https://GOOD.example",
+        "http://localhost:3000",
+        "file://",
+        "safari-web-extension://7F-AB",
+        "safari-web-extension://7f-ab",
+        "http://server.example.com",
+    ] {
+        assert!(may_connect(good, "server.example.com", &allowed), "{good}");
+    }
+    for evil in [
+        "https://evil.example",
+        "https://good.example.evil.example",
+        "http://good.example",
+        "https://good.example:444",
+        "http://localhost",
+        "null",
+        "any",
+        "",
+    ] {
+        assert!(!may_connect(evil, "server.example.com", &allowed), "{evil}");
+    }
+}
+
+#[test]
+fn any_in_the_list_allows_every_origin() {
+    for origin in ["https://evil.example", "null", "file://", "", "any"] {
+        assert!(may_connect(origin, "server.example.com", &["any"]), "{origin}");
+        assert!(!may_connect(origin, "server.example.com", &["https://good.example"]), "{origin}");
+    }
+}
+
+#[test]
+fn a_client_without_an_origin_is_no_browser_and_may_connect() {
     let (no_browser, _) = parse(request("/").as_bytes()).unwrap();
-    assert!(no_browser.accept(&allowed).is_ok());
+    for allowed in [&[][..], &["https://good.example".to_owned()]] {
+        assert!(no_browser.accept(allowed).is_ok());
+    }
 }
 
 // RFC 9112 §2: the head as HTTP

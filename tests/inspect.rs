@@ -69,10 +69,10 @@ fn with_the_subprotocol_it_comes_as_json() {
     assert_eq!((&hello["text"], &hello["length"], &hello["error"]), (&json!("Hello"), &json!(5), &Value::Null));
 }
 
-/// A page of another site may connect too, and the browser sends along what that page must not read.
+/// A page of another site may be allowed to connect, and the browser sends along what that page must not read.
 #[test]
 fn nobody_is_told_what_proves_who_the_client_is() {
-    let program = Program::start(&[]);
+    let program = Program::start(&["--allow-origin", "any"]);
     let mut client = Client::tcp(program.address);
     let secrets = "Sec-WebSocket-Protocol: plainsocket.json, bearer.secret\r\nCookie: id=secret\r\n\
                    Authorization: Basic secret\r\nOrigin: https://example.com\r\nHost";

@@ -51,11 +51,95 @@ fn a_bad_flag_is_one_clear_line_and_exit_code_2() {
         &["--allow-origin", "https://Good.example"],
         &["--allow-origin", "https://good.example/"],
         &["--allow-origin", "good.example"],
+        &["--allow-origin", ""],
     ] {
         let (code, stdout, stderr) = output(arguments);
         assert_eq!((code, stdout.as_str(), stderr.lines().count()), (Some(2), "", 1), "{arguments:?}: {stderr}");
         assert!(stderr.starts_with("plainsocket: "), "{stderr}");
     }
+}
+
+// RFC 6454 §6.2: browsers serialise an Origin in one form only
+
+#[test]
+fn an_origin_that_could_never_match_is_refused_with_its_right_form() {
+    for (origin, right) in [
+        ("https://Good.example", "https://good.example"),
+        ("HTTPS://good.example", "https://good.example"),
+        ("https://good.example/", "https://good.example"),
+        ("https://good.example/chat?room=7", "https://good.example"),
+        ("https://good.example:443", "https://good.example"),
+        ("https://good.example:", "https://good.example"),
+        ("http://good.example:80", "http://good.example"),
+        ("http://good.example:08000", "http://good.example:8000"),
+        ("https://good.example ", "https://good.example"),
+        (" https://good.example", "https://good.example"),
+        ("wss://good.example", "https://good.example"),
+        ("ws://good.example:8000", "http://good.example:8000"),
+        ("https://me@good.example", "https://good.example"),
+        ("http://[0:0:0:0:0:0:0:1]:8000", "http://[::1]:8000"),
+        ("http://[::ffff:127.0.0.1]", "http://[::ffff:7f00:1]"),
+        ("file:///", "file://"),
+        ("file:///home/me/page.html", "file://"),
+        ("Chrome-Extension://abcdefgh/", "chrome-extension://abcdefgh"),
+        ("NULL", "null"),
+        ("Any", "any"),
+        ("*", "any"),
+    ] {
+        let (code, stdout, stderr) = output(&["--allow-origin", origin]);
+        assert_eq!((code, stdout.as_str(), stderr.lines().count()), (Some(2), "", 1), "{origin}: {stderr}");
+        assert!(stderr.contains(&format!("browsers write this Origin as {right};")), "{origin}: {stderr}");
+    }
+    for origin in [
+        "good.example",
+        "https://",
+        "https://*.good.example",
+        "https://b\u{fc}cher.example",
+        "https://good.example:70000",
+        "https://good.example:x",
+        "http://127.1",
+        "http://0x7f000001",
+        "http://[::1",
+        "https://a b",
+        "://x",
+        "1app://x",
+        "https:good.example",
+    ] {
+        let (code, stdout, stderr) = output(&["--allow-origin", origin]);
+        assert_eq!((code, stdout.as_str(), stderr.lines().count()), (Some(2), "", 1), "{origin}: {stderr}");
+        assert!(stderr.contains("an Origin reads https://host"), "{origin}: {stderr}");
+    }
+}
+
+#[test]
+fn every_origin_that_browsers_write_can_be_allowed() {
+    let origins = [
+        "https://good.example",
+        "http://localhost:3000",
+        "http://127.0.0.1:3000",
+        "http://[::1]:3000",
+        "https://xn--bcher-kva.example",
+        "null",
+        "file://",
+        "chrome-extension://abcdefghijklmnop",
+        "moz-extension://5a1c0a4e-0000-4000-8000-000000000000",
+        "safari-web-extension://7F3A2B1C-0000-4000-8000-0000000000AB",
+        "app://obsidian.md",
+        "app://.",
+        "capacitor://localhost",
+        "tauri://localhost",
+    ];
+    let flags: Vec<&str> = origins.iter().flat_map(|origin| ["--allow-origin", origin]).collect();
+    let program = Program::start(&flags);
+    let reply = |origin: &str| {
+        let mut client = Client::tcp(program.address);
+        client.send(support::request("/echo").replace("Host", &format!("Origin: {origin}\r\nHost")));
+        status(&client.read_head())
+    };
+    for origin in origins {
+        assert_eq!(reply(origin), 101, "{origin}");
+    }
+    assert_eq!(reply("https://evil.example"), 403);
 }
 
 #[test]

@@ -104,14 +104,33 @@ fn the_table_of_replies() {
 }
 
 #[test]
-fn an_origin_that_is_not_on_the_list_is_refused() {
-    let config = Config { allowed_origins: vec!["https://good.example".to_owned()], ..Config::default() };
-    let address = start(config);
-    for (origin, expected) in [("https://good.example", 101), ("https://evil.example", 403)] {
+fn an_origin_that_is_neither_the_servers_nor_allowed_is_refused() {
+    let mut config = Config::default();
+    config.allow_origin("https://good.example").unwrap();
+    let mut open = Config::default();
+    open.allow_origin("any").unwrap();
+    let [default, listed, open] = [Config::default(), config, open].map(start);
+    for (address, origin, expected) in [
+        (default, "http://server.example.com", 101),
+        (default, "https://server.example.com", 101),
+        (default, "https://good.example", 403),
+        (listed, "http://server.example.com", 101),
+        (listed, "https://good.example", 101),
+        (listed, "https://evil.example", 403),
+        (open, "https://evil.example", 101),
+        (open, "null", 101),
+    ] {
         let mut client = Client::tcp(address);
         client.send(request("/echo").replace("Host: ", &format!("Origin: {origin}\r\nHost: ")));
-        assert_eq!(status(&client.read_head()), expected);
+        assert_eq!(status(&client.read_head()), expected, "{origin}");
     }
+}
+
+#[test]
+fn the_reply_403_names_the_flag_that_would_allow_the_origin() {
+    let (head, body) = ask(request("/echo").replace("Host: ", "Origin: https://evil.example\r\nHost: "));
+    assert_eq!(status(&head), 403);
+    assert!(body.contains("--allow-origin \"https://evil.example\""), "{body}");
 }
 
 #[test]

@@ -462,7 +462,7 @@ fn hostile_text_is_escaped_and_its_json_means_the_same() {
 
 fn handshake(head: &str) -> Handshake {
     let (request, _) = Request::parse(head.as_bytes()).unwrap().unwrap();
-    Handshake::new(&request, &request.accept(&[]).unwrap().with_subprotocol("chat"))
+    Handshake::new(&request, &request.accept(&["any".to_owned()]).unwrap().with_subprotocol("chat"))
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The opening handshake (§4.2): bytes to a [`Request`], a [`Request`] to a [`Response`].
 
+use super::origin;
 use crate::error::HandshakeError;
 use base64::Engine as _;
 use base64::engine::{GeneralPurpose, GeneralPurposeConfig, general_purpose::STANDARD};
@@ -119,8 +120,9 @@ impl Request {
         self.method == Method::Get && self.has_token("Upgrade", "websocket")
     }
 
-    /// Checks the rest of §4.2.1 and makes the reply of §4.2.2. With `allowed_origins` empty, every Origin may
-    /// connect; a client without an Origin is no browser and always may. The error is a rule that the request breaks.
+    /// Checks the rest of §4.2.1 and makes the reply of §4.2.2. An Origin must name the host and port of `Host`, or be
+    /// among `allowed_origins` (`any` there: every Origin); a client without an Origin is no browser and always may
+    /// connect. The error is a rule that the request breaks.
     ///
     /// No extension is selected: its header is left out, which means just that (§4.2.2). The same goes for the subprotocol,
     /// unless [`Response::with_subprotocol`] adds one.
@@ -136,9 +138,8 @@ impl Request {
         if !KEY_BASE64.decode(key).is_ok_and(|bytes| bytes.len() == 16) {
             return Err(HandshakeError::KeyInvalid);
         }
-        if let Some(origin) = self.header("Origin")
-            && !allowed_origins.is_empty()
-            && !allowed_origins.iter().any(|allowed| allowed == origin)
+        let host = self.header("Host").unwrap_or_default();
+        if let Some(origin) = self.header("Origin").filter(|origin| !origin::is_allowed(origin, host, allowed_origins))
         {
             return Err(HandshakeError::OriginNotAllowed(origin.to_owned()));
         }

@@ -8,5 +8,6 @@ pub mod frame;
 pub mod handshake;
 pub(crate) mod memory;
 pub mod message;
+pub(crate) mod origin;
 pub mod text;
 pub mod wire;

@@ -134,7 +134,14 @@ impl Server {
     }
 
     /// Replaces the limits and timeouts. A time below a millisecond or over a year is taken for that.
+    ///
+    /// # Panics
+    ///
+    /// If [`Config::allowed_origins`] has one that no browser would send: [`Config::allow_origin`] tells without a panic.
     pub fn config(mut self, config: Config) -> Server {
+        if let Some((origin, error)) = config.impossible_origin() {
+            panic!("allowed_origins has {origin:?}: {error}");
+        }
         self.service.config = config.within_reason();
         let config = &self.service.config;
         self.service.registry.budget().set_limits(config.max_memory, config.max_backlog);
