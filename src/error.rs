@@ -107,15 +107,19 @@ pub enum HandshakeError {
     BadRequestLine,
     /// The target is neither a path nor an absolute URI, or holds a fragment (§3).
     BadTarget,
-    /// HTTP below 1.1 (§4.2.1 rule 1).
+    /// The bytes of a TLS handshake: the client speaks `https` or `wss`.
+    Tls,
+    /// HTTP below 1.1 for an upgrade (§4.2.1 rule 1), or below 1.0.
     HttpVersionTooLow,
+    /// HTTP 2 or above: its major version is not spoken here (RFC 9110 §15.6.6).
+    HttpVersionUnsupported,
     /// A header line is not `Name: value`.
     BadHeader,
     /// A header line that continues the one before, which RFC 9112 §5.2 has ended.
     FoldedHeader,
-    /// No `Host` header (§4.2.1 rule 2).
+    /// No `Host` header (§4.2.1 rule 2), and it is not HTTP/1.0.
     HostMissing,
-    /// `Host` is no authority: `host` or `host:port`.
+    /// `Host` is no authority: `host` or `host:port`. Only an upgrade's may not be empty.
     HostInvalid,
     /// A header that may stand only once came twice.
     HeaderRepeated(&'static str),
@@ -127,6 +131,8 @@ pub enum HandshakeError {
     KeyMissing,
     /// `Sec-WebSocket-Key` is not 16 bytes in base64 (§4.2.1 rule 5).
     KeyInvalid,
+    /// The first line alone is longer than a head may be.
+    TargetTooLong,
     /// The head is longer than [`MAX_HEAD`](crate::protocol::handshake::MAX_HEAD).
     HeadTooLong,
     /// More header lines than [`MAX_HEADERS`](crate::protocol::handshake::MAX_HEADERS).
@@ -161,7 +167,9 @@ impl fmt::Display for HandshakeError {
             ControlCharacter => "a control character in the head",
             BadRequestLine => "the first line must read: GET /path HTTP/1.1",
             BadTarget => "the request target must be a path (or http://host/path), without a fragment",
-            HttpVersionTooLow => "HTTP/1.1 or later is needed",
+            Tls => "this looks like TLS, and plain HTTP is spoken here: use http:// or ws://, or a proxy that does TLS",
+            HttpVersionTooLow => "HTTP/1.1 is needed",
+            HttpVersionUnsupported => "only HTTP/1.1 is spoken here",
             BadHeader => "a header line must read: Name: value",
             FoldedHeader => "a header line must not begin with a space or tab",
             HostMissing => "the Host header is missing",
@@ -171,6 +179,7 @@ impl fmt::Display for HandshakeError {
             ConnectionTokenMissing => "Upgrade: websocket needs Connection: Upgrade beside it",
             KeyMissing => "the Sec-WebSocket-Key header is missing",
             KeyInvalid => "Sec-WebSocket-Key must be 16 bytes in base64",
+            TargetTooLong => "the request target is too long: the whole head may have 8192 bytes",
             HeadTooLong => "the request head is over 8192 bytes",
             TooManyHeaders => "the request has over 100 headers",
             MethodNotAllowed => "only GET and HEAD are answered here",

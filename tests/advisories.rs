@@ -92,7 +92,7 @@ fn what_follows_a_refused_request_is_not_taken_for_another_one() {
 fn an_odd_request_or_frame_ends_its_own_client_and_no_other() {
     let address = start_default();
     let mut bystander = Client::connect(address, "/echo");
-    for request in ["\r\n\r\n", "GET / HTTP/1.1\r\nHost: \r\n\r\n", "GET * HTTP/1.1\r\n\r\n", "\u{16}\u{3}\u{1}\0"] {
+    for request in ["\r\n\r\n", "GET / HTTP/1.1\r\nHost: a b\r\n\r\n", "GET * HTTP/1.1\r\n\r\n", "\u{16}\u{3}\u{1}\0"] {
         let mut client = Client::tcp(address);
         client.send(request);
         assert_eq!(status(&client.read_head()), 400, "{request:?}");

@@ -129,7 +129,7 @@ fn names_and_tokens_have_no_case_and_lists_have_many_shapes() {
         ("Sec-WebSocket-Version: 13", "SEC-WEBSOCKET-VERSION:   13"),
         ("GET /chat", "GET HTTP://server.example.com/chat"),
         ("HTTP/1.1", "HTTP/1.2"),
-        ("HTTP/1.1", "HTTP/2.0"),
+        ("HTTP/1.1", "HTTP/1.9"),
     ] {
         assert!(answer(&with(old, new)).is_ok(), "{new}");
     }
@@ -313,6 +313,99 @@ fn a_client_without_an_origin_is_no_browser_and_may_connect() {
 // RFC 9112 §2: the head as HTTP
 
 #[test]
+fn one_empty_line_before_the_request_line_is_skipped() {
+    let head = format!("\r\n{}", request("/chat"));
+    let wire = [head.as_bytes(), b"\x81\x80"].concat();
+    let (request, used) = parse(&wire).unwrap();
+    assert_eq!((request.resource_name.as_str(), used), ("/chat", head.len()));
+    assert!(request.accept(&[]).is_ok());
+    assert_eq!(Request::parse(b"\r\n"), Ok(None));
+    assert_eq!(parse(format!("\r\n{head}").as_bytes()), Err(E::BadRequestLine), "two are too many");
+    assert_eq!(parse(b"\n"), Err(E::BareLineBreak));
+}
+
+#[test]
+fn an_empty_line_before_the_request_line_buys_no_room() {
+    let head = with_line(&format!("X: {}", "x".repeat(MAX_HEAD - with_line("X: ").len() - 2)));
+    let wire = format!("\r\n{head}");
+    assert_eq!(wire.len(), MAX_HEAD);
+    assert_eq!(Request::parse(wire.as_bytes()).unwrap().map(|(_, used)| used), Some(MAX_HEAD));
+    assert_eq!(Request::parse(wire.replace("X: ", "X: x").as_bytes()), Err(E::HeadTooLong));
+    assert_eq!(Request::parse(&[b"\r\n", &[b'x'; MAX_HEAD][2..]].concat()), Err(E::HeadTooLong));
+}
+
+#[test]
+fn another_major_version_of_http_is_not_supported() {
+    for version in ["HTTP/2.0", "HTTP/2.1", "HTTP/3.0", "HTTP/9.9"] {
+        assert_eq!(answer(&with("HTTP/1.1", version)), Err(E::HttpVersionUnsupported), "{version}");
+        let plain = format!("GET / {version}\r\nHost: x\r\n\r\n");
+        assert_eq!(parse(plain.as_bytes()).map(drop), Err(E::HttpVersionUnsupported), "{version}");
+    }
+    // How a client of HTTP/2 begins (RFC 9113 §3.4).
+    assert_eq!(parse(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").map(drop), Err(E::HttpVersionUnsupported));
+    for version in ["HTTP/2", "HTTP/10.0", "HTTP/1.10", "HTTP/-1.0", "HTTP/a.b"] {
+        assert_eq!(answer(&with("HTTP/1.1", version)), Err(E::BadRequestLine), "{version}");
+    }
+}
+
+#[test]
+fn only_an_upgrade_needs_http_1_1_and_an_authority() {
+    for head in [
+        "GET / HTTP/1.0\r\n\r\n",
+        "HEAD / HTTP/1.0\r\n\r\n",
+        "GET / HTTP/1.0\r\nHost: x\r\n\r\n",
+        "GET / HTTP/1.0\r\nHost:\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost:\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: \t\r\n\r\n",
+        "GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n",
+    ] {
+        assert!(parse(head.as_bytes()).is_ok(), "{head:?}");
+    }
+    for (head, fault) in [
+        ("GET / HTTP/1.1\r\n\r\n".to_owned(), E::HostMissing),
+        ("GET / HTTP/1.0\r\nHost: a b\r\n\r\n".to_owned(), E::HostInvalid),
+        ("GET / HTTP/1.0\r\nHost: x\r\nHost: x\r\n\r\n".to_owned(), E::HeaderRepeated("Host")),
+        ("GET / HTTP/0.9\r\nHost: x\r\n\r\n".to_owned(), E::HttpVersionTooLow),
+        (with("HTTP/1.1", "HTTP/1.0"), E::HttpVersionTooLow),
+        (with("Host: server.example.com", "Host:"), E::HostInvalid),
+        (with("Host: server.example.com\r\n", ""), E::HostMissing),
+    ] {
+        assert_eq!(parse(head.as_bytes()).map(drop), Err(fault), "{head:?}");
+    }
+}
+
+#[test]
+fn a_target_that_is_too_long_by_itself_is_named() {
+    let long = "x".repeat(MAX_HEAD);
+    for head in [
+        format!("GET /{long} HTTP/1.1\r\nHost: x\r\n\r\n"),
+        request(&format!("/echo?{long}")),
+        format!("HEAD /{}", &long[..MAX_HEAD - 6]),
+        format!("\r\nGET /{}", &long[..MAX_HEAD - 7]),
+    ] {
+        assert_eq!(Request::parse(head.as_bytes()), Err(E::TargetTooLong));
+        assert_eq!(Request::parse(&head.as_bytes()[..MAX_HEAD - 1]), Ok(None));
+    }
+    // Here it is not the target that is too long.
+    for head in [with_line(&format!("X: {long}")), long.clone()] {
+        assert_eq!(Request::parse(head.as_bytes()), Err(E::HeadTooLong));
+    }
+}
+
+#[test]
+fn a_client_that_speaks_tls_is_told_so() {
+    // RFC 8446 §5.1: a record of type 22 (handshake) and version 3.1, 3.2, 3.3.
+    for hello in [b"\x16\x03\x01\x02\x00\x01", b"\x16\x03\x03\x00\xC0\x01"] {
+        assert_eq!(parse(hello).map(drop), Err(E::Tls));
+    }
+    assert_eq!(Request::parse(b"\x16"), Ok(None));
+    for bytes in [&b"\x16\x04"[..], b"\x16\x16", b"\x15\x03\x01", b"\x80\x2e\x01"] {
+        assert!(matches!(parse(bytes), Ok(_) | Err(E::ControlCharacter)) || Request::parse(bytes) == Ok(None));
+        assert_ne!(Request::parse(bytes), Err(E::Tls), "{bytes:?}");
+    }
+}
+
+#[test]
 fn bytes_behind_the_blank_line_are_left_alone() {
     let head = request("/chat");
     let wire = [head.as_bytes(), b"\x81\x85\0\0\0\0Hello"].concat();
@@ -352,7 +445,7 @@ fn the_first_line_has_three_words_one_space_apart() {
     ] {
         assert_eq!(answer(&with("GET /chat HTTP/1.1", line)), Err(E::BadRequestLine), "{line:?}");
     }
-    for version in ["HTTP/1.0", "HTTP/0.9"] {
+    for version in ["HTTP/1.0", "HTTP/0.9", "HTTP/0.0"] {
         assert_eq!(answer(&with("HTTP/1.1", version)), Err(E::HttpVersionTooLow));
     }
     for method in ["POST", "OPTIONS", "CONNECT", "get", "PRI"] {
@@ -375,7 +468,6 @@ fn control_characters_are_refused() {
         let head = with_line(&format!("X: a{}b", byte as char));
         assert_eq!(answer(&head), Err(E::ControlCharacter), "{byte:#x}");
     }
-    assert_eq!(Request::parse(b"\x16\x03\x01"), Err(E::ControlCharacter), "TLS, told at once");
     assert!(answer(&with_line("X: a\tb")).is_ok(), "a tab is white space");
 }
 
@@ -430,7 +522,9 @@ fn every_fault_has_its_status_and_a_body_that_says_what_was_wrong() {
         (E::ControlCharacter, 400),
         (E::BadRequestLine, 400),
         (E::BadTarget, 400),
+        (E::Tls, 400),
         (E::HttpVersionTooLow, 400),
+        (E::HttpVersionUnsupported, 505),
         (E::BadHeader, 400),
         (E::FoldedHeader, 400),
         (E::HostMissing, 400),
@@ -440,6 +534,7 @@ fn every_fault_has_its_status_and_a_body_that_says_what_was_wrong() {
         (E::ConnectionTokenMissing, 400),
         (E::KeyMissing, 400),
         (E::KeyInvalid, 400),
+        (E::TargetTooLong, 414),
         (E::HeadTooLong, 431),
         (E::TooManyHeaders, 431),
         (E::MethodNotAllowed, 405),
@@ -470,6 +565,44 @@ fn what_the_client_sent_is_escaped_in_the_reply() {
     let fault = E::OriginNotAllowed("\u{1b}[31m\u{9b}<b>".to_owned());
     let reply = Response::from(&fault).encode(Method::Get);
     assert!(!reply.contains(&0x1b) && !reply.contains(&0x9b));
+}
+
+#[test]
+fn what_the_client_sent_is_cut_in_the_reply() {
+    for (origin, shown) in [
+        ("x".repeat(200), "x".repeat(200)),
+        ("x".repeat(201), "x".repeat(200) + "..."),
+        ("\u{9b}".repeat(7900), r"\u{9b}".repeat(33) + "..."),
+        ("\u{e4}".repeat(7900), "\u{e4}".repeat(200) + "..."),
+        ("\"".repeat(7900), "\\\"".repeat(100) + "..."),
+    ] {
+        let text = E::OriginNotAllowed(origin).to_string();
+        assert!(text.contains(&format!("\"{shown}\"")), "{text}");
+        assert!(text.chars().count() < 300, "{text}");
+    }
+}
+
+// RFC 9110 §5.6.7 and §6.6.1: the date
+
+#[test]
+fn a_date_is_written_as_http_writes_it() {
+    for (seconds, expected) in [
+        (0, "Thu, 01 Jan 1970 00:00:00 GMT"),
+        (784_111_777, "Sun, 06 Nov 1994 08:49:37 GMT"),
+        (951_782_399, "Mon, 28 Feb 2000 23:59:59 GMT"),
+        (951_782_400, "Tue, 29 Feb 2000 00:00:00 GMT"),
+        (951_868_800, "Wed, 01 Mar 2000 00:00:00 GMT"),
+        (1_735_603_200, "Tue, 31 Dec 2024 00:00:00 GMT"),
+        (1_735_689_600, "Wed, 01 Jan 2025 00:00:00 GMT"),
+        (1_795_770_000, "Fri, 27 Nov 2026 09:00:00 GMT"),
+        (4_107_456_000, "Sun, 28 Feb 2100 00:00:00 GMT"),
+        (4_107_542_400, "Mon, 01 Mar 2100 00:00:00 GMT"),
+        (13_574_563_200, "Tue, 29 Feb 2400 00:00:00 GMT"),
+    ] {
+        let response = Response::page("").with_date(seconds);
+        assert_eq!(response.header_value("Date"), Some(expected));
+    }
+    assert!(Response::page("").with_date(u64::MAX).header_value("Date").is_some());
 }
 
 #[test]

@@ -155,7 +155,7 @@ fn trace_shows_every_frame_in_one_line() {
     let zeros = "00 ".repeat(22);
     let masked: String = (0..18).map(|i| format!("{:02x} ", [0x37, 0xfa, 0x21, 0x3d][i % 4])).collect();
     assert_eq!(
-        of(&log, &format!("{address} "))[10..],
+        of(&log, &format!("{address} "))[11..],
         [
             r#"-> text masked 37fa213d length 3 "Hel" [01 83 37 fa 21 3d 7f 9f 4d]"#.to_owned(),
             r#"-> continuation FIN masked 37fa213d length 2 "lo" [80 82 37 fa 21 3d 5b 95] ends a message of 2 fragments, length 5"#.to_owned(),
@@ -175,7 +175,7 @@ fn trace_shows_the_handshake_but_no_secret() {
     let logged = Logged::start("handshake", "plainsocket::wire=trace", &[]);
     let mut client = Client::tcp(logged.program.address);
     let secrets = "Cookie: session=secret\r\nAUTHORIZATION: Basic secret\r\nSec-WebSocket-Protocol: bearer.secret\r\n\
-                   X: open\r\nHost";
+                   User-Agent: open\r\nX-Api-Key: secret\r\nHost";
     client.send(request("/echo?token=secret").replace("Host", secrets));
     client.read_head();
     close(client, 1000);
@@ -184,8 +184,62 @@ fn trace_shows_the_handshake_but_no_secret() {
         log.contains(" -> GET /echo?(not shown) HTTP/1.1 (") && log.contains(" <- HTTP/1.1 101 Switching Protocols ("),
         "{log}"
     );
-    assert!(log.contains(" -> Cookie: (not shown) (") && log.contains(" -> X: open ("), "{log}");
-    assert!(log.contains(" -> AUTHORIZATION: (not shown)") && !log.contains("secret"), "{log}");
+    assert!(log.contains(" -> Cookie: (not shown) (") && log.contains(" -> User-Agent: open ("), "{log}");
+    assert!(
+        log.contains(" -> AUTHORIZATION: (not shown)")
+            && log.contains(" -> X-Api-Key: (not shown)")
+            && !log.contains("secret"),
+        "{log}"
+    );
+}
+
+#[test]
+fn text_of_a_client_is_cut_in_every_log_line() {
+    let logged = Logged::start("cut", "plainsocket=debug,plainsocket::wire=trace", &[]);
+    let long = "\u{9b}".repeat(3700);
+    for line in [format!("Origin: {long}"), format!("User-Agent: {long}")] {
+        let mut client = Client::tcp(logged.program.address);
+        client.send(request(&format!("/echo?{}", "%9b".repeat(100))).replace("Host", &format!("{line}\r\nHost")));
+        if client.read_head().starts_with("HTTP/1.1 101 ") {
+            // 123 bytes of a Close's reason, and as many of a text as the log looks at.
+            client.send(frame(TEXT, &[0x1B; 128]));
+            client.read_frame();
+            client.send(close_frame(4000, &"\u{1b}".repeat(123)));
+            client.expect_close(Some(4000));
+        }
+    }
+    logged.wait_for(": closed");
+    let log = logged.end();
+    let quoted = |start: &str| log.iter().filter(|line| line.contains(start)).count();
+    assert_eq!((quoted("refused with 403"), quoted("-> User-Agent: "), quoted("Close 4000 \"\\u{1b}")), (1, 1, 1));
+    let longest = log.iter().max_by_key(|line| line.chars().count()).unwrap();
+    assert!(longest.chars().count() < 500, "{longest}");
+}
+
+#[test]
+fn a_client_that_says_nothing_is_no_refusal_at_level_info() {
+    let logged = Logged::start("mute", "plainsocket=info", &["--handshake-timeout", "0.05"]);
+    let mut mute = Client::tcp(logged.program.address);
+    assert!(mute.read_head().starts_with("HTTP/1.1 408 "));
+    let mut slow = Client::tcp(logged.program.address);
+    slow.send("G");
+    assert!(slow.read_head().starts_with("HTTP/1.1 408 "));
+    let addresses = [&mute, &slow].map(|client| client.stream.local_addr().unwrap());
+    let log = logged.end();
+    assert_eq!(of(&log, &format!("{}: ", addresses[0])), [""; 0]);
+    let refused = of(&log, &format!("{}: ", addresses[1]));
+    assert_eq!(refused, ["refused with 408: the request took too long to arrive"]);
+}
+
+#[test]
+fn a_client_that_speaks_tls_is_named_as_such() {
+    let logged = Logged::start("tls", "plainsocket=info", &[]);
+    let mut client = Client::tcp(logged.program.address);
+    client.send(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03");
+    assert!(client.read_head().starts_with("HTTP/1.1 400 "));
+    let address = client.stream.local_addr().unwrap();
+    let log = logged.end();
+    assert!(of(&log, &format!("{address}: refused with 400: "))[0].contains("TLS"), "{log:?}");
 }
 
 #[test]

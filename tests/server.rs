@@ -2,10 +2,11 @@
 
 mod support;
 
+use plainsocket::protocol::handshake::Response;
 use plainsocket::{CloseCode, Config, Error, Server};
 use std::sync::mpsc;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use support::{
     BINARY, CLOSE, Client, DEADLINE, PING, PONG, TEXT, close_frame, frame, header, request, start, start_default,
     status,
@@ -85,8 +86,14 @@ fn the_table_of_replies() {
         (plain("PUT /nothing"), 405),
         ("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello".to_owned(), 405),
         ("nonsense\r\n\r\n".to_owned(), 400),
-        ("GET / HTTP/1.0\r\nHost: x\r\n\r\n".to_owned(), 400),
+        ("GET / HTTP/1.0\r\n\r\n".to_owned(), 200),
+        ("GET / HTTP/1.1\r\nHost:\r\n\r\n".to_owned(), 200),
+        ("\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\n".to_owned(), 200),
         ("GET / HTTP/1.1\r\n\r\n".to_owned(), 400),
+        ("GET / HTTP/2.0\r\nHost: x\r\n\r\n".to_owned(), 505),
+        ("GET / HTTP/9.9\r\nHost: x\r\n\r\n".to_owned(), 505),
+        (good.replace("HTTP/1.1", "HTTP/1.0"), 400),
+        (good.replace("/echo", &format!("/echo?{}", "x".repeat(8192))), 414),
         (good.replace("Connection: Upgrade\r\n", ""), 400),
         (good.replace("Sec-WebSocket-Key", "X"), 400),
         (good.replace("Host: ", "Content-Length: 3\r\nHost: ") + "abc", 400),
@@ -100,7 +107,41 @@ fn the_table_of_replies() {
         let length: usize = header(&head, "Content-Length").unwrap().parse().unwrap();
         assert!(length > 0);
         assert_eq!(body.len(), if bytes.starts_with("HEAD") { 0 } else { length });
+        assert_has_date(&head);
     }
+}
+
+/// RFC 9110 §6.6.1: a date, and that of today.
+fn assert_has_date(head: &str) {
+    let dates: Vec<&str> = head.lines().filter_map(|line| line.strip_prefix("Date: ")).collect();
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    let mut recent = (now - 60..=now).map(|second| Response::page("").with_date(second));
+    assert!(dates.len() == 1 && recent.any(|page| page.header_value("Date") == Some(dates[0])), "{head}");
+}
+
+#[test]
+fn every_reply_has_a_date() {
+    let config = || Config { handshake_timeout: Duration::from_millis(50), ..Config::default() };
+    let full = start(Config { max_clients: 1, ..config() });
+    let (mut first, mut second) = (Client::connect(full, "/echo"), Client::tcp(full));
+    let full_for_address = start(Config { max_clients_per_ip: Some(1), ..config() });
+    let (_guest, mut other) = (Client::connect(full_for_address, "/echo"), Client::tcp(full_for_address));
+    let mut silent = Client::tcp(start(config()));
+    let mut upgraded = Client::tcp(start_default());
+    upgraded.send(request("/echo"));
+    for (client, expected) in [(&mut second, 503), (&mut other, 429), (&mut silent, 408), (&mut upgraded, 101)] {
+        let head = client.read_head();
+        assert_eq!(status(&head), expected);
+        assert_has_date(&head);
+    }
+    assert_echo(&mut first, b"still here");
+}
+
+#[test]
+fn a_client_that_speaks_tls_reads_why_it_is_refused() {
+    let (head, body) = ask([&b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"[..], &[7; 400]].concat());
+    assert_eq!(status(&head), 400);
+    assert!(body.contains("TLS"), "{body}");
 }
 
 #[test]
@@ -170,8 +211,10 @@ fn the_handshake_timeout_ends_with_the_handshake() {
 
 #[test]
 fn a_head_request_gets_no_body_even_if_it_is_malformed() {
-    let (head, body) = ask("HEAD / HTTP/1.1\r\n\r\n");
-    assert_eq!((status(&head), body.as_str()), (400, ""));
+    for bad in ["HEAD / HTTP/1.1\r\n\r\n", "\r\nHEAD / HTTP/1.1\r\n\r\n"] {
+        let (head, body) = ask(bad);
+        assert_eq!((status(&head), body.as_str()), (400, ""));
+    }
 }
 
 #[test]

@@ -528,7 +528,11 @@ fn each_header_that_clients_send_is_explained_in_its_own_words() {
     assert_eq!(
         told,
         [
-            ("Sec-WebSocket-Protocol: (not shown)", "the subprotocols that the client can speak", "4.1"),
+            (
+                "Sec-WebSocket-Protocol: (not shown)",
+                "the subprotocols that the client can speak; some clients put a token here",
+                "4.1"
+            ),
             (
                 "Sec-WebSocket-Extensions: permessage-deflate",
                 "the extensions that the client knows; this server has none",
@@ -545,7 +549,7 @@ fn each_header_that_clients_send_is_explained_in_its_own_words() {
 #[test]
 fn hostile_headers_are_escaped_and_long_ones_cut() {
     let hostile = "\u{9b}31m\u{85}<b>\u{ad}\"";
-    let head = request("/").replace("Host", &format!("X-Long: {}\r\nX: {hostile}\r\nHost", "x".repeat(5000)));
+    let head = request("/").replace("Host", &format!("Accept: {}\r\nUser-Agent: {hostile}\r\nHost", "x".repeat(5000)));
     // A head is read one char a byte.
     let handshake = handshake(&head);
     let (text, json) = (handshake.to_text(), handshake.to_json());
@@ -553,7 +557,54 @@ fn hostile_headers_are_escaped_and_long_ones_cut() {
     assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
     assert_eq!(text.lines().filter(|line| line.ends_with(" ...")).count(), 1, "{text}");
     let latin_1: String = hostile.bytes().map(|byte| byte as char).collect();
-    assert_eq!(parse(&json)["request"][2]["line"], format!("X: {latin_1}"));
+    assert_eq!(parse(&json)["request"][2]["line"], format!("User-Agent: {latin_1}"));
+}
+
+#[test]
+fn only_harmless_headers_are_shown_with_their_values() {
+    let plain = handshake(&request("/"));
+    let secrets = [
+        "Authorization",
+        "Proxy-Authorization",
+        "Cookie",
+        "Cookie2",
+        "X-Forwarded-Access-Token",
+        "X-Forwarded-User",
+        "X-Forwarded-Email",
+        "X-Forwarded-Client-Cert",
+        "X-Auth-Request-Access-Token",
+        "Cf-Access-Jwt-Assertion",
+        "X-Amzn-Oidc-Data",
+        "X-Goog-Iap-Jwt-Assertion",
+        "X-Api-Key",
+        "X-CSRF-Token",
+        "Sec-WebSocket-Protocol",
+        "Referer",
+        "Host-Secret",
+        "xhost",
+        "Token",
+    ];
+    let more: String = secrets.iter().map(|name| format!("{name}: secret\r\n")).collect();
+    let full = handshake(&request("/").replace("Host", &format!("{more}Host")));
+    let added = &full.request[1..=full.request.len() - plain.request.len()];
+    for (line, name) in added.iter().zip(secrets) {
+        assert_eq!(line.line, format!("{name}: (not shown)"));
+    }
+    assert_eq!(added.len(), secrets.len());
+    assert!(!full.to_text().contains(": secret") && !full.to_json().contains(": secret"));
+}
+
+#[test]
+fn long_lines_of_a_handshake_are_cut_in_every_form() {
+    let name = "N".repeat(3000);
+    let agent = "\u{9b}".repeat(2000);
+    let head = request("/").replace("Host", &format!("{name}: x\r\nUser-Agent: {agent}\r\nHost"));
+    let handshake = handshake(&head);
+    for line in &handshake.request {
+        assert!(line.line.chars().count() <= 203 && line.to_string().chars().count() <= 203, "{line}");
+    }
+    assert_eq!(handshake.request[1].line, "N".repeat(200) + "...");
+    assert!(handshake.to_json().len() < 5000, "{}", handshake.to_json());
 }
 
 // Whatever comes

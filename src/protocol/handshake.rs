@@ -1,5 +1,6 @@
 //! The opening handshake (§4.2): bytes to a [`Request`], a [`Request`] to a [`Response`].
 
+use super::date::http_date;
 use super::origin;
 use crate::error::HandshakeError;
 use base64::Engine as _;
@@ -34,7 +35,8 @@ pub struct Request {
 impl Request {
     /// Reads the head at the start of `bytes`, and tells how many bytes it took: those behind it are frames
     /// already. `None`: more bytes are needed, and never more than [`MAX_HEAD`] in all. An error is whatever is
-    /// wrong with the head as HTTP; a bare line break or a control character is told before the rest has come.
+    /// wrong with the head as HTTP, or as an upgrade's HTTP; a bare line break or a control character is told before the
+    /// rest has come.
     ///
     /// ```
     /// use plainsocket::protocol::handshake::Request;
@@ -44,27 +46,36 @@ impl Request {
     /// assert_eq!(request.header("HOST"), Some("example.com"));
     /// ```
     pub fn parse(bytes: &[u8]) -> Result<Option<(Request, usize)>, HandshakeError> {
-        let Some(length) = head_length(bytes)? else { return Ok(None) };
+        // RFC 9112 §2.2: a server "SHOULD ignore at least one empty line (CRLF) received prior to the request-line".
+        let start = if bytes.starts_with(b"\r\n") { 2 } else { 0 };
+        let Some(length) = head_length(&bytes[start..], MAX_HEAD - start)? else { return Ok(None) };
+        let end = start + length;
         // One char a byte: HTTP takes bytes over 0x7F as opaque, and no rule of ours looks at them.
-        let head: String = bytes[..length - 4].iter().map(|&byte| byte as char).collect();
+        let head: String = bytes[start..end - 4].iter().map(|&byte| byte as char).collect();
         let mut lines = head.split("\r\n");
-        let (method, resource_name) = parse_request_line(lines.next().unwrap_or_default())?;
+        let (method, resource_name, version) = parse_request_line(lines.next().unwrap_or_default())?;
         let headers = lines.map(parse_header).collect::<Result<Vec<_>, _>>()?;
         let request = Request { method, resource_name, headers };
-        request.check_http()?;
-        Ok(Some((request, length)))
+        request.check_http(version)?;
+        Ok(Some((request, end)))
     }
 
-    /// What may stand only once, and what HTTP wants of any request.
-    fn check_http(&self) -> Result<(), HandshakeError> {
+    /// What may stand only once, and what HTTP wants of any request, or of an upgrade.
+    fn check_http(&self, version: Version) -> Result<(), HandshakeError> {
         for name in ["Host", "Origin", "Sec-WebSocket-Key", "Sec-WebSocket-Version"] {
             if self.headers(name).count() > 1 {
                 return Err(HandshakeError::HeaderRepeated(name));
             }
         }
-        let host = self.header("Host").ok_or(HandshakeError::HostMissing)?;
-        if !is_authority(host) {
-            return Err(HandshakeError::HostInvalid);
+        // §4.2.1 rules 1 and 2. A plain request may be simpler, as the checks of load balancers are.
+        let is_upgrade = self.wants_websocket();
+        match self.header("Host") {
+            _ if is_upgrade && version < HTTP_1_1 => return Err(HandshakeError::HttpVersionTooLow),
+            None if version >= HTTP_1_1 => return Err(HandshakeError::HostMissing),
+            // RFC 9112 §3.2: without an authority, a client sends an empty `Host`.
+            Some("") if is_upgrade => return Err(HandshakeError::HostInvalid),
+            Some(host) if !host.is_empty() && !is_authority(host) => return Err(HandshakeError::HostInvalid),
+            _ => {}
         }
         // A body that nobody reads would be taken for frames, or for the next request by a proxy in front.
         if self.header("Transfer-Encoding").is_some() || self.headers("Content-Length").any(|length| length != "0") {
@@ -182,15 +193,22 @@ pub(super) fn accept_digest(key: &str) -> [u8; 20] {
     sha1.digest().bytes()
 }
 
-/// Finds the blank line, and turns away what no line may hold. It looks at the whole head again with every read,
+/// Finds the blank line within `most` bytes, and turns away what no line may hold. It looks at the whole head again with every read,
 /// which is cheap because the head is short: 8 KiB in 8,192 reads of one byte cost a tenth of a second.
-fn head_length(bytes: &[u8]) -> Result<Option<usize>, HandshakeError> {
+fn head_length(bytes: &[u8], most: usize) -> Result<Option<usize>, HandshakeError> {
+    // RFC 8446 §5.1: TLS begins with a record of type 22 (handshake), whose version begins with 3.
+    match bytes {
+        [0x16] => return Ok(None),
+        [0x16, 0x03, ..] => return Err(HandshakeError::Tls),
+        _ => {}
+    }
     let mut previous = 0;
     let mut line_start = 0;
     let mut lines = 0;
-    for (at, &byte) in bytes.iter().take(MAX_HEAD).enumerate() {
+    for (at, &byte) in bytes.iter().take(most).enumerate() {
         match (previous, byte) {
-            (b'\r', b'\n') if at == line_start + 1 && lines > 0 => return Ok(Some(at + 1)),
+            (b'\r', b'\n') if at == 1 => return Err(HandshakeError::BadRequestLine),
+            (b'\r', b'\n') if at == line_start + 1 => return Ok(Some(at + 1)),
             (b'\r', b'\n') if lines > MAX_HEADERS => return Err(HandshakeError::TooManyHeaders),
             (b'\r', b'\n') => {
                 lines += 1;
@@ -203,11 +221,21 @@ fn head_length(bytes: &[u8]) -> Result<Option<usize>, HandshakeError> {
         }
         previous = byte;
     }
-    if bytes.len() < MAX_HEAD { Ok(None) } else { Err(HandshakeError::HeadTooLong) }
+    match bytes.get(..most) {
+        None => Ok(None),
+        // The first line has not ended, and it is not the method that is so long (RFC 9112 §3).
+        Some(head) if lines == 0 && head.contains(&b' ') => Err(HandshakeError::TargetTooLong),
+        Some(_) => Err(HandshakeError::HeadTooLong),
+    }
 }
 
+/// Major and minor, a digit each.
+type Version = (u8, u8);
+
+const HTTP_1_1: Version = (b'1', b'1');
+
 /// `GET /path?query HTTP/1.1`
-fn parse_request_line(line: &str) -> Result<(Method, String), HandshakeError> {
+fn parse_request_line(line: &str) -> Result<(Method, String, Version), HandshakeError> {
     let mut words = line.split(' ');
     let (Some(method), Some(target), Some(version), None) = (words.next(), words.next(), words.next(), words.next())
     else {
@@ -220,15 +248,17 @@ fn parse_request_line(line: &str) -> Result<(Method, String), HandshakeError> {
     if !is_token(method) {
         return Err(HandshakeError::BadRequestLine);
     }
-    if version < (b'1', b'1') {
-        return Err(HandshakeError::HttpVersionTooLow);
+    match version.0 {
+        b'0' => return Err(HandshakeError::HttpVersionTooLow),
+        b'1' => {}
+        _ => return Err(HandshakeError::HttpVersionUnsupported),
     }
     let method = match method {
         "GET" => Method::Get,
         "HEAD" => Method::Head,
         _ => return Err(HandshakeError::MethodNotAllowed),
     };
-    Ok((method, resource_name(target)?))
+    Ok((method, resource_name(target)?, version))
 }
 
 /// The resource name of a request target (§3): a path, or the part of an absolute URI from its path on.
@@ -293,6 +323,11 @@ impl Response {
         self
     }
 
+    /// Adds `Date` (RFC 9110 §6.6.1): when the reply was made, in seconds since the beginning of 1970.
+    pub fn with_date(self, seconds: u64) -> Response {
+        self.header("Date", http_date(seconds))
+    }
+
     /// Names the subprotocol that was selected (§4.2.2 rule 5.5): a token of HTTP.
     pub fn with_subprotocol(self, name: &str) -> Response {
         self.header("Sec-WebSocket-Protocol", name)
@@ -342,8 +377,10 @@ impl From<&HandshakeError> for Response {
             Timeout => (408, "Request Timeout"),
             UpgradeRequired | VersionUnsupported => (426, "Upgrade Required"),
             TooManyFromThisAddress => (429, "Too Many Requests"),
+            TargetTooLong => (414, "URI Too Long"),
             HeadTooLong | TooManyHeaders => (431, "Request Header Fields Too Large"),
             TooManyClients | MemoryLimit | GoingDown => (503, "Service Unavailable"),
+            HttpVersionUnsupported => (505, "HTTP Version Not Supported"),
             _ => (400, "Bad Request"),
         };
         let response = Response::new(status, format!("{error}\n"))

@@ -4,6 +4,7 @@
 //! taken; an error, since the bytes break a rule. More bytes never turn an error into a value.
 
 pub mod close;
+mod date;
 pub mod frame;
 pub mod handshake;
 pub(crate) mod memory;

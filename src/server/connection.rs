@@ -8,7 +8,7 @@ use super::registry::{Client, Registry, Seat, going_away};
 use super::socket::{LOOKS, Until};
 use super::trace;
 use crate::config::Config;
-use crate::error::{Error, ProtocolError};
+use crate::error::{Error, ProtocolError, shown};
 use crate::protocol::close::{CloseCode, CloseFrame};
 use crate::protocol::frame::{self, Header, Opcode};
 use crate::protocol::handshake::{Request, Response};
@@ -377,7 +377,7 @@ impl Connection {
     pub fn close(&mut self, code: CloseCode, reason: &str) -> Result<(), Error> {
         self.settle()?;
         if self.sends_its_close() {
-            log::debug!("{}: Close {code} {reason:?}, begun by the server", self.peer);
+            log::debug!("{}: Close {code} \"{}\", begun by the server", self.peer, shown(reason));
         }
         self.begin_close(Some(CloseFrame::new(code, reason)))?;
         while self.recv()?.is_some() {}
@@ -598,7 +598,9 @@ impl Connection {
     fn answer_close(&mut self, close: Option<CloseFrame>) -> Result<(), Error> {
         let role = if self.sends_its_close() { "begun by the client" } else { "the client's answer" };
         match &close {
-            Some(CloseFrame { code, reason }) => log::debug!("{}: Close {code} {reason:?}, {role}", self.peer),
+            Some(CloseFrame { code, reason }) => {
+                log::debug!("{}: Close {code} \"{}\", {role}", self.peer, shown(reason))
+            }
             None => log::debug!("{}: Close without a code, {role}", self.peer),
         }
         self.begin_close(close.map(|close| CloseFrame::new(close.code, "")))?;

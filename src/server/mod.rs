@@ -21,7 +21,7 @@ mod trace;
 mod turn;
 
 use crate::config::Config;
-use crate::error::{Error, HandshakeError};
+use crate::error::{Error, HandshakeError, shown};
 use crate::protocol::close::CloseCode;
 use crate::protocol::handshake::{Method, Request, Response};
 use budget::Share;
@@ -42,7 +42,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Only what a thread has touched of its stack takes memory; this is what it may touch.
 const STACK_SIZE: usize = 256 * 1024;
@@ -269,6 +269,29 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// The reply with the time at which it is made: "An origin server with a clock ... MUST generate a Date header field" (RFC
+/// 9110 §6.6.1).
+fn dated(response: Response) -> Response {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    response.with_date(now.as_secs())
+}
+
+/// The reply to a request that is refused, with a line in the log. `unread` is what the client has said.
+fn refusal(peer: SocketAddr, fault: &HandshakeError, unread: &[u8]) -> Response {
+    let response = Response::from(fault);
+    // Browsers connect before they have anything to ask, and some never ask.
+    let is_mute = *fault == HandshakeError::Timeout && unread.is_empty();
+    let level = if is_mute { log::Level::Debug } else { log::Level::Info };
+    log::log!(level, "{peer}: refused with {}: {fault}", response.status.0);
+    response
+}
+
+/// A reply to HEAD has no body, even if the rest of the request could not be read.
+fn method_of_bad_request(bytes: &[u8]) -> Method {
+    let first_line = bytes.strip_prefix(b"\r\n").unwrap_or(bytes);
+    if first_line.starts_with(b"HEAD ") { Method::Head } else { Method::Get }
+}
+
 /// What the answer to a request is, apart from a fault.
 enum Answer<'a> {
     Upgrade(Response, &'a Handler),
@@ -325,7 +348,7 @@ impl Service {
         };
         let (request, response) = &*opened_by;
         let accept_value = response.header_value("Sec-WebSocket-Accept").unwrap_or_default();
-        log::debug!("{peer}: connected to {:?}, accept value {accept_value}", request.path());
+        log::debug!("{peer}: connected to \"{}\", accept value {accept_value}", shown(request.path()));
         trace::handshake(peer, request, response);
         let client = self.entry(peer, socket, request, seat.number());
         // Before the client can know that it is connected: it gets all that others send from then on.
@@ -367,7 +390,7 @@ impl Service {
             Ok(()) | Err(Error::Closed) => log::debug!("{peer}: closed"),
             // What a client has sent may be part of the text.
             Err(error) if by_itself || matches!(error, Error::Handler(_)) => {
-                log::error!("{peer}: {}", error.to_string().escape_debug())
+                log::error!("{peer}: {}", shown(&error.to_string()))
             }
             Err(error @ Error::Protocol(_)) => log::info!("{peer}: failed: {error}"),
             Err(error) => log::debug!("{peer}: ended without a clean close: {error}"),
@@ -392,12 +415,7 @@ impl Service {
     ) -> io::Result<Option<(OpenedBy, &Handler)>> {
         socket.set_nodelay()?;
         let request = self.read_request(inbox, share)?;
-        // A reply to HEAD has no body, even if the rest of the request could not be read.
-        let method = match &request {
-            Ok(request) => request.method,
-            Err(_) if inbox.unread().starts_with(b"HEAD ") => Method::Head,
-            Err(_) => Method::Get,
-        };
+        let method = request.as_ref().map_or_else(|_| method_of_bad_request(inbox.unread()), |request| request.method);
         let outcome = request.and_then(|request| {
             let answer = self.answer(&request)?;
             if let Answer::Upgrade(..) = answer {
@@ -408,6 +426,7 @@ impl Service {
         let mut linger = self.config.close_timeout;
         let response = match outcome {
             Ok((Answer::Upgrade(response, handler), request)) => {
+                let response = dated(response);
                 return Ok(Some((Box::new((request, response)), handler)));
             }
             Ok((Answer::Page(response), _)) => response,
@@ -416,12 +435,10 @@ impl Service {
                 if fault == HandshakeError::Timeout {
                     linger = linger.min(Duration::from_secs(1));
                 }
-                let response = Response::from(&fault);
-                log::info!("{peer}: refused with {}: {fault}", response.status.0);
-                response
+                refusal(peer, &fault, inbox.unread())
             }
         };
-        socket.write_all(&response.encode(method), self.reply_deadline())?;
+        socket.write_all(&dated(response).encode(method), self.reply_deadline())?;
         socket.shutdown(Shutdown::Write)?;
         inbox.drain(Instant::now() + linger);
         Ok(None)

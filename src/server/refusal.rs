@@ -3,6 +3,7 @@
 //! handshake. What was sent is whole only once the client has read it, and a socket closed with bytes unread sends a
 //! reset that takes it away (§1.4). So the socket is kept for a moment, and emptied by the heartbeat's thread.
 
+use super::dated;
 use super::lock;
 use super::socket::Socket;
 use crate::error::HandshakeError;
@@ -30,7 +31,7 @@ pub(super) struct Refusals {
 impl Refusals {
     /// Replies without ever waiting, since it is the accept loop that calls this.
     pub(super) fn refuse(&self, peer: SocketAddr, socket: Arc<Socket>, fault: &HandshakeError) {
-        let response = Response::from(fault);
+        let response = dated(Response::from(fault));
         log::info!("{peer}: refused with {}: {fault}", response.status.0);
         // A fresh socket has room for so short a reply.
         let replied = socket

@@ -1,6 +1,7 @@
 //! The handshake, line by line (§4).
 
 use super::hex::hex_joined;
+use crate::error::{cut, shown};
 use crate::protocol::handshake::{GUID, Method, Request, Response, accept_digest, accept_key};
 use std::fmt;
 
@@ -22,8 +23,8 @@ pub struct Handshake {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Line {
-    /// The line, put together again from what was understood of it, without its end; what proves who a client is, is left
-    /// out. Anything else that a client sent is in here as it is: escape it before it is shown.
+    /// The line, put together again from what was understood of it, without its end, and cut if it is long. Of most headers
+    /// it has the name only. What a client sent is in here as it is: escape it before it is shown.
     pub line: String,
     /// What it is for.
     pub about: &'static str,
@@ -33,7 +34,7 @@ pub struct Line {
 
 impl fmt::Display for Line {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.line.escape_debug())
+        f.write_str(&shown(&self.line))
     }
 }
 
@@ -66,14 +67,36 @@ impl Handshake {
     }
 }
 
-/// What proves who the client is. It is never shown: a page of another site may read what `/inspect` says, and many people a
-/// log. Browsers can set no headers for a WebSocket, so a token may also stand in the query or among the subprotocols.
-const SECRET: [&str; 4] = ["authorization", "cookie", "proxy-authorization", "sec-websocket-protocol"];
+/// The headers whose values are shown. Those of all others might prove who the client is, and nobody can list them all:
+/// proxies add `X-Forwarded-Access-Token`, `Cf-Access-Jwt-Assertion` and more. A page of another site may read what
+/// `/inspect` says, and many people a log. Browsers can set no headers for a WebSocket, so a token may also be in the query
+/// or among the subprotocols.
+const HARMLESS: [&str; 19] = [
+    "accept",
+    "accept-encoding",
+    "accept-language",
+    "cache-control",
+    "connection",
+    "content-length",
+    "host",
+    "origin",
+    "pragma",
+    "sec-fetch-dest",
+    "sec-fetch-mode",
+    "sec-fetch-site",
+    "sec-websocket-extensions",
+    "sec-websocket-key",
+    "sec-websocket-version",
+    "upgrade",
+    "user-agent",
+    "x-forwarded-for",
+    "x-forwarded-proto",
+];
 
 fn request_lines(request: &Request) -> Vec<Line> {
     let method = if request.method == Method::Get { "GET" } else { "HEAD" };
     let query = if request.path() == request.resource_name { "" } else { "?(not shown)" };
-    let line = format!("{method} {}{query} HTTP/1.1", request.path());
+    let line = as_shown(format!("{method} {}{query} HTTP/1.1", request.path()));
     let mut lines = vec![Line { line, about: "asks for what lives at this resource name", section: "4.1" }];
     for (name, value) in &request.headers {
         let lower_case = name.to_ascii_lowercase();
@@ -83,17 +106,26 @@ fn request_lines(request: &Request) -> Vec<Line> {
             "connection" => ("names Upgrade: no proxy may pass that on", "4.1"),
             "sec-websocket-key" => ("16 random bytes; the reply must prove that they were read", "4.1"),
             "sec-websocket-version" => ("13 is the version that RFC 6455 describes", "4.1"),
-            "sec-websocket-protocol" => ("the subprotocols that the client can speak", "4.1"),
+            "sec-websocket-protocol" => {
+                ("the subprotocols that the client can speak; some clients put a token here", "4.1")
+            }
             "sec-websocket-extensions" => ("the extensions that the client knows; this server has none", "9.1"),
             "origin" => ("the site whose page opens the connection; browsers send it", "10.2"),
             "cookie" => ("what the site has left in the browser", "4.1"),
             "authorization" => ("who the client is", "10.5"),
-            _ => ("any header of HTTP may come along; WebSocket needs none", "4.1"),
+            name if HARMLESS.contains(&name) => ("any header of HTTP may come along; WebSocket needs none", "4.1"),
+            _ => ("a header that WebSocket does not need; its value could prove who the client is", "4.1"),
         };
-        let value = if SECRET.contains(&&lower_case[..]) { "(not shown)" } else { value };
-        lines.push(Line { line: format!("{name}: {value}"), about, section });
+        let value = if HARMLESS.contains(&&lower_case[..]) { value } else { "(not shown)" };
+        lines.push(Line { line: as_shown(format!("{name}: {value}")), about, section });
     }
     lines
+}
+
+/// A line of the client's, cut where [`shown`] would cut it.
+fn as_shown(line: String) -> String {
+    let start = cut(&line);
+    if start.len() == line.len() { line } else { format!("{start}...") }
 }
 
 fn response_lines(response: &Response) -> Vec<Line> {
@@ -106,6 +138,7 @@ fn response_lines(response: &Response) -> Vec<Line> {
             "connection" => "names Upgrade: no proxy may pass that on",
             "sec-websocket-accept" => "made from the key: proves that it was read",
             "sec-websocket-protocol" => "the subprotocol that the server selected",
+            "date" => "when the reply was made",
             _ => "a header of HTTP",
         };
         lines.push(Line { line: format!("{name}: {value}"), about, section: "4.2.2" });

@@ -5,6 +5,7 @@ use super::fields::{EXTENDED_LENGTH, Field, MASKING_KEY, RSV};
 use super::frame::{Direction, Frame};
 use super::handshake::{Handshake, Line};
 use super::hex::{hex, hex_joined, hex_start};
+use crate::error::shown;
 use crate::protocol::frame::Opcode;
 use std::fmt::Write as _;
 
@@ -110,9 +111,9 @@ impl Frame {
             line += &format!(" length {length}");
         }
         if let Some(close) = self.close() {
-            line += &format!(" code {} {:?}", close.code, close.reason);
+            line += &format!(" code {} \"{}\"", close.code, shown(&close.reason));
         } else if let Some(text) = self.text().filter(|text| !text.is_empty()) {
-            line += &format!(" {text:?}");
+            line += &format!(" \"{}\"", shown(&text));
             line += if self.hidden() > 0 { "..." } else { "" };
         }
         line += &format!(" [{}]", hex_start(&self.bytes(), self.hidden(), LOG));

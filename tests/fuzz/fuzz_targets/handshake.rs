@@ -65,7 +65,9 @@ fn check_request(request: &Request, used: usize) {
 fn check_again(request: &Request) {
     let method = if request.method == Method::Get { "GET" } else { "HEAD" };
     let lines: String = request.headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-    let head = format!("{method} {} HTTP/1.1\r\n{lines}\r\n", request.resource_name);
+    // Only HTTP/1.0 comes without a Host.
+    let version = if request.header("Host").is_some() { "1.1" } else { "1.0" };
+    let head = format!("{method} {} HTTP/{version}\r\n{lines}\r\n", request.resource_name);
     // One char a byte, as `Request` has it.
     let bytes: Vec<u8> = head.chars().map(|char| u8::try_from(char).expect("Latin-1")).collect();
     if bytes.len() <= MAX_HEAD {
