@@ -133,6 +133,8 @@ pub enum HandshakeError {
     KeyInvalid,
     /// The first line alone is longer than a head may be.
     TargetTooLong,
+    /// `Sec-WebSocket-Extensions` is no list of extensions and their parameters (§9.1).
+    ExtensionsInvalid,
     /// The head is longer than [`MAX_HEAD`](crate::protocol::handshake::MAX_HEAD).
     HeadTooLong,
     /// More header lines than [`MAX_HEADERS`](crate::protocol::handshake::MAX_HEADERS).
@@ -179,6 +181,7 @@ impl fmt::Display for HandshakeError {
             ConnectionTokenMissing => "Upgrade: websocket needs Connection: Upgrade beside it",
             KeyMissing => "the Sec-WebSocket-Key header is missing",
             KeyInvalid => "Sec-WebSocket-Key must be 16 bytes in base64",
+            ExtensionsInvalid => "Sec-WebSocket-Extensions must read: name; parameter=value, name, ...",
             TargetTooLong => "the request target is too long: the whole head may have 8192 bytes",
             HeadTooLong => "the request head is over 8192 bytes",
             TooManyHeaders => "the request has over 100 headers",

@@ -27,10 +27,12 @@ fn header_values_that_trap_regular_expressions_are_answered_at_once() {
     let long = 7000;
     for name in ["Sec-WebSocket-Protocol", "Sec-WebSocket-Extensions", "Connection", "Upgrade"] {
         for value in [" ".repeat(long) + "x", ", ".repeat(long / 2), "a; b=\"".to_owned() + &"\\c".repeat(long / 2)] {
+            // §9.1: a list without an element and a quotation without an end are malformed.
+            let expected = if name == "Sec-WebSocket-Extensions" && !value.ends_with('x') { 400 } else { 101 };
             let started = Instant::now();
             let mut client = Client::tcp(address);
             client.send(request_with(format!("{name}: {value}").as_bytes()));
-            assert_eq!(status(&client.read_head()), 101, "{name}");
+            assert_eq!(status(&client.read_head()), expected, "{name}");
             assert!(started.elapsed() < Duration::from_secs(1), "{name} took {:?}", started.elapsed());
         }
     }
@@ -53,7 +55,7 @@ fn bytes_beyond_ascii_in_a_header_harm_nobody() {
     let address = start_default();
     for value in [&b"\xFF\xFE"[..], b"\xC3\xA4", "ключ, 🦀".as_bytes()] {
         for (name, expected) in
-            [("Sec-WebSocket-Protocol", 101), ("Sec-WebSocket-Extensions", 101), ("Cookie", 101), ("Origin", 403)]
+            [("Sec-WebSocket-Protocol", 101), ("Sec-WebSocket-Extensions", 400), ("Cookie", 101), ("Origin", 403)]
         {
             let mut client = Client::tcp(address);
             client.send(request_with(&[name.as_bytes(), b": ", value].concat()));

@@ -201,6 +201,95 @@ fn a_header_that_stands_once_must_not_come_twice() {
     }
 }
 
+// §9.1 Negotiating Extensions
+
+#[test]
+fn offers_of_extensions_that_keep_the_grammar_are_accepted() {
+    for offer in [
+        // Browsers.
+        "permessage-deflate; client_max_window_bits",
+        "permessage-deflate",
+        "x-webkit-deflate-frame",
+        // Clients.
+        "permessage-deflate; client_no_context_takeover; server_no_context_takeover",
+        "permessage-deflate; server_no_context_takeover; client_max_window_bits=15, permessage-deflate",
+        "permessage-deflate;server_max_window_bits=10;client_max_window_bits",
+        "permessage-bzip2; client_max_compress_level=9",
+        "mux; max-channels=4; flow-control, deflate-stream",
+        // RFC 7692 §5.1: quoted or not, it is the same.
+        "permessage-deflate; client_max_window_bits=\"10\"",
+        "a; b=\"\\c\\d\"",
+        "a;b=c;b=c,a",
+        // White space and empty elements may be anywhere between two words.
+        "a\t;\tb\t=\tc\t,\td",
+        "a ; b = \"c\" , d",
+        ", ,a,, b,",
+        "!#$%&'*+-.^_`|~09azAZ",
+        "foo\r\nSec-WebSocket-Extensions: bar; baz=2",
+        "\r\nsec-websocket-extensions: a",
+        "a\r\nSec-WebSocket-Extensions: ,",
+    ] {
+        let head = with_line(&format!("Sec-WebSocket-Extensions: {offer}"));
+        let reply = answer(&head).unwrap_or_else(|fault| panic!("{offer}: {fault:?}"));
+        assert_eq!(header(&reply, "Sec-WebSocket-Extensions"), None, "{offer}");
+    }
+}
+
+#[test]
+fn malformed_offers_of_extensions_are_refused() {
+    for offer in [
+        "",
+        " , ,\t",
+        "a b",
+        "a;",
+        "a; ",
+        "a;;b",
+        "a;,b",
+        ";a",
+        "=a",
+        "a=b",
+        "a; =b",
+        "a; b=",
+        "a; b= , c",
+        "a; b==c",
+        "a; b=c d",
+        "a; b=c=d",
+        "a; b=\"",
+        "a; b=\"c",
+        "a; b=\"\"",
+        "a; b=\"c d\"",
+        "a; b=\"c,d\"",
+        "a; b=\"c;d\"",
+        "a; b=\"c\\\"d\"",
+        "a; b=\"c\\",
+        "a; b=\"c\\\"",
+        "a; b=\"c\"d",
+        "a; b=\"c\" d",
+        "a; b=\"c\"\"d\"",
+        "\"a\"",
+        "a; \"b\"=c",
+        "a; b='c d'",
+        "a/b",
+        "a(b)",
+        "a, {b}",
+        "a@b",
+        "a; b=<c>",
+        "\u{e4}",
+        "a; b=\u{e4}",
+        "a; b=\"\u{e4}\"",
+        "a\u{a0}; b",
+        "a\r\nSec-WebSocket-Extensions: b;",
+        "a; b=\"c\r\nSec-WebSocket-Extensions: d\"",
+        "\r\nSec-WebSocket-Extensions:",
+    ] {
+        let head = with_line(&format!("Sec-WebSocket-Extensions: {offer}"));
+        assert_eq!(answer(&head), Err(E::ExtensionsInvalid), "{offer}");
+    }
+    // A plain request has no extensions to negotiate.
+    let plain = with("Upgrade: websocket", "Sec-WebSocket-Extensions: ;");
+    assert!(parse(plain.as_bytes()).is_ok());
+}
+
 // §10.2 Origin Considerations
 
 /// Whether a page of `origin` may connect to the server that it calls `host`.
@@ -534,6 +623,7 @@ fn every_fault_has_its_status_and_a_body_that_says_what_was_wrong() {
         (E::ConnectionTokenMissing, 400),
         (E::KeyMissing, 400),
         (E::KeyInvalid, 400),
+        (E::ExtensionsInvalid, 400),
         (E::TargetTooLong, 414),
         (E::HeadTooLong, 431),
         (E::TooManyHeaders, 431),

@@ -399,9 +399,49 @@ fn a_handler_closes_with_a_code_and_a_reason() {
     let mut client = Client::connect(start_default(), "/leave");
     assert_eq!(client.read_frame(), (TEXT, b"see you".to_vec()));
     assert_eq!(client.read_frame(), (CLOSE, b"\x03\xF0enough".to_vec()));
-    // Messages and Pings that crossed the Close on the way are not answered.
-    client.send([frame(TEXT, b"crossed"), frame(PING, b""), close_frame(1008, "")].concat());
+    // Messages that crossed the Close on the way are not answered.
+    client.send([frame(TEXT, b"crossed"), close_frame(1008, "")].concat());
     assert_eq!(client.read_to_end(), b"");
+}
+
+// §5.5.2: a Ping MUST be answered "unless it already received a Close frame"
+
+#[test]
+fn a_ping_between_our_close_and_the_clients_gets_its_pong() {
+    let mut client = Client::connect(start_default(), "/leave");
+    assert_eq!(client.read_frame(), (TEXT, b"see you".to_vec()));
+    assert_eq!(client.read_frame().0, CLOSE);
+    client.send([frame(PING, b"one"), frame(TEXT, b"crossed")].concat());
+    assert_eq!(client.read_frame(), (PONG, b"one".to_vec()));
+    // The last in the same segment as the client's Close, and one behind that.
+    client.send([frame(0x01, b"cro"), frame(PING, b"two"), close_frame(1008, ""), frame(PING, b"late")].concat());
+    assert_eq!(client.read_frame(), (PONG, b"two".to_vec()));
+    assert_eq!(client.read_to_end(), b"");
+}
+
+#[test]
+fn a_ping_after_the_1001_of_a_shutdown_gets_its_pong() {
+    let server =
+        Server::bind("127.0.0.1:0").unwrap().route("/recv", support::echo).route("/recv_frame", |connection| {
+            while connection.recv_frame()?.is_some() {}
+            Ok(())
+        });
+    let (address, handle) = (server.local_addr().unwrap(), server.handle().unwrap());
+    let running = thread::spawn(|| server.run());
+    let mut clients = ["/recv", "/recv_frame"].map(|path| Client::connect(address, path));
+    support::wait_for("both clients", || handle.clients() == 2);
+    handle.shutdown();
+    for client in &mut clients {
+        let (first, payload) = client.read_frame();
+        assert_eq!((first, &payload[..2]), (CLOSE, &1001u16.to_be_bytes()[..]));
+        client.send(frame(PING, b"one"));
+        assert_eq!(client.read_frame(), (PONG, b"one".to_vec()));
+        client.send([frame(PING, b"two"), close_frame(1001, "")].concat());
+        assert_eq!(client.read_frame(), (PONG, b"two".to_vec()));
+        assert_eq!(client.read_to_end(), b"");
+    }
+    drop(clients);
+    running.join().unwrap().unwrap();
 }
 
 #[test]
@@ -451,8 +491,17 @@ fn the_close_timeout_bounds_the_wait_for_a_client_that_does_not_answer() {
             std::thread::sleep(Duration::from_millis(5));
         }
     });
+    // One that takes no Pongs, however many are due.
+    let mut deaf = Client::connect(address, "/return");
+    assert_eq!(deaf.read_frame().0, CLOSE);
+    let mut writer = deaf.stream.try_clone().unwrap();
+    let flood = std::thread::spawn(move || {
+        let pings = frame(PING, &[7; 125]).repeat(1000);
+        while std::io::Write::write_all(&mut writer, &pings).is_ok() {}
+    });
     silent.expect_gone();
     chatty.expect_gone();
+    flood.join().unwrap();
     assert!(started.elapsed() >= timeout && started.elapsed() < timeout * 10, "{:?}", started.elapsed());
 }
 

@@ -1,6 +1,7 @@
 //! The opening handshake (§4.2): bytes to a [`Request`], a [`Request`] to a [`Response`].
 
 use super::date::http_date;
+use super::grammar::{is_extension_list, is_token};
 use super::origin;
 use crate::error::HandshakeError;
 use base64::Engine as _;
@@ -149,6 +150,11 @@ impl Request {
         if !KEY_BASE64.decode(key).is_ok_and(|bytes| bytes.len() == 16) {
             return Err(HandshakeError::KeyInvalid);
         }
+        // §9.1: a value that "does not conform to the ABNF" fails the connection, though no extension is spoken here.
+        let extensions = || self.headers("Sec-WebSocket-Extensions");
+        if extensions().next().is_some() && !is_extension_list(extensions()) {
+            return Err(HandshakeError::ExtensionsInvalid);
+        }
         let host = self.header("Host").unwrap_or_default();
         if let Some(origin) = self.header("Origin").filter(|origin| !origin::is_allowed(origin, host, allowed_origins))
         {
@@ -295,11 +301,6 @@ fn parse_header(line: &str) -> Result<(String, String), HandshakeError> {
 /// RFC 3986 §3.2: `host` or `host:port`, by its characters. No comma: some would read two hosts there.
 fn is_authority(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+;=:[]".contains(&byte))
-}
-
-/// RFC 9110 §5.6.2: the characters of a method or a header name.
-fn is_token(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
 }
 
 /// The reply to a [`Request`], or to what should have been one.

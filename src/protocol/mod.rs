@@ -6,6 +6,7 @@
 pub mod close;
 mod date;
 pub mod frame;
+pub(crate) mod grammar;
 pub mod handshake;
 pub(crate) mod memory;
 pub mod message;

@@ -103,7 +103,7 @@ fn new_watcher() -> Box<Splitter> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     Open,
-    /// Our Close frame is out, and the client's is to come. No data may follow it (§5.5.1); we send no Pong either.
+    /// Our Close frame is out, and the client's is to come. No data may follow it (§5.5.1), only Pongs (§5.5.2).
     CloseSent,
     /// Both Close frames have passed: nothing is read or written any more.
     Closed,
@@ -187,7 +187,7 @@ impl Connection {
         self.settle()?;
         while !self.is_over() {
             match self.next_event()? {
-                // Behind our Close there is no answering; what still arrives is dropped (our choice).
+                // Messages that arrive after our Close are dropped (§5.5.1).
                 Event::Message(_) if self.state != State::Open => {}
                 Event::Message(message) => {
                     self.messages += 1;
@@ -195,7 +195,7 @@ impl Connection {
                     self.flush_pong()?;
                     return Ok(Some(message));
                 }
-                Event::Ping(payload) => self.answer_ping(&payload),
+                Event::Ping(payload) => self.answer_ping(&payload)?,
                 // `next_event` has noted the round trip.
                 Event::Pong(_) => {}
                 Event::Close(close) => self.answer_close(close)?,
@@ -213,7 +213,7 @@ impl Connection {
     /// next call returns the error.
     ///
     /// From the first call on all bytes are kept for this, so a large message costs a copy more, also with
-    /// [`recv`](Connection::recv). Behind our Close frames are still returned, though nothing answers them.
+    /// [`recv`](Connection::recv). After our Close frames are still returned, though only Pings are answered.
     pub fn recv_frame(&mut self) -> Result<Option<Frame>, Error> {
         // Nobody has looked on so far; but `recv` returns between two messages, and so at the start of a frame.
         self.watcher.get_or_insert_with(new_watcher);
@@ -225,7 +225,7 @@ impl Connection {
         match event {
             Ok(Some(Event::Close(close))) => self.due = Some(Due::AnswerClose(close)),
             Err(error) => self.due = Some(Due::Fail(error)),
-            Ok(Some(Event::Ping(payload))) => self.answer_ping(&payload),
+            Ok(Some(Event::Ping(payload))) => self.answer_ping(&payload)?,
             Ok(Some(Event::Message(message))) => {
                 self.messages += 1;
                 self.decoder.take_memory(Some(message.into_bytes()));
@@ -246,12 +246,19 @@ impl Connection {
     }
 
     /// §5.5.3: "A Pong frame sent in response to a Ping frame must have identical `Application data`".
-    fn answer_ping(&mut self, payload: &[u8]) {
+    fn answer_ping(&mut self, payload: &[u8]) -> Result<(), Error> {
         log::debug!("{}: Ping, payload length {}", self.peer, payload.len());
-        if self.state == State::Open {
+        if self.sends_its_close() {
             frame::encode(Opcode::Pong, payload, &mut self.out);
             self.has_pong = true;
+            return Ok(());
         }
+        // Our Close is out. §5.5.2: a Pong is due, "unless it already received a Close frame".
+        self.mark_closing();
+        let mut pong = Vec::new();
+        frame::encode(Opcode::Pong, payload, &mut pong);
+        let written = self.client.outbox.write_own(&Frames::late_pong(&pong), self.deadline);
+        self.check(written)
     }
 
     /// Before a handler gets something to work on: the Pong does not wait for that.

@@ -16,6 +16,8 @@ pub(super) struct Frames<'a> {
     pub(super) pieces: [&'a [u8]; 2],
     /// A Close frame is the last of them.
     pub(super) ends_with_close: bool,
+    /// A Pong, which may follow a Close.
+    pub(super) may_follow_close: bool,
     /// For the memory of the copy; `None` for a control frame, which is short and does not count.
     registry: Option<&'a Registry>,
     shared: OnceCell<Frame>,
@@ -43,12 +45,18 @@ pub(super) struct Current(Mutex<Weak<Segment>>);
 
 impl<'a> Frames<'a> {
     pub(super) fn new(pieces: [&'a [u8]; 2], registry: &'a Registry) -> Frames<'a> {
-        Frames { pieces, registry: Some(registry), ends_with_close: false, shared: OnceCell::new() }
+        Frames { pieces, registry: Some(registry), ..Frames::ping(&[]) }
     }
 
     /// A Ping of the server's own. It must go out when memory is at its bound too.
     pub(super) fn ping(frame: &'a [u8]) -> Frames<'a> {
-        Frames { pieces: [frame, &[]], registry: None, ends_with_close: false, shared: OnceCell::new() }
+        let pieces = [frame, &[]];
+        Frames { pieces, registry: None, ends_with_close: false, may_follow_close: false, shared: OnceCell::new() }
+    }
+
+    /// A Pong for a Ping that arrives between our Close and the client's.
+    pub(super) fn late_pong(frame: &'a [u8]) -> Frames<'a> {
+        Frames { may_follow_close: true, ..Frames::ping(frame) }
     }
 
     /// Frames that end with a Close, which must go out as well.

@@ -54,7 +54,7 @@ struct State {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum End {
     Open,
-    /// A Close frame is the last in the queue or on the wire: no data may follow it (§5.5.1), and nothing else does.
+    /// A Close frame is the last in the queue or on the wire: no data may follow it (§5.5.1), but a Pong may.
     CloseSent,
     /// The socket has failed, or the client was evicted or dropped.
     Dead,
@@ -165,6 +165,7 @@ impl Outbox {
             let mut state = lock(&self.state);
             match state.end {
                 End::Open => {}
+                End::CloseSent if frames.may_follow_close => {}
                 End::CloseSent => return Err(Error::Closed),
                 End::Dead => return Err(Error::Io(ErrorKind::BrokenPipe.into())),
             }
@@ -263,10 +264,12 @@ impl Outbox {
 }
 
 impl State {
-    /// Somebody writes from here on, and a Close is the last that goes out.
+    /// Somebody writes from here on, and a Close is the last that goes out, Pongs aside.
     fn begin(&mut self, frames: &Frames) {
         self.writing = true;
-        self.end = if frames.ends_with_close { End::CloseSent } else { End::Open };
+        if frames.ends_with_close {
+            self.end = End::CloseSent;
+        }
     }
 }
 

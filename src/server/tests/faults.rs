@@ -133,7 +133,7 @@ fn converse(whose: Who, call: usize, faults: &[Fault]) -> Outcome {
 /// What the clients are sent when nothing fails; for the listener: before the broadcast, and in all.
 fn good() -> (Vec<u8>, Vec<u8>, Vec<u8>) {
     let head = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-                Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
+                Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nDate: Thu, 01 Jan 1970 00:00:00 GMT\r\n\r\n";
     let large = [&[0x82, 0x7F, 0, 0, 0, 0, 0, 1, 0x86, 0xA0][..], &[7; 100_000]].concat();
     let talker = [head.as_bytes(), b"\x8A\x0Eare you there?", b"\x81\x05Hello", &large, b"\x88\x02\x03\xE8"].concat();
     let alone = [head.as_bytes(), b"\x81\x0Astill here\x88\x00"].concat();
