@@ -10,6 +10,8 @@ use plainsocket::{
     CloseCode, CloseFrame, Config, Connection, Error, Handle, HandshakeError, Message, ProtocolError, Server, Text,
 };
 use std::fmt::Debug;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::thread;
 use support::{Client, request, status, wait_for};
 
 /// The compiler is the test: a field that may not leave its thread would not get through here.
@@ -66,6 +68,53 @@ fn a_server_or_a_connection_may_move_to_another_thread() {
 fn a_config_with_an_origin_that_could_never_match_panics() {
     let allowed_origins = vec!["https://good.example:443".to_owned()];
     let _ = Server::bind("127.0.0.1:0").unwrap().config(Config { allowed_origins, ..Config::default() });
+}
+
+/// What the panic of `build` says; `None` if there is none.
+fn panic_of(build: impl FnOnce(Server) -> Server) -> Option<String> {
+    let server = Server::bind("127.0.0.1:0").unwrap();
+    let panic = catch_unwind(AssertUnwindSafe(|| drop(build(server)))).err()?;
+    Some(*panic.downcast::<String>().unwrap())
+}
+
+#[test]
+fn a_path_that_no_request_can_have_is_refused_when_it_is_registered() {
+    for path in
+        ["", "echo", "echo/", "/echo?room=7", "/echo?", "/#part", "/a b", "/gr\u{fc}\u{df}e", "/a\n", "*", "ws://x/"]
+    {
+        for said in [
+            panic_of(|server| server.route(path, support::echo)),
+            panic_of(|server| server.page(path, "")),
+            panic_of(|server| server.subprotocol(path, "v1")),
+        ] {
+            let said = said.unwrap_or_else(|| panic!("{path:?} was taken"));
+            assert!(said.starts_with(&format!("no request can have the path {path:?}: ")), "{said}");
+        }
+    }
+    for path in ["/", "/echo", "/chat/room-7", "/gr%C3%BC%C3%9Fe", "//", "/~a/!$&'()*+,;=:@\"<>"] {
+        assert_eq!(panic_of(|server| server.route(path, support::echo).page(path, "").subprotocol(path, "v1")), None);
+    }
+}
+
+#[test]
+fn every_path_that_can_be_registered_can_be_asked_for() {
+    let visible: String = (0x21..0x7F_u8).map(char::from).filter(|c| !"?#".contains(*c)).collect();
+    let path = format!("/{visible}");
+    let server = Server::bind("127.0.0.1:0").unwrap().route(&path, support::echo);
+    let address = server.local_addr().unwrap();
+    thread::spawn(|| server.run());
+    Client::connect(address, &path);
+}
+
+#[test]
+fn a_subprotocol_that_is_no_token_is_refused_when_it_is_registered() {
+    for name in ["", "v 2", "v2,v1", "v2;q=1", "\"v2\"", "v/2", "gr\u{fc}n", "v2\r\nX: y"] {
+        let said = panic_of(|server| server.subprotocol("/", name)).unwrap_or_else(|| panic!("{name:?} was taken"));
+        assert!(said.starts_with(&format!("no client can offer the subprotocol {name:?}: ")), "{said}");
+    }
+    for name in ["v2.chat.example.com", "plainsocket.json", "!#$%&'*+-.^_`|~"] {
+        assert_eq!(panic_of(|server| server.subprotocol("/", name)), None);
+    }
 }
 
 #[test]

@@ -267,6 +267,11 @@ fn parse_request_line(line: &str) -> Result<(Method, String, Version), Handshake
     Ok((method, resource_name(target)?, version))
 }
 
+/// Whether a request can have this path: what is left of a resource name (§3) without its query.
+pub(crate) fn is_path(text: &str) -> bool {
+    text.starts_with('/') && !text.contains(['?', '#']) && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
 /// The resource name of a request target (§3): a path, or the part of an absolute URI from its path on.
 fn resource_name(target: &str) -> Result<String, HandshakeError> {
     // §3: "Fragment identifiers are meaningless in the context of WebSocket URIs and MUST NOT be used".

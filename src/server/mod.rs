@@ -23,7 +23,8 @@ mod turn;
 use crate::config::Config;
 use crate::error::{Error, HandshakeError, shown};
 use crate::protocol::close::CloseCode;
-use crate::protocol::handshake::{Method, Request, Response};
+use crate::protocol::grammar::is_token;
+use crate::protocol::handshake::{Method, Request, Response, is_path};
 use budget::Share;
 pub use connection::Connection;
 use desk::Desks;
@@ -154,10 +155,16 @@ impl Server {
     /// When the handler returns, its client gets Close 1000; if it fails by itself or panics, 1011, and nobody else
     /// notices. (If it passes an error of the connection up, the connection is over already.) Its stack has 256 KiB: keep
     /// large buffers on the heap, since an overflow of the stack is no panic, it ends the process.
+    ///
+    /// # Panics
+    ///
+    /// If no request can have this path: it does not begin with `/`, it has `?` or `#` in it, or a byte that is not
+    /// visible ASCII. Other bytes arrive percent-encoded, so `/grüße` is `/gr%C3%BC%C3%9Fe`.
     pub fn route<H>(mut self, path: &str, handler: H) -> Server
     where
         H: Fn(&mut Connection) -> Result<(), Error> + Send + Sync + 'static,
     {
+        check_path(path);
         self.service.routes.insert(path.to_owned(), Box::new(handler));
         self
     }
@@ -166,8 +173,14 @@ impl Server {
     /// server likes less. Of those that a client offers the server selects the one it likes best, and the handler finds
     /// it in [`Connection::subprotocol`]. A client that offers none, or only unknown ones, is served without; a browser
     /// whose page offers only unknown ones gives up then. The name is
-    /// compared with its case; it must be a token of HTTP, since no client can offer another one.
+    /// compared with its case.
+    ///
+    /// # Panics
+    ///
+    /// If the name is no token of HTTP, because no client can offer it, or for a path as with [`route`](Server::route).
     pub fn subprotocol(mut self, path: &str, name: &str) -> Server {
+        check_path(path);
+        assert!(is_token(name), "no client can offer the subprotocol {name:?}: it must be a token of HTTP");
         self.service.subprotocols.entry(path.to_owned()).or_default().push(name.to_owned());
         self
     }
@@ -175,7 +188,12 @@ impl Server {
     /// Answers a plain GET of `path` with an HTML page, and HEAD with its head. The same path may have a
     /// [`route`](Server::route) too. Scripts, styles and images have to stand in the page itself (images as `data:`): its
     /// `Content-Security-Policy` lets the browser load nothing else, and connect to this server only.
+    ///
+    /// # Panics
+    ///
+    /// For a path as with [`route`](Server::route).
     pub fn page(mut self, path: &str, html: &str) -> Server {
+        check_path(path);
         self.service.pages.insert(path.to_owned(), html.to_owned());
         self
     }
@@ -234,6 +252,12 @@ impl Server {
         let _ = heartbeat.join();
         Ok(())
     }
+}
+
+/// A path that nobody can ask for is a mistake of the program, and would be found only by its users.
+fn check_path(path: &str) {
+    let rule = "it begins with /, without ? and #, in visible ASCII (other bytes as %C3%A4)";
+    assert!(is_path(path), "no request can have the path {path:?}: {rule}");
 }
 
 /// The accept loop. Whatever goes wrong in here concerns one client, or passes.
