@@ -10,6 +10,8 @@ use plainsocket::{
     CloseCode, CloseFrame, Config, Connection, Error, Handle, HandshakeError, Message, ProtocolError, Server, Text,
 };
 use std::fmt::Debug;
+use std::io::ErrorKind;
+use std::net::{Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;
 use support::{Client, request, status, wait_for};
@@ -115,6 +117,35 @@ fn a_subprotocol_that_is_no_token_is_refused_when_it_is_registered() {
     for name in ["v2.chat.example.com", "plainsocket.json", "!#$%&'*+-.^_`|~"] {
         assert_eq!(panic_of(|server| server.subprotocol("/", name)), None);
     }
+}
+
+#[test]
+fn a_server_listens_on_every_address_that_the_machine_has() {
+    // The last one is nobody's (RFC 5737), and a double harms nobody.
+    let addresses = ["127.0.0.1:0", "[::1]:0", "127.0.0.1:0", "192.0.2.1:0"].map(|address| address.parse().unwrap());
+    let has_ipv6 = TcpListener::bind("[::1]:0").is_ok();
+    let server = Server::bind(&addresses[..]).unwrap();
+    let (listening, handle) = (server.local_addrs().unwrap(), server.handle().unwrap());
+    assert_eq!(listening.len(), if has_ipv6 { 2 } else { 1 }, "{listening:?}");
+    assert!(listening.iter().all(|address| address.port() == listening[0].port()), "{listening:?}");
+    assert_eq!((server.local_addr().unwrap(), handle.address()), (listening[0], listening[0]));
+    let running = thread::spawn(|| server.route("/", support::echo).run());
+    let clients: Vec<Client> = listening.iter().map(|address| Client::connect(*address, "/")).collect();
+    wait_for("all clients", || handle.clients() == clients.len());
+    drop(clients);
+    handle.shutdown();
+    running.join().unwrap().unwrap();
+    for address in listening {
+        assert!(TcpStream::connect(address).is_err(), "{address} still listens");
+    }
+}
+
+#[test]
+fn an_address_that_is_taken_is_an_error_though_another_is_free() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let _other_program = TcpListener::bind(taken).unwrap();
+    let free = SocketAddr::new(Ipv6Addr::LOCALHOST.into(), taken.port());
+    assert_eq!(Server::bind(&[free, taken][..]).map(drop).unwrap_err().kind(), ErrorKind::AddrInUse);
 }
 
 #[test]

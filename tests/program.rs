@@ -2,7 +2,7 @@
 
 mod support;
 
-use std::net::TcpListener;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, ToSocketAddrs as _};
 use std::process::Output;
 use support::program::{Program, plainsocket};
 use support::{Client, PING, TEXT, close_frame, frame, header, status, wait_for_a_seat};
@@ -153,6 +153,71 @@ fn an_address_in_use_or_impossible_is_one_clear_line_and_exit_code_1() {
 }
 
 #[test]
+fn an_address_without_a_port_or_with_more_is_refused_with_the_right_form() {
+    for address in ["8000", "localhost", "127.0.0.1", "http://127.0.0.1:8000/", "[::1]", "127.0.0.1:70000", "*", ":"] {
+        let (code, stdout, stderr) = output(&["--listen", address]);
+        assert_eq!((code, stdout.as_str(), stderr.lines().count()), (Some(1), "", 1), "{address}: {stderr}");
+        assert!(stderr.contains("it reads 127.0.0.1:8000, [::1]:8000 or *:8000"), "{address}: {stderr}");
+    }
+}
+
+/// The program with another `--listen`.
+fn listen_on(address: &str) -> Program {
+    let mut command = plainsocket(&["--listen", address]);
+    command.stderr(std::process::Stdio::null());
+    Program::spawn_with_log(command)
+}
+
+fn assert_serves(address: SocketAddr) {
+    let mut client = Client::connect(address, "/echo");
+    client.send(frame(TEXT, b"Hello"));
+    assert_eq!(client.read_frame(), (TEXT, b"Hello".to_vec()));
+}
+
+/// The loopback addresses of this machine: some have no IPv6.
+fn loopbacks() -> Vec<IpAddr> {
+    let all = [IpAddr::from(Ipv4Addr::LOCALHOST), IpAddr::from(Ipv6Addr::LOCALHOST)];
+    all.into_iter().filter(|ip| TcpListener::bind((*ip, 0)).is_ok()).collect()
+}
+
+#[test]
+fn a_name_with_several_addresses_is_served_at_each() {
+    let program = listen_on("localhost:0");
+    let port = program.address.port();
+    for address in ("localhost", port).to_socket_addrs().unwrap().filter(|address| loopbacks().contains(&address.ip()))
+    {
+        assert_serves(address);
+        assert!(program.first_lines[0].contains(&address.to_string()), "{}", program.first_lines[0]);
+    }
+}
+
+#[test]
+fn star_and_nothing_are_every_address() {
+    for address in ["*:0", ":0"] {
+        let program = listen_on(address);
+        for ip in loopbacks() {
+            assert_serves(SocketAddr::new(ip, program.address.port()));
+        }
+    }
+}
+
+#[test]
+fn the_first_lines_name_an_address_that_a_browser_can_open() {
+    for listen in ["0.0.0.0:0", "[::]:0", "*:0", "localhost:0", "127.0.0.1:0"] {
+        if listen == "[::]:0" && loopbacks().len() == 1 {
+            continue;
+        }
+        let program = listen_on(listen);
+        let url = program.first_lines[1].rsplit(' ').next().unwrap();
+        let address: SocketAddr = url.strip_prefix("http://").unwrap().strip_suffix('/').unwrap().parse().unwrap();
+        assert!(address.ip().is_loopback(), "{listen}: {url}");
+        assert_serves(address);
+        let lines = &program.first_lines[2..];
+        assert!(lines.iter().all(|line| line.contains(&format!("ws://{address}/"))), "{listen}: {lines:?}");
+    }
+}
+
+#[test]
 fn the_first_lines_say_where_it_listens_and_what_to_paste() {
     let program = Program::start(&[]);
     let Program { address, first_lines, .. } = &program;
@@ -260,4 +325,12 @@ fn a_broken_rule_is_logged() {
     let mut log = String::new();
     std::io::Read::read_to_string(&mut program.child.stderr.take().unwrap(), &mut log).unwrap();
     assert!(log.contains(": failed: frame not masked (§5.1)\n"), "{log}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_signal_ends_the_program_on_all_its_addresses() {
+    let mut program = listen_on("*:0");
+    program.signal("TERM");
+    assert_eq!(program.wait(), Some(0));
 }

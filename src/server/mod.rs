@@ -9,6 +9,7 @@ mod frames;
 mod heartbeat;
 mod inbox;
 mod life;
+mod listeners;
 mod machine;
 mod outbox;
 mod refusal;
@@ -37,7 +38,7 @@ use socket::{Reader, Socket, Until};
 use std::collections::HashMap;
 use std::fmt;
 use std::io::{self, ErrorKind};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
@@ -53,11 +54,11 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 type Handler = dyn Fn(&mut Connection) -> Result<(), Error> + Send + Sync;
 
-/// A WebSocket server: a listening socket, and what lives at its paths.
+/// A WebSocket server: its listening sockets, and what lives at its paths.
 /// The crate's front page has an example.
 #[must_use = "it serves nobody before `run`"]
 pub struct Server {
-    listener: TcpListener,
+    listeners: Vec<TcpListener>,
     service: Service,
 }
 
@@ -83,16 +84,23 @@ struct Service {
 #[derive(Clone)]
 pub struct Handle {
     registry: Arc<Registry>,
-    address: SocketAddr,
+    /// One for each listening socket.
+    addresses: Vec<SocketAddr>,
 }
 
 impl fmt::Debug for Handle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Handle").field("address", &self.address).field("clients", &self.clients()).finish()
+        f.debug_struct("Handle").field("address", &self.address()).field("clients", &self.clients()).finish()
     }
 }
 
 impl Handle {
+    /// An address at which this machine reaches the server: the one of loopback where it listens on every address. It
+    /// is one of IPv4 if there is one.
+    pub fn address(&self) -> SocketAddr {
+        *self.addresses.iter().find(|address| address.is_ipv4()).unwrap_or(&self.addresses[0])
+    }
+
     /// How many clients are connected, those in their handshake not counted.
     pub fn clients(&self) -> usize {
         self.registry.count()
@@ -103,14 +111,18 @@ impl Handle {
     /// while the machine is out of sockets it may take a while. A second call does no harm.
     pub fn shutdown(&self) {
         self.registry.stop();
-        // Nothing interrupts `accept` as `ServerSocket.close()` does in Java: a connection wakes it.
-        for _ in 0..50 {
-            match TcpStream::connect_timeout(&self.address, Duration::from_secs(1)) {
-                Ok(_) => break,
-                // Somebody else has woken it, and it is over.
-                Err(error) if error.kind() == ErrorKind::ConnectionRefused => break,
-                Err(_) => thread::sleep(ACCEPT_PAUSE),
-            }
+        self.addresses.iter().for_each(wake);
+    }
+}
+
+/// Nothing interrupts `accept` as `ServerSocket.close()` does in Java: a connection wakes it.
+fn wake(address: &SocketAddr) {
+    for _ in 0..50 {
+        match TcpStream::connect_timeout(address, Duration::from_secs(1)) {
+            Ok(_) => break,
+            // Somebody else has woken it, and it is over.
+            Err(error) if error.kind() == ErrorKind::ConnectionRefused => break,
+            Err(_) => thread::sleep(ACCEPT_PAUSE),
         }
     }
 }
@@ -119,19 +131,19 @@ impl fmt::Debug for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Service { config, routes, pages, .. } = &self.service;
         let mut out = f.debug_struct("Server");
-        out.field("listener", &self.listener).field("config", config);
+        out.field("listeners", &self.listeners).field("config", config);
         out.field("routes", &routes.keys()).field("pages", &pages.keys()).finish_non_exhaustive()
     }
 }
 
 impl Server {
-    /// Listens on `address`. With port 0 the system picks one: see [`local_addr`](Server::local_addr). An error is
-    /// what the system says, for example that the address is in use.
+    /// Listens on `address`. If that is a name with several addresses, as `localhost` on many machines, or a slice of them,
+    /// the server listens on each that the machine has. With port 0 the system picks one for all: see
+    /// [`local_addr`](Server::local_addr). An error is what the system says, for example that an address is in use.
     pub fn bind(address: impl ToSocketAddrs) -> io::Result<Server> {
-        let (listener, service) = (TcpListener::bind(address)?, Service::new()?);
-        system::lengthen_accept_queue(&listener)?;
-        service.registry.keep_spare(listener.try_clone()?);
-        Ok(Server { listener, service })
+        let (listeners, service) = (listeners::bind_all(address)?, Service::new()?);
+        service.registry.keep_spare(listeners[0].try_clone()?);
+        Ok(Server { listeners, service })
     }
 
     /// Replaces the limits and timeouts. A time below a millisecond or over a year is taken for that.
@@ -198,9 +210,14 @@ impl Server {
         self
     }
 
-    /// The address that the server listens on, or the system's error.
+    /// The address that the server listens on, the first if there are several, or the system's error.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.listener.local_addr()
+        self.listeners[0].local_addr()
+    }
+
+    /// All addresses that the server listens on, or the system's error.
+    pub fn local_addrs(&self) -> io::Result<Vec<SocketAddr>> {
+        self.listeners.iter().map(TcpListener::local_addr).collect()
     }
 
     /// A handle to look at the server and to end it with. The error is the system's, if it cannot tell our address.
@@ -215,16 +232,11 @@ impl Server {
     /// # }
     /// ```
     pub fn handle(&self) -> io::Result<Handle> {
-        let mut address = self.local_addr()?;
-        match address.ip() {
-            IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
-            IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
-            _ => {}
-        }
-        Ok(Handle { registry: Arc::clone(&self.service.registry), address })
+        let addresses = self.local_addrs()?.into_iter().map(listeners::reachable).collect();
+        Ok(Handle { registry: Arc::clone(&self.service.registry), addresses })
     }
 
-    /// Accepts clients, a thread each, until [`Handle::shutdown`]. A failing `accept` or a missing thread is logged, and
+    /// Accepts clients, a thread each, on all its addresses, until [`Handle::shutdown`]. A failing `accept` or a missing thread is logged, and
     /// the server goes on. The error is that there is no thread for the heartbeat. A handler that is busy with something
     /// else when the server ends is left behind with its thread.
     ///
@@ -241,8 +253,7 @@ impl Server {
         let heartbeat = thread::Builder::new().name("heartbeat".to_owned()).spawn(move || {
             heartbeat::run(&its_service, &stopped);
         })?;
-        accept(&self.listener, &service);
-        drop(self.listener);
+        listeners::serve(self.listeners, |listener| accept(listener, &service));
         if !service.registry.wait_until_empty(Instant::now() + service.config.close_timeout) {
             service.registry.cut_off();
             // Threads that wait for their client end now; a handler that is busy with something else is left behind.

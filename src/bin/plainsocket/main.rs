@@ -11,6 +11,7 @@ mod signals;
 use options::{Command, Options};
 use plainsocket::Server;
 use std::io::{self, Write as _};
+use std::net::SocketAddr;
 use std::process::ExitCode;
 
 const PAGE: &str = include_str!("page.html");
@@ -40,7 +41,7 @@ fn main() -> ExitCode {
 fn serve(options: &Options) -> io::Result<()> {
     let signals = signals::start()?;
     let _log = logger::start()?;
-    let server = Server::bind(options.listen.as_str())?
+    let server = Server::bind(&options::addresses(&options.listen)?[..])?
         .config(options.config.clone())
         .route("/", echo::echo)
         .route("/echo", echo::echo)
@@ -48,13 +49,16 @@ fn serve(options: &Options) -> io::Result<()> {
         .route("/inspect", inspect::inspect)
         .subprotocol("/inspect", inspect::JSON)
         .page("/", PAGE);
-    signals.shut_down(server.handle()?);
-    let address = server.local_addr()?;
+    let handle = server.handle()?;
+    let address = handle.address();
+    signals.shut_down(handle);
+    let listening: Vec<String> = server.local_addrs()?.iter().map(SocketAddr::to_string).collect();
     let _ = writeln!(
         io::stdout(),
-        "plainsocket {} listening on {address}\n  page:     http://{address}/\n  terminal: websocat ws://{address}/echo\n  \
+        "plainsocket {} listening on {}\n  page:     http://{address}/\n  terminal: websocat ws://{address}/echo\n  \
          each bit: websocat -t --no-line ws://{address}/inspect",
         env!("CARGO_PKG_VERSION"),
+        listening.join(" and "),
     );
     server.run()
 }

@@ -2,6 +2,8 @@
 
 use lexopt::{Arg, ValueExt as _};
 use plainsocket::Config;
+use std::io::{self, ErrorKind};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs as _};
 use std::time::Duration;
 
 /// What the command line asks for.
@@ -21,7 +23,7 @@ A WebSocket server on plain sockets, one thread per client.
 
 Usage: plainsocket [OPTIONS]
 
-  --listen ADDRESS            where to listen [127.0.0.1:8000]
+  --listen HOST:PORT          where to listen; *:PORT is every address [127.0.0.1:8000]
   --max-clients N             clients at a time; one more gets 503 [10000]
   --max-clients-per-ip N      clients at a time from one IP; one more gets 429 [no limit]
   --max-message-size BYTES    the largest message; a larger one is closed with 1009 [16777216]
@@ -64,6 +66,20 @@ pub fn parse(mut arguments: lexopt::Parser) -> Result<Command, lexopt::Error> {
         }
     }
     Ok(Command::Serve(options))
+}
+
+/// What `--listen` names: every address of the host, and for `*:8000` or `:8000` every address of the machine.
+pub fn addresses(listen: &str) -> io::Result<Vec<SocketAddr>> {
+    if let Some(port) = listen.strip_prefix('*').unwrap_or(listen).strip_prefix(':').and_then(|port| port.parse().ok())
+    {
+        // IPv6 first: on most systems its socket takes clients of IPv4 too.
+        return Ok(vec![(Ipv6Addr::UNSPECIFIED, port).into(), (Ipv4Addr::UNSPECIFIED, port).into()]);
+    }
+    let found = listen.to_socket_addrs().map_err(|error| match error.kind() {
+        ErrorKind::InvalidInput => io::Error::other(format!("{error}; it reads 127.0.0.1:8000, [::1]:8000 or *:8000")),
+        _ => error,
+    })?;
+    Ok(found.collect())
 }
 
 fn count(arguments: &mut lexopt::Parser) -> Result<usize, lexopt::Error> {

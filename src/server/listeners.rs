@@ -1,0 +1,84 @@
+//! The sockets that the server listens on: one for each address of its name, because `localhost` has two.
+
+use super::system;
+use std::io::{self, ErrorKind};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, ToSocketAddrs};
+use std::thread;
+
+/// How often the system may pick a port that is free for the first address and taken for another one.
+const TRIES: usize = 10;
+
+/// Listens on every one of `addresses`, all with the same port if the system picks it. The error is that there is none, that
+/// one is in use or may not be used, or that this machine has none of them.
+pub(super) fn bind_all(addresses: impl ToSocketAddrs) -> io::Result<Vec<TcpListener>> {
+    let addresses: Vec<SocketAddr> = addresses.to_socket_addrs()?.collect();
+    let is_picked = addresses.iter().any(|address| address.port() == 0);
+    for _ in 1..TRIES {
+        match try_bind(&addresses) {
+            Err(error) if is_picked && error.kind() == ErrorKind::AddrInUse => {}
+            result => return result,
+        }
+    }
+    try_bind(&addresses)
+}
+
+fn try_bind(addresses: &[SocketAddr]) -> io::Result<Vec<TcpListener>> {
+    let mut listeners: Vec<TcpListener> = Vec::new();
+    let mut taken: Vec<SocketAddr> = Vec::new();
+    let mut missing = io::Error::new(ErrorKind::InvalidInput, "the name has no address");
+    for &(mut address) in addresses {
+        if address.port() == 0 {
+            address.set_port(taken.first().map_or(0, SocketAddr::port));
+        }
+        if taken.contains(&address) {
+            continue;
+        }
+        match TcpListener::bind(address) {
+            Ok(listener) => {
+                system::lengthen_accept_queue(&listener)?;
+                taken.push(listener.local_addr()?);
+                listeners.push(listener);
+            }
+            // Most systems let a socket that listens on `[::]` take clients of IPv4 too.
+            Err(error) if error.kind() == ErrorKind::AddrInUse && is_covered(address, &taken) => {}
+            Err(error) if matches!(error.kind(), ErrorKind::AddrInUse | ErrorKind::PermissionDenied) => {
+                return Err(error);
+            }
+            // A machine without IPv6, for example.
+            Err(error) => missing = error,
+        }
+    }
+    if listeners.is_empty() { Err(missing) } else { Ok(listeners) }
+}
+
+fn is_covered(address: SocketAddr, taken: &[SocketAddr]) -> bool {
+    let every = SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), address.port());
+    address.ip() == Ipv4Addr::UNSPECIFIED && taken.contains(&every)
+}
+
+/// Lets `accept` run for each listener until it returns: for the first in this thread, for each other in one of its own.
+pub(super) fn serve(listeners: Vec<TcpListener>, accept: impl Fn(&TcpListener) + Sync) {
+    let accept = &accept;
+    thread::scope(|scope| {
+        let mut listeners = listeners.into_iter();
+        let Some(first) = listeners.next() else { return };
+        for other in listeners {
+            let address = other.local_addr();
+            let thread = thread::Builder::new().name("accept".to_owned());
+            if let Err(error) = thread.spawn_scoped(scope, move || accept(&other)) {
+                log::error!("no thread to accept clients on {address:?}, so nobody can connect there: {error}");
+            }
+        }
+        accept(&first);
+    });
+}
+
+/// An address at which this machine reaches what listens on `address`: nobody can connect to "every address".
+pub(super) fn reachable(mut address: SocketAddr) -> SocketAddr {
+    match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
+        IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
+        _ => {}
+    }
+    address
+}
