@@ -141,6 +141,21 @@ fn a_server_listens_on_every_address_that_the_machine_has() {
 }
 
 #[test]
+fn a_client_of_ipv4_has_its_own_address_on_a_socket_for_both() {
+    // Without IPv6, or where its sockets take clients of IPv6 only, there is nothing to see.
+    let Ok(server) = Server::bind("[::]:0") else { return };
+    let port = server.local_addr().unwrap().port();
+    let server = server.route("/", |connection| connection.send(connection.peer().ip().to_string()));
+    thread::spawn(|| server.run());
+    if let Ok(stream) = TcpStream::connect(("127.0.0.1", port)) {
+        let mut client = Client::from_stream(stream);
+        client.send(request("/"));
+        client.read_head();
+        assert_eq!(client.read_frame().1, b"127.0.0.1");
+    }
+}
+
+#[test]
 fn an_address_that_is_taken_is_an_error_though_another_is_free() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let _other_program = TcpListener::bind(taken).unwrap();

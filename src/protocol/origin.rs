@@ -36,7 +36,8 @@ impl Web {
         if !is_secure && !scheme.eq_ignore_ascii_case("http") {
             return None;
         }
-        let authority = split_port(authority, default_port(is_secure))?;
+        // No browser writes the slash, but some programs do.
+        let authority = split_port(authority.strip_suffix('/').unwrap_or(authority), default_port(is_secure))?;
         Some(Web { is_secure, authority })
     }
 

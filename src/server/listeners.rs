@@ -73,6 +73,11 @@ pub(super) fn serve(listeners: Vec<TcpListener>, accept: impl Fn(&TcpListener) +
     });
 }
 
+/// The client's own address: a socket that listens on `[::]` shows one of IPv4 as `::ffff:192.0.2.1`.
+pub(super) fn peer(shown: SocketAddr) -> SocketAddr {
+    SocketAddr::new(shown.ip().to_canonical(), shown.port())
+}
+
 /// An address at which this machine reaches what listens on `address`: nobody can connect to "every address".
 pub(super) fn reachable(mut address: SocketAddr) -> SocketAddr {
     match address.ip() {

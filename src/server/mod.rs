@@ -14,6 +14,7 @@ mod machine;
 mod outbox;
 mod refusal;
 mod registry;
+mod reply;
 mod socket;
 mod system;
 #[cfg(any(test, fuzzing))]
@@ -25,7 +26,7 @@ use crate::config::Config;
 use crate::error::{Error, HandshakeError, shown};
 use crate::protocol::close::CloseCode;
 use crate::protocol::grammar::is_token;
-use crate::protocol::handshake::{Method, Request, Response, is_path};
+use crate::protocol::handshake::{Request, Response, is_path};
 use budget::Share;
 pub use connection::Connection;
 use desk::Desks;
@@ -44,7 +45,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 /// Only what a thread has touched of its stack takes memory; this is what it may touch.
 const STACK_SIZE: usize = 256 * 1024;
@@ -280,7 +281,7 @@ fn accept(listener: &TcpListener, service: &Arc<Service>) {
                 failing = false;
                 // What woke us may be `shutdown`'s own connection.
                 if !service.registry.is_stopping() {
-                    service.welcome(Arc::new(Socket::new(stream)), peer);
+                    service.welcome(Arc::new(Socket::new(stream)), listeners::peer(peer));
                 }
             }
             // A client left before its turn came: `ConnectionAborted` on Unix, `ConnectionReset` on Windows.
@@ -302,30 +303,6 @@ fn accept(listener: &TcpListener, service: &Arc<Service>) {
 /// where its data would be left half-changed.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// The reply with the time at which it is made: "An origin server with a clock ... MUST generate a Date header field" (RFC
-/// 9110 §6.6.1).
-fn dated(response: Response) -> Response {
-    // Tests in here compare whole replies, and their clock stands still.
-    let now = if cfg!(any(test, fuzzing)) { UNIX_EPOCH } else { SystemTime::now() };
-    response.with_date(now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs())
-}
-
-/// The reply to a request that is refused, with a line in the log. `unread` is what the client has said.
-fn refusal(peer: SocketAddr, fault: &HandshakeError, unread: &[u8]) -> Response {
-    let response = Response::from(fault);
-    // Browsers connect before they have anything to ask, and some never ask.
-    let is_mute = *fault == HandshakeError::Timeout && unread.is_empty();
-    let level = if is_mute { log::Level::Debug } else { log::Level::Info };
-    log::log!(level, "{peer}: refused with {}: {fault}", response.status.0);
-    response
-}
-
-/// A reply to HEAD has no body, even if the rest of the request could not be read.
-fn method_of_bad_request(bytes: &[u8]) -> Method {
-    let first_line = bytes.strip_prefix(b"\r\n").unwrap_or(bytes);
-    if first_line.starts_with(b"HEAD ") { Method::Head } else { Method::Get }
 }
 
 /// What the answer to a request is, apart from a fault.
@@ -451,7 +428,7 @@ impl Service {
     ) -> io::Result<Option<(OpenedBy, &Handler)>> {
         socket.set_nodelay()?;
         let request = self.read_request(inbox, share)?;
-        let method = request.as_ref().map_or_else(|_| method_of_bad_request(inbox.unread()), |request| request.method);
+        let method = request.as_ref().map_or_else(|_| reply::method_of(inbox.unread()), |request| request.method);
         let outcome = request.and_then(|request| {
             let answer = self.answer(&request)?;
             if let Answer::Upgrade(..) = answer {
@@ -462,7 +439,7 @@ impl Service {
         let mut linger = self.config.close_timeout;
         let response = match outcome {
             Ok((Answer::Upgrade(response, handler), request)) => {
-                let response = dated(response);
+                let response = reply::dated(response);
                 return Ok(Some((Box::new((request, response)), handler)));
             }
             Ok((Answer::Page(response), _)) => response,
@@ -471,10 +448,10 @@ impl Service {
                 if fault == HandshakeError::Timeout {
                     linger = linger.min(Duration::from_secs(1));
                 }
-                refusal(peer, &fault, inbox.unread())
+                reply::refusal(peer, &fault, inbox.unread())
             }
         };
-        socket.write_all(&dated(response).encode(method), self.reply_deadline())?;
+        socket.write_all(&reply::dated(response).encode(method), self.reply_deadline())?;
         socket.shutdown(Shutdown::Write)?;
         inbox.drain(Instant::now() + linger);
         Ok(None)

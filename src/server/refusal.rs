@@ -3,11 +3,10 @@
 //! handshake. What was sent is whole only once the client has read it, and a socket closed with bytes unread sends a
 //! reset that takes it away (§1.4). So the socket is kept for a moment, and emptied by the heartbeat's thread.
 
-use super::dated;
-use super::lock;
 use super::socket::Socket;
+use super::{lock, reply};
 use crate::error::HandshakeError;
-use crate::protocol::handshake::{Method, Response};
+use crate::protocol::handshake::Method;
 use std::collections::VecDeque;
 use std::io::ErrorKind;
 use std::net::{Shutdown, SocketAddr};
@@ -31,8 +30,7 @@ pub(super) struct Refusals {
 impl Refusals {
     /// Replies without ever waiting, since it is the accept loop that calls this.
     pub(super) fn refuse(&self, peer: SocketAddr, socket: Arc<Socket>, fault: &HandshakeError) {
-        let response = dated(Response::from(fault));
-        log::info!("{peer}: refused with {}: {fault}", response.status.0);
+        let response = reply::dated(reply::refusal(peer, fault, &[]));
         // A fresh socket has room for so short a reply.
         let replied = socket
             .write_all(&response.encode(Method::Get), Instant::now())
