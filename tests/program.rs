@@ -198,6 +198,8 @@ fn star_and_nothing_are_every_address() {
         for ip in loopbacks() {
             assert_serves(SocketAddr::new(ip, program.address.port()));
         }
+        let [first, page] = [0, 1].map(|line| &program.first_lines[line]);
+        assert!(first.contains("0.0.0.0:") && page.contains("http://127.0.0.1:"), "{first} {page}");
     }
 }
 

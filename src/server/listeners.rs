@@ -8,9 +8,12 @@ use std::thread;
 /// How often the system may pick a port that is free for the first address and taken for another one.
 const TRIES: usize = 10;
 
+/// The sockets, never none, and the address that needs no socket of its own if there is one.
+type Bound = (Vec<TcpListener>, Option<SocketAddr>);
+
 /// Listens on every one of `addresses`, all with the same port if the system picks it. The error is that there is none, that
 /// one is in use or may not be used, or that this machine has none of them.
-pub(super) fn bind_all(addresses: impl ToSocketAddrs) -> io::Result<Vec<TcpListener>> {
+pub(super) fn bind_all(addresses: impl ToSocketAddrs) -> io::Result<Bound> {
     let addresses: Vec<SocketAddr> = addresses.to_socket_addrs()?.collect();
     let is_picked = addresses.iter().any(|address| address.port() == 0);
     for _ in 1..TRIES {
@@ -22,8 +25,8 @@ pub(super) fn bind_all(addresses: impl ToSocketAddrs) -> io::Result<Vec<TcpListe
     try_bind(&addresses)
 }
 
-fn try_bind(addresses: &[SocketAddr]) -> io::Result<Vec<TcpListener>> {
-    let mut listeners: Vec<TcpListener> = Vec::new();
+fn try_bind(addresses: &[SocketAddr]) -> io::Result<Bound> {
+    let (mut listeners, mut covered) = (Vec::new(), None);
     let mut taken: Vec<SocketAddr> = Vec::new();
     let mut missing = io::Error::new(ErrorKind::InvalidInput, "the name has no address");
     for &(mut address) in addresses {
@@ -40,7 +43,9 @@ fn try_bind(addresses: &[SocketAddr]) -> io::Result<Vec<TcpListener>> {
                 listeners.push(listener);
             }
             // Most systems let a socket that listens on `[::]` take clients of IPv4 too.
-            Err(error) if error.kind() == ErrorKind::AddrInUse && is_covered(address, &taken) => {}
+            Err(error) if error.kind() == ErrorKind::AddrInUse && is_covered(address, &taken) => {
+                covered = Some(address)
+            }
             Err(error) if matches!(error.kind(), ErrorKind::AddrInUse | ErrorKind::PermissionDenied) => {
                 return Err(error);
             }
@@ -48,7 +53,7 @@ fn try_bind(addresses: &[SocketAddr]) -> io::Result<Vec<TcpListener>> {
             Err(error) => missing = error,
         }
     }
-    if listeners.is_empty() { Err(missing) } else { Ok(listeners) }
+    if listeners.is_empty() { Err(missing) } else { Ok((listeners, covered)) }
 }
 
 fn is_covered(address: SocketAddr, taken: &[SocketAddr]) -> bool {

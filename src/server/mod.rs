@@ -60,6 +60,8 @@ type Handler = dyn Fn(&mut Connection) -> Result<(), Error> + Send + Sync;
 #[must_use = "it serves nobody before `run`"]
 pub struct Server {
     listeners: Vec<TcpListener>,
+    /// `0.0.0.0`, if the socket for `[::]` takes its clients too.
+    covered: Option<SocketAddr>,
     service: Service,
 }
 
@@ -85,7 +87,7 @@ struct Service {
 #[derive(Clone)]
 pub struct Handle {
     registry: Arc<Registry>,
-    /// One for each listening socket.
+    /// At least one for each listening socket.
     addresses: Vec<SocketAddr>,
 }
 
@@ -142,9 +144,9 @@ impl Server {
     /// the server listens on each that the machine has. With port 0 the system picks one for all: see
     /// [`local_addr`](Server::local_addr). An error is what the system says, for example that an address is in use.
     pub fn bind(address: impl ToSocketAddrs) -> io::Result<Server> {
-        let (listeners, service) = (listeners::bind_all(address)?, Service::new()?);
+        let ((listeners, covered), service) = (listeners::bind_all(address)?, Service::new()?);
         service.registry.keep_spare(listeners[0].try_clone()?);
-        Ok(Server { listeners, service })
+        Ok(Server { listeners, covered, service })
     }
 
     /// Replaces the limits and timeouts. A time below a millisecond or over a year is taken for that.
@@ -218,7 +220,7 @@ impl Server {
 
     /// All addresses that the server listens on, or the system's error.
     pub fn local_addrs(&self) -> io::Result<Vec<SocketAddr>> {
-        self.listeners.iter().map(TcpListener::local_addr).collect()
+        self.listeners.iter().map(TcpListener::local_addr).chain(self.covered.map(Ok)).collect()
     }
 
     /// A handle to look at the server and to end it with. The error is the system's, if it cannot tell our address.
