@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::sync::mpsc;
 use std::thread;
+use std::time::{Duration, Instant};
 use support::program::Program;
 use support::{BINARY, CLOSE, Client, KEY, PING, PONG, TEXT, close_frame, frame, header, request};
 
@@ -67,6 +68,24 @@ fn with_the_subprotocol_it_comes_as_json() {
         (&json!("8185"), &json!("37fa213d"), &json!("7f9f4d5158"))
     );
     assert_eq!((&hello["text"], &hello["length"], &hello["error"]), (&json!("Hello"), &json!(5), &Value::Null));
+}
+
+/// Some clients lose what arrives in the same read as the 101. They have 200 ms for that read.
+#[test]
+fn first_report_leaves_time_to_read_the_101() {
+    let program = Program::start(&[]);
+    let started = Instant::now();
+    let (_, handshake) = Inspected::json(program.address);
+    assert_eq!(handshake["type"], "handshake");
+    assert!(started.elapsed() >= Duration::from_millis(200), "the report came {:?} after Connect", started.elapsed());
+
+    // A client that does not wait gets its reports in the same order.
+    let mut client = Client::tcp(program.address);
+    let head = request("/inspect").replace("Host", "Sec-WebSocket-Protocol: plainsocket.json\r\nHost");
+    client.send([head.as_bytes(), &frame(TEXT, b"eager")].concat());
+    client.read_head();
+    let mut eager = Inspected { client };
+    assert_eq!((eager.object()["type"].clone(), eager.object()["text"].clone()), (json!("handshake"), json!("eager")));
 }
 
 /// A page of another site may be allowed to connect, and the browser sends along what that page must not read.
