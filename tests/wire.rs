@@ -374,6 +374,32 @@ fn every_broken_rule_names_its_field_and_its_section() {
     }
 }
 
+/// The frame that is too much may be a short one: its own length says nothing.
+#[test]
+fn message_over_the_limit_reports_the_length_it_would_have() {
+    for (wire, length) in [
+        (frame(BINARY, &[0; LIMIT + 1]), LIMIT as u64 + 1),
+        ([frame(0x02, &[0; LIMIT - 50]), frame(0x80, &[0; 51])].concat(), LIMIT as u64 + 1),
+        (
+            [frame(0x02, &[0; LIMIT - 50]), frame(PING, &[0; 9]), frame(0x00, &[0; 20]), frame(0x00, &[0; 31])]
+                .concat(),
+            1001,
+        ),
+        ([frame(0x02, b"first"), frame(0x80, b"one"), frame(BINARY, &[0; LIMIT + 7])].concat(), LIMIT as u64 + 7),
+        ([frame(0x02, b"first"), [&[0x80, 0xFF, 0x7F][..], &[0xFF; 7], &KEY].concat()].concat(), (1 << 63) + 4),
+    ] {
+        let (frames, error) = watch_all(&wire);
+        assert_eq!(error, Some(E::MessageTooBig(LIMIT)));
+        let broken = frames.last().unwrap();
+        assert_eq!(parse(&broken.to_json())["error"]["message_length"], length);
+        let row = format!("\n                  the message would have {length} bytes\n");
+        assert!(broken.to_text().contains(&row), "{}", broken.to_text());
+        assert_printable(broken);
+    }
+    let other = watch_all(&frame(TEXT, b"Hell\xFF")).0;
+    assert_eq!(parse(&other[0].to_json())["error"]["message_length"], Value::Null);
+}
+
 #[test]
 fn a_frame_with_a_reserved_bit_is_shown_as_far_as_it_came() {
     let (frames, _) = watch_all(&frame(0xC1, b"Hello"));

@@ -15,6 +15,8 @@ pub struct Fault {
     pub rule: String,
     /// The section of RFC 6455 that holds it.
     pub section: &'static str,
+    /// For a message that is too long: the bytes that it would have with this frame.
+    pub message_length: Option<u64>,
     /// The Close code with which the server fails the connection.
     pub code: CloseCode,
 }
@@ -24,7 +26,9 @@ impl Frame {
     pub fn fault(&self) -> Option<Fault> {
         let error = self.error?;
         let (section, code) = (error.section(), CloseFrame::from(error).code);
-        Some(Fault { field: self.guilty_field(error), rule: rule(error), section, code })
+        // A fragment may be short, and yet be the one that is too much.
+        let message_length = matches!(error, ProtocolError::MessageTooBig(_)).then_some(self.length_so_far);
+        Some(Fault { field: self.guilty_field(error), rule: rule(error), section, message_length, code })
     }
 
     fn guilty_field(&self, error: ProtocolError) -> &'static str {

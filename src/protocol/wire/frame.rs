@@ -31,6 +31,8 @@ pub struct Frame {
     pub length: Option<u64>,
     /// The opcode of the message that the frame is a part of: of its first fragment. `None` if nobody can tell.
     pub kind: Option<Opcode>,
+    /// The length of its message up to the end of this frame, in bytes.
+    pub length_so_far: u64,
     /// The message of several fragments that ends with this one.
     pub message: Option<MessageEnd>,
     /// The rule that the frame broke.

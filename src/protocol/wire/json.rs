@@ -56,6 +56,7 @@ fn fault(fault: &Fault) -> String {
         ("field", string(fault.field)),
         ("rule", string(&fault.rule)),
         ("section", string(fault.section)),
+        ("message_length", or_null(fault.message_length)),
         ("code", fault.code.to_string()),
     ])
 }

@@ -143,13 +143,21 @@ impl Splitter {
             payload: mem::take(&mut self.payload),
             length: layout.map(|layout| layout.length),
             kind: None,
+            length_so_far: 0,
             message: None,
             error,
             round_trip_us: None,
         };
         self.arrived = 0;
+        frame.length_so_far = self.length_with(&frame);
         (frame.kind, frame.message) = self.place(&frame);
         frame
+    }
+
+    /// The length of the frame's message up to the frame's end: only a continuation has something before it (§5.4).
+    fn length_with(&self, frame: &Frame) -> u64 {
+        let open = self.open.filter(|_| frame.opcode() == Some(Opcode::Continuation));
+        open.map_or(0, |(_, message)| message.length).saturating_add(frame.length.unwrap_or_default())
     }
 
     /// Where the frame stands in its message (§5.4): the opcode of that, and the message itself if it is over.

@@ -93,6 +93,9 @@ impl Frame {
         if let Some(fault) = self.fault() {
             *text += &row("broken rule", &format!("{}:", fault.field), fault.section);
             *text += &row("", &fault.rule, "");
+            if let Some(length) = fault.message_length {
+                *text += &row("", &format!("the message would have {length} bytes"), "");
+            }
             let code = format!("Close {} {} ends the connection", fault.code, fault.code.name());
             *text += &row("what follows", &code, "7.1.7");
         }
