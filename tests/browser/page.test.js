@@ -4,7 +4,7 @@ import axe from "axe-core";
 import assert from "node:assert/strict";
 import { mkdirSync } from "node:fs";
 import { after, afterEach, before, beforeEach, describe, test } from "node:test";
-import { DEADLINE, Server, connect, killServers, launch, logged, open, payloadRow, press, see } from "./support.js";
+import { DEADLINE, Server, connect, killServers, launch, logged, open, payloadRow, press, prefixProxy, see } from "./support.js";
 
 const SCREENSHOTS = new URL("screenshots/", import.meta.url).pathname;
 const PHONE = { viewport: { width: 360, height: 780 }, deviceScaleFactor: 2, hasTouch: true };
@@ -63,6 +63,25 @@ describe("messages", () => {
       await see(page, "#notice", words);
     }
     assert.ok(!(await page.locator("#log").textContent()).includes("sent"));
+  });
+
+  it("below a path prefix of a proxy the endpoints are found beside the page", async () => {
+    const proxy = await prefixProxy(server.address, "/some/prefix");
+    for (const path of ["/some/prefix/", "/some/prefix", "/some/prefix/?query#fragment"]) {
+      const its = await open(browser, { address: proxy.host + path });
+      for (const endpoint of ["/echo", "/inspect"]) {
+        await connect(its, endpoint);
+        await logged(its, `connecting to ws://${proxy.host}/some/prefix${endpoint}`);
+        await its.locator("#text").fill("through the proxy");
+        await press(its, "Send text");
+        await see(its, "#came", 'text "through the proxy"');
+        await press(its, "Disconnect");
+        await see(its, "#state", "Not connected");
+      }
+      assert.deepEqual([its.faults, [...its.hosts]], [[], [proxy.host]]);
+      await its.context().close();
+    }
+    proxy.end();
   });
 
   it("a message at /chat reaches another page", async () => {
@@ -128,6 +147,19 @@ describe("what /inspect tells", () => {
     assert.match(await page.locator("#detail").textContent(), /^A text frame/);
   });
 
+  it("a header that is not shown says why", async () => {
+    const line = page.locator(".lines li", { hasText: "Sec-WebSocket-Protocol: (not shown)" });
+    assert.match(await line.textContent(), /its value could prove who you are, and pages of other sites may read this/);
+    const key = page.locator(".lines li", { hasText: "Sec-WebSocket-Key" });
+    assert.doesNotMatch(await key.textContent(), /prove who you are/);
+  });
+
+  it("a text's row has its length", async () => {
+    await page.getByLabel("Text").fill("Grüße");
+    await press(page, "Send text");
+    await see(page, "#sequence", 'text "Grüße", 7 bytes');
+  });
+
   it("1 MiB of text, in as many frames as the browser makes of it", async () => {
     await press(page, "Send 1 MiB of text");
     await page.waitForFunction(() => {
@@ -153,6 +185,53 @@ describe("the end of a connection", () => {
     assert.deepEqual(await payloadRow(page, "payload"), ["0f", "a0", "62", "79", "65"]);
   });
 
+  it("a Close without a code", async () => {
+    await connect(page, "/inspect");
+    await page.getByLabel("Close code").fill("");
+    await page.getByLabel("Close reason").fill("");
+    await press(page, "Close");
+    await see(page, "#notice", "closed with no code; this page began it. Both sides agreed to end");
+    assert.equal((await allText(".row .label")).at(-3), "browser to server: Close");
+    // Both are empty: 88 and the length 0, to the server with MASK and a key that the page does not know.
+    assert.equal((await allText(".field .digits")).join(""), bitsOf("8800"));
+    await page.locator(".row").nth(-3).click();
+    assert.equal((await allText(".field .digits")).join(""), bitsOf("8880") + "?".repeat(32));
+  });
+
+  it("what is no Close code is not sent, and the page says why", async () => {
+    await connect(page, "/inspect");
+    for (const [code, reason, words] of [
+      ["abc", "", 'A Close code is a number, and "abc" is none'],
+      ["1e3", "", "A Close code is a number"],
+      ["4000.5", "", "A Close code is a number"],
+      ["-1", "", "A Close code is a number"],
+      ["69536", "", "it is at most 65535"],
+      ["", "bye", "A reason needs a code"],
+      ["0", "", "A page may close only with 1000 and with 3000 to 4999"],
+      ["1001", "", "A page may close only with 1000 and with 3000 to 4999"],
+      ["5000", "", "A page may close only with 1000 and with 3000 to 4999"],
+      ["4000", "ü".repeat(62), "A reason has 123 bytes at most, as a control frame has 125 (§5.5) and the code takes two. This one has 124."],
+    ]) {
+      await page.getByLabel("Close code").fill(code);
+      await page.getByLabel("Close reason").fill(reason);
+      await press(page, "Close");
+      await see(page, "#notice", words);
+      await see(page, "#state", "Connected to /inspect");
+    }
+    assert.ok(!(await page.locator("#log").textContent()).includes("closing"));
+    await page.getByLabel("Close code").fill(" 4000 ");
+    await page.getByLabel("Close reason").fill("x".repeat(123));
+    await press(page, "Close");
+    await see(page, "#notice", "closed with 4000");
+  });
+
+  it("each Close code means something to a beginner, and no two the same", async () => {
+    const codes = [1000, 1001, 1002, 1003, 1005, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014, 3000, 4000, 2999];
+    const meanings = await page.evaluate(codes => codes.map(code => closeMeaning(code)), codes);
+    assert.equal(new Set(meanings).size, codes.length);
+    assert.ok(meanings.every(meaning => meaning.length > 20 && meaning.endsWith(".")), meanings);
+  });
+
   it("the browser refuses a reserved code by itself", async () => {
     await connect(page, "/inspect");
     await press(page, "Close with 1005, which is reserved");
@@ -164,10 +243,19 @@ describe("the end of a connection", () => {
     await connect(page, "/inspect");
     await press(page, "Send 16 MiB and a byte: too large");
     await see(page, "#notice", "closed with 1009 (message too big)");
-    await see(page, "#notice", "the server began it");
-    await see(page, ".row.wrong", "breaks a rule");
-    await page.locator(".row.wrong").click();
+    await see(page, "#notice", "the server began it. A message was longer than this server takes.");
+    // Nothing was chosen: the frame that broke the rule is shown by itself, and not the Close behind it.
+    await see(page, ".row.wrong[aria-current=true]", "breaks a rule");
+    await see(page, "#detail [role=alert]", "this server takes messages of up to 16,777,216 bytes");
+    await see(page, "#detail [role=alert]", /(with this fragment the message|this one) would have 16,777,217\. /);
     await see(page, "#detail [role=alert]", "1009");
+    const opacities = await page.locator("#notice").evaluate(element => {
+      const all = [];
+      for (let at = element; at; at = at.parentElement) all.push(getComputedStyle(at).opacity);
+      return all;
+    });
+    assert.ok(opacities.every(opacity => opacity === "1"), `among disabled fields, and yet not pale: ${opacities}`);
+    assert.ok(await page.locator("#newer").isHidden(), "the Close that follows is nothing newer");
     assert.ok(await page.locator(".field.broken").count() > 0, "the field is marked");
   });
 
@@ -183,7 +271,7 @@ describe("the end of a connection", () => {
     const its = await open(browser, mortal);
     await connect(its, "/echo");
     await mortal.end();
-    await see(its, "#notice", /closed with 1001 \(going away\).*; the server began it/);
+    await see(its, "#notice", /closed with 1001 \(going away\).*; the server began it\. The server is going away: it shuts down/);
     assert.deepEqual(its.faults, []);
     await its.context().close();
   });
@@ -193,13 +281,132 @@ describe("the end of a connection", () => {
     const its = await open(browser, mortal);
     await connect(its, "/inspect");
     await mortal.end("SIGKILL");
-    await see(its, "#notice", "The connection broke off without a Close (1006)");
+    await see(its, "#notice", "The connection broke off without a Close (1006). Nobody said why");
+    await see(its, "#notice", "it was never sent");
     await press(its, "Connect");
     await see(its, "#notice", `No connection to ws://${mortal.address}/inspect. The server is not running, or it refused`);
+    await see(its, "#notice", "403 for a page of a site that is not allowed");
     await see(its, "#state", "Not connected");
     // The browser's own line on the console, which no page can keep away.
     assert.deepEqual(its.faults.filter(fault => !fault.includes("ERR_CONNECTION_REFUSED")), []);
     await its.context().close();
+  });
+});
+
+describe("where one looks", () => {
+  const shownRow = () => page.locator(".row[aria-current=true] .label").textContent();
+
+  for (const endpoint of ["/echo", "/inspect"]) {
+    it(`at ${endpoint} one's own actions are followed again after an older row was chosen`, async () => {
+      await connect(page, endpoint);
+      await press(page, "Send text");
+      await see(page, ".row", 'text "Hello"');
+      await page.locator(".row").first().click();
+      assert.match(await shownRow(), /GET/);
+      await page.getByLabel("Text").fill("after that");
+      await press(page, "Send text");
+      await see(page, ".row[aria-current=true]", 'text "after that"');
+      await page.locator(".row").first().click();
+      await press(page, "Close");
+      await see(page, ".row[aria-current=true]", "Close 4000");
+      await page.locator(".row").first().click();
+      await connect(page, "/inspect");
+      await see(page, ".row[aria-current=true]", "101 Switching Protocols");
+    });
+  }
+
+  it("beside an older row a button says how many are newer, and shows the last", async () => {
+    const other = await open(browser, server);
+    for (const its of [other, page]) await connect(its, "/chat");
+    await page.locator(".row").first().click();
+    await see(page, "#newer", "1 newer");
+    for (const word of ["one", "two"]) {
+      await other.getByLabel("Text").fill(word);
+      await press(other, "Send text");
+    }
+    await see(page, "#newer", "3 newer");
+    assert.match(await shownRow(), /GET/, "what somebody looks at stays");
+    await page.locator("#newer").click();
+    await see(page, ".row[aria-current=true]", 'text "two"');
+    assert.ok(await page.locator("#newer").isHidden());
+    await press(other, "Send text");
+    await page.waitForFunction(() => document.querySelector(".row[aria-current=true]") === [...document.querySelectorAll(".row")].at(-1)
+      && document.querySelectorAll(".row").length === 5);
+    await other.context().close();
+  });
+
+  it("between two connections a row says that a new one begins", async () => {
+    await connect(page, "/echo");
+    assert.equal(await page.locator(".row.begins").count(), 0, "not before the first");
+    await press(page, "Disconnect");
+    await see(page, "#state", "Not connected");
+    await connect(page, "/inspect");
+    await see(page, "#detail", "How the accept value came about");
+    const labels = await allText(".row .label");
+    const at = labels.indexOf("a new connection, to /inspect");
+    assert.equal(labels[at - 1], "closed; the browser began");
+    assert.equal(labels[at + 1], "browser to server: GET /inspect HTTP/1.1");
+    assert.equal((await allText(".row time"))[at], "0.000");
+  });
+
+  it("before anything has happened there is an example, which is a picture only", async () => {
+    await see(page, "#sequence", 'text "Hello", 5 bytes');
+    await see(page, "#example-note", "An example");
+    assert.equal((await allText(".example .field .digits")).join(""), bitsOf("818537fa213d7f9f4d5158"));
+    assert.equal(await page.locator("#sequence button").count(), 0);
+    assert.ok(await page.evaluate(() => [...document.querySelectorAll(".example")].every(element => element.inert)));
+    await connect(page, "/echo");
+    await see(page, ".row", "GET /echo");
+    assert.equal(await page.locator(".example, #example-note").count(), 0);
+    assert.ok(!(await page.locator("#sequence").textContent()).includes("Hello"));
+  });
+
+  it("on a phone what was sent, and what came of it, is said beside the button", async () => {
+    await reopen(PHONE);
+    const isSeen = selector => page.locator(selector).evaluate(element => {
+      const { top, bottom, height } = element.getBoundingClientRect();
+      return height > 0 && top >= 0 && bottom <= innerHeight;
+    });
+    for (const [endpoint, reply] of [["/echo", 'Received text "Hello", 5 bytes.'], ["/inspect", 'The server got text "Hello", 5 bytes: 81 85']]) {
+      await connect(page, endpoint);
+      await press(page, "Send text");
+      await see(page, "#sent", 'Sent text "Hello", 5 bytes.');
+      await see(page, "#came", reply);
+      assert.ok(await isSeen("#answer"), "it is on the screen");
+      await press(page, "Send bytes");
+      await see(page, "#sent", "Sent binary 00 01 7f 80 ff, 5 bytes.");
+      assert.ok(await isSeen("#answer"), "it is on the screen");
+      await press(page, "Disconnect");
+      await see(page, "#notice", "closed with 1000");
+      assert.ok(await isSeen("#notice"), "it is on the screen");
+    }
+  });
+
+  it("what is wrong is said below the field that it is about", async () => {
+    await reopen(PHONE);
+    await connect(page, "/echo");
+    await page.getByText("Let it go wrong").click();
+    for (const [field, words, button] of [["hex", "0", "Send bytes"], ["code", "abc", "Close"]]) {
+      await page.locator(`#${field}`).fill(words);
+      await press(page, button);
+      await page.locator("#notice:not(:empty)").waitFor();
+      const gap = await page.evaluate(field =>
+        document.getElementById("notice").getBoundingClientRect().top - document.getElementById(field).form.getBoundingClientRect().bottom, field);
+      assert.ok(gap >= 0 && gap < 40, `${gap} pixels`);
+    }
+  });
+
+  it("on a phone no length and no \"more to come\" is cut", async () => {
+    await reopen(PHONE);
+    await connect(page, "/inspect");
+    await page.evaluate(() => drawReport({
+      direction: "in", header: "017f", key: "00000000", masked: "", unmasked: "", text: "W".repeat(128), length: 16_777_216, shown: 0, opcode: "text",
+      fin: false, fields: [], close: null, round_trip_us: null, message: null, error: null,
+    }));
+    const size = page.locator(".row .size", { hasText: "16,777,216 bytes, more to come" });
+    const [whole, { left, right }, label] = await size.evaluate(element => [element.scrollWidth <= element.clientWidth || getComputedStyle(element).display !== "block",
+      element.getBoundingClientRect(), element.parentElement.getBoundingClientRect()]);
+    assert.ok(whole && left >= label.left - 1 && right <= label.right + 1, `${left} to ${right}, of ${label.left} to ${label.right}`);
   });
 });
 
@@ -225,7 +432,7 @@ describe("strangers' bytes", () => {
       drawHandshake({ request: [{ line: hostile, about: hostile, section: hostile }], response: [{ line: hostile, about: hostile, section: hostile }],
         accept: { key: hostile, guid: hostile, joined: hostile, sha1: hostile, base64: hostile } });
       drawReport({ direction: "in", header: "81", key: null, masked: "", unmasked: "", text: hostile, length: 1, shown: 0, opcode: hostile, fin: true, fields,
-        close: { code: 1, name: hostile, reason: hostile }, round_trip_us: null, message: null, error: { field: hostile, rule: hostile, section: hostile, code: 1002 } });
+        close: { code: 1, name: hostile, reason: hostile }, round_trip_us: null, message: null, error: { field: hostile, rule: hostile, section: hostile, message_length: hostile, code: 1002 } });
     }, HOSTILE);
     assert.equal(await page.locator("img").count(), 0);
     await see(page, "#detail .wrong", "<img src=x");
@@ -236,7 +443,7 @@ describe("strangers' bytes", () => {
     await page.evaluate(() => drawReport({
       direction: "in", header: "c1", key: null, masked: "", unmasked: "", text: null, length: 0, shown: 0, opcode: "text", fin: true,
       fields: ["FIN", "RSV1", "RSV2", "RSV3"].map((name, at) => ({ name, bits: at < 2 ? "1" : "0", value: "", about: "a flag", section: "5.2" })),
-      close: null, round_trip_us: null, message: null, error: { field: "RSV1", rule: "no extension was negotiated", section: "5.2", code: 1002 },
+      close: null, round_trip_us: null, message: null, error: { field: "RSV1", rule: "no extension was negotiated", section: "5.2", message_length: null, code: 1002 },
     }));
     assert.deepEqual(await allText(".field.broken .name"), ["RSV1"]);
     await see(page, "#detail [role=alert]", "RSV1 breaks a rule: no extension was negotiated §5.2 The server fails the connection with 1002.");
@@ -367,6 +574,7 @@ describe("for everybody", () => {
         await prepare();
         await page.screenshot({ path: `${SCREENSHOTS}${name}-${what}.png` });
       };
+      await shoot("start");
       await connect(page, "/inspect");
       await see(page, "#detail", "How the accept value came about");
       await shoot("handshake");
@@ -380,9 +588,9 @@ describe("for everybody", () => {
       await shoot("long");
       await page.evaluate(() => send(new Uint8Array(16 * 1024 * 1024 + 1)));
       await see(page, "#notice", "1009");
-      await shoot("close");
-      await page.locator(".row.wrong").click();
       await shoot("wrong");
+      await page.locator(".row").last().click();
+      await shoot("closed");
     });
   }
 });

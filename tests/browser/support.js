@@ -3,6 +3,8 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import http from "node:http";
+import { connect as connectTcp } from "node:net";
 import { createInterface } from "node:readline";
 import { chromium } from "playwright-core";
 
@@ -10,7 +12,7 @@ import { chromium } from "playwright-core";
 export const DEADLINE = 10_000;
 
 // However the tests end, no server outlives them.
-const children = new Set();
+export const children = new Set();
 export const killServers = () => { for (const child of children) child.kill("SIGKILL"); };
 process.on("exit", killServers);
 for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(1));
@@ -36,6 +38,33 @@ export class Server {
   }
 }
 
+// A proxy that puts a server below a prefix, as one does on a host with several: /prefix/echo there is /echo here. Everything
+// else in the request stays, `Host` too.
+export async function prefixProxy(address, prefix) {
+  const [hostname, port] = address.split(":");
+  const path = url => url.slice(prefix.length).replace(/^(?!\/)/, "/");
+  const sockets = new Set();
+  const proxy = http.createServer((request, response) => {
+    if (!request.url.startsWith(prefix)) return response.writeHead(404).end();
+    http.get({ hostname, port, path: path(request.url), headers: request.headers }, upstream => {
+      response.writeHead(upstream.statusCode, upstream.rawHeaders);
+      upstream.pipe(response);
+    });
+  });
+  proxy.on("connection", socket => { sockets.add(socket); socket.on("error", () => {}); });
+  proxy.on("upgrade", ({ url, rawHeaders }, client, head) => {
+    if (!url.startsWith(prefix)) return client.end("HTTP/1.1 404 Not Found\r\n\r\n");
+    const lines = rawHeaders.flatMap((name, at) => (at % 2 ? [] : `${name}: ${rawHeaders[at + 1]}`));
+    const upstream = connectTcp(port, hostname);
+    upstream.on("error", () => client.destroy());
+    upstream.write([`GET ${path(url)} HTTP/1.1`, ...lines, "", ""].join("\r\n"));
+    upstream.write(head);
+    upstream.pipe(client).pipe(upstream);
+  });
+  await once(proxy.listen(0, "127.0.0.1"), "listening");
+  return { host: `127.0.0.1:${proxy.address().port}`, end: () => { proxy.close(); for (const socket of sockets) socket.destroy(); } };
+}
+
 export const launch = () => chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium" });
 
 // A page in a context of its own. `faults` gathers errors on the console (a breach of the policy is one), exceptions and
@@ -52,7 +81,7 @@ export async function open(browser, server, options = {}) {
   page.on("console", message => { if (["error", "warning"].includes(message.type())) page.faults.push(message.text()); });
   page.on("pageerror", error => page.faults.push(error.stack));
   page.on("dialog", dialog => { page.faults.push(dialog.message()); dialog.dismiss(); });
-  await page.goto(`http://${server.address}/`);
+  await page.goto(`http://${server.address}${server.address.includes("/") ? "" : "/"}`);
   return page;
 }
 
