@@ -1,0 +1,146 @@
+// Firefox and WebKit, driven without a package: each has a door of its own for the same commands, those of WebDriver
+// (https://www.w3.org/TR/webdriver2/).
+
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { connect, createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
+import { DEADLINE, children } from "./support.js";
+
+// The first start of a browser on a machine fills caches.
+const START = 60_000;
+
+// What a test needs of a browser. `command` sends a command by its path in the standard.
+class Session {
+  constructor(command, end) {
+    Object.assign(this, { command, end });
+  }
+  goto(url) {
+    return this.command("url", { url });
+  }
+  // Runs a function in the page, with arguments that JSON can carry.
+  run(body, ...args) {
+    return this.command("execute/sync", { script: `return (${body}).apply(null, arguments)`, args });
+  }
+  // Waits until the function returns something.
+  async until(body, ...args) {
+    for (const deadline = Date.now() + DEADLINE; ; await pause(20)) {
+      const value = await this.run(body, ...args);
+      if (value) return value;
+      if (Date.now() > deadline) assert.fail(`waited in vain for ${body}, with ${args}: ${await this.run(() => document.body.innerText)}`);
+    }
+  }
+  // As near to this size as the browser's own buttons allow.
+  resize(width, height) {
+    return this.command("window/rect", { width, height });
+  }
+  async screenshot(path) {
+    writeFileSync(path, Buffer.from(await this.command("screenshot"), "base64"));
+  }
+}
+
+function start(program, args, stdio = "ignore", settings = {}) {
+  const child = spawn(program, args, { stdio, env: { ...process.env, ...settings } });
+  children.add(child);
+  child.over = new Promise((_, reject) => {
+    child.once("error", reject);
+    child.once("exit", code => { children.delete(child); reject(new Error(`${program} ended with ${code}`)); });
+  });
+  // Whoever waits for the program hears of its end; once it has been told to end nobody does.
+  child.over.catch(() => {});
+  return child;
+}
+
+// Waits no longer than the program lives.
+const within = (child, promise) => Promise.race([promise, child.over]);
+
+async function stop(child) {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const ended = once(child, "exit", { signal: AbortSignal.timeout(DEADLINE) });
+  child.kill();
+  await ended;
+}
+
+async function waitFor(child, what) {
+  for (const deadline = Date.now() + START; ; await within(child, pause(50))) {
+    const found = await what();
+    if (found) return found;
+    assert.ok(Date.now() < deadline, `${child.spawnfile} does not start`);
+  }
+}
+
+// Firefox has its door inside: Marionette, JSON over TCP with the length in front.
+const MARIONETTE = {
+  url: "WebDriver:Navigate", "execute/sync": "WebDriver:ExecuteScript", "window/rect": "WebDriver:SetWindowRect",
+  screenshot: "WebDriver:TakeScreenshot",
+};
+
+export async function firefox({ dark = false } = {}) {
+  const profile = mkdtempSync(join(tmpdir(), "plainsocket-firefox-"));
+  const settings = { "marionette.port": 0, "layout.css.prefers-color-scheme.content-override": dark ? 0 : 1 };
+  const lines = Object.entries(settings).map(([name, value]) => `user_pref("${name}", ${value});\n`);
+  writeFileSync(join(profile, "user.js"), lines.join(""));
+  const child = start(process.env.FIREFOX, ["--headless", "--marionette", "--no-remote", "--profile", profile]);
+  const port = await waitFor(child, () => {
+    const file = join(profile, "MarionetteActivePort");
+    return existsSync(file) && Number(readFileSync(file, "utf8"));
+  });
+  const socket = connect(port, "127.0.0.1");
+  const answers = new Map();
+  let unread = Buffer.alloc(0);
+  socket.on("data", bytes => {
+    unread = Buffer.concat([unread, bytes]);
+    for (let colon; (colon = unread.indexOf(":")) > 0;) {
+      const end = colon + 1 + Number(unread.subarray(0, colon));
+      if (unread.length < end) return;
+      const message = JSON.parse(unread.subarray(colon + 1, end));
+      // The first is its name, and no answer.
+      if (Array.isArray(message)) answers.get(message[1])?.(message[2], message[3]);
+      unread = unread.subarray(end);
+    }
+  });
+  await once(socket, "connect");
+  let last = 0;
+  const ask = (name, parameters = {}) => within(child, new Promise((resolve, reject) => {
+    const text = JSON.stringify([0, ++last, name, parameters]);
+    answers.set(last, (error, value) => (error ? reject(new Error(`${name}: ${error.message}`)) : resolve(value)));
+    socket.write(`${Buffer.byteLength(text)}:${text}`);
+  }));
+  await ask("WebDriver:NewSession");
+  return new Session(async (path, parameters) => (await ask(MARIONETTE[path], parameters))?.value, async () => {
+    socket.destroy();
+    await stop(child);
+    rmSync(profile, { recursive: true, force: true, maxRetries: 5 });
+  });
+}
+
+// WebKitGTK has a program in between, WebKitWebDriver, which starts the browser and speaks HTTP. It needs a display.
+export async function webkit({ dark = false } = {}) {
+  const xvfb = start("Xvfb", ["-displayfd", "3", "-nolisten", "tcp", "-screen", "0", "1600x4000x24"], ["ignore", "ignore", "ignore", "pipe"]);
+  const [number] = await within(xvfb, once(xvfb.stdio[3], "data"));
+  const probe = createServer().listen(0, "127.0.0.1");
+  await once(probe, "listening");
+  const { port } = probe.address();
+  await new Promise(done => probe.close(done));
+  const settings = { DISPLAY: `:${String(number).trim()}`, GTK_THEME: dark ? "Adwaita:dark" : "Adwaita" };
+  const child = start("WebKitWebDriver", [`--port=${port}`, "--host=127.0.0.1"], "ignore", settings);
+  const ask = async (method, path, body) => {
+    const signal = AbortSignal.timeout(START);
+    const response = await within(child, fetch(`http://127.0.0.1:${port}${path}`, { method, body: body && JSON.stringify(body), signal }));
+    const { value } = await response.json();
+    if (!response.ok) throw new Error(`${path}: ${value.message || value.error}`);
+    return value;
+  };
+  await waitFor(child, () => ask("GET", "/status").catch(() => null));
+  const options = { "webkitgtk:browserOptions": { binary: process.env.WEBKIT, args: ["--automation"] } };
+  const { sessionId } = await ask("POST", "/session", { capabilities: { alwaysMatch: options } });
+  return new Session((path, parameters) => ask(parameters ? "POST" : "GET", `/session/${sessionId}/${path}`, parameters), async () => {
+    await ask("DELETE", `/session/${sessionId}`);
+    await stop(child);
+    await stop(xvfb);
+  });
+}
