@@ -43,6 +43,10 @@ class Session {
   }
 }
 
+// A home of its own: a profile that is new each time, and Firefox refuses to be root in the home of somebody else.
+const makeHome = () => mkdtempSync(join(tmpdir(), "plainsocket-browser-"));
+const removeHome = home => rmSync(home, { recursive: true, force: true, maxRetries: 5 });
+
 function start(program, args, stdio = "ignore", settings = {}) {
   const child = spawn(program, args, { stdio, env: { ...process.env, ...settings } });
   children.add(child);
@@ -80,11 +84,11 @@ const MARIONETTE = {
 };
 
 export async function firefox({ dark = false } = {}) {
-  const profile = mkdtempSync(join(tmpdir(), "plainsocket-firefox-"));
+  const profile = makeHome();
   const settings = { "marionette.port": 0, "layout.css.prefers-color-scheme.content-override": dark ? 0 : 1 };
   const lines = Object.entries(settings).map(([name, value]) => `user_pref("${name}", ${value});\n`);
   writeFileSync(join(profile, "user.js"), lines.join(""));
-  const child = start(process.env.FIREFOX, ["--headless", "--marionette", "--no-remote", "--profile", profile]);
+  const child = start(process.env.FIREFOX, ["--headless", "--marionette", "--no-remote", "--profile", profile], "ignore", { HOME: profile, XAUTHORITY: "" });
   const port = await waitFor(child, () => {
     const file = join(profile, "MarionetteActivePort");
     return existsSync(file) && Number(readFileSync(file, "utf8"));
@@ -114,7 +118,7 @@ export async function firefox({ dark = false } = {}) {
   return new Session(async (path, parameters) => (await ask(MARIONETTE[path], parameters))?.value, async () => {
     socket.destroy();
     await stop(child);
-    rmSync(profile, { recursive: true, force: true, maxRetries: 5 });
+    removeHome(profile);
   });
 }
 
@@ -126,7 +130,8 @@ export async function webkit({ dark = false } = {}) {
   await once(probe, "listening");
   const { port } = probe.address();
   await new Promise(done => probe.close(done));
-  const settings = { DISPLAY: `:${String(number).trim()}`, GTK_THEME: dark ? "Adwaita:dark" : "Adwaita" };
+  const home = makeHome();
+  const settings = { HOME: home, DISPLAY: `:${String(number).trim()}`, GTK_THEME: dark ? "Adwaita:dark" : "Adwaita" };
   const child = start("WebKitWebDriver", [`--port=${port}`, "--host=127.0.0.1"], "ignore", settings);
   const ask = async (method, path, body) => {
     const signal = AbortSignal.timeout(START);
@@ -142,5 +147,6 @@ export async function webkit({ dark = false } = {}) {
     await ask("DELETE", `/session/${sessionId}`);
     await stop(child);
     await stop(xvfb);
+    removeHome(home);
   });
 }

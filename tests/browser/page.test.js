@@ -152,6 +152,8 @@ describe("what /inspect tells", () => {
     assert.match(await line.textContent(), /its value could prove who you are, and pages of other sites may read this/);
     const key = page.locator(".lines li", { hasText: "Sec-WebSocket-Key" });
     assert.doesNotMatch(await key.textContent(), /prove who you are/);
+    const lines = ["GET /inspect?(not shown) HTTP/1.1", "Cookie: (not shown)", "X-Api-Key", "GET /inspect HTTP/1.1", "Accept:", "HTTP/1.1 101 Switching Protocols"];
+    assert.deepEqual(await page.evaluate(lines => lines.map(line => isKept(line)), lines), [true, true, true, false, false, false]);
   });
 
   it("a text's row has its length", async () => {
