@@ -31,7 +31,8 @@ class Session {
     for (const deadline = Date.now() + DEADLINE; ; await pause(20)) {
       const value = await this.run(body, ...args);
       if (value) return value;
-      if (Date.now() > deadline) assert.fail(`waited in vain for ${body}, with ${args}: ${await this.run(() => document.body.innerText)}`);
+      if (Date.now() < deadline) continue;
+      assert.fail(`waited in vain for ${body}, with ${args}: ${await this.run(() => document.body.innerText)}`);
     }
   }
   // As near to this size as the browser's own buttons allow.
@@ -88,7 +89,8 @@ export async function firefox({ dark = false } = {}) {
   const settings = { "marionette.port": 0, "layout.css.prefers-color-scheme.content-override": dark ? 0 : 1 };
   const lines = Object.entries(settings).map(([name, value]) => `user_pref("${name}", ${value});\n`);
   writeFileSync(join(profile, "user.js"), lines.join(""));
-  const child = start(process.env.FIREFOX, ["--headless", "--marionette", "--no-remote", "--profile", profile], "ignore", { HOME: profile, XAUTHORITY: "" });
+  const args = ["--headless", "--marionette", "--no-remote", "--profile", profile];
+  const child = start(process.env.FIREFOX, args, "ignore", { HOME: profile, XAUTHORITY: "" });
   const port = await waitFor(child, () => {
     const file = join(profile, "MarionetteActivePort");
     return existsSync(file) && Number(readFileSync(file, "utf8"));
@@ -124,7 +126,8 @@ export async function firefox({ dark = false } = {}) {
 
 // WebKitGTK has a program in between, WebKitWebDriver, which starts the browser and speaks HTTP. It needs a display.
 export async function webkit({ dark = false } = {}) {
-  const xvfb = start("Xvfb", ["-displayfd", "3", "-nolisten", "tcp", "-screen", "0", "1600x4000x24"], ["ignore", "ignore", "ignore", "pipe"]);
+  const screen = ["-displayfd", "3", "-nolisten", "tcp", "-screen", "0", "1600x4000x24"];
+  const xvfb = start("Xvfb", screen, ["ignore", "ignore", "ignore", "pipe"]);
   const [number] = await within(xvfb, once(xvfb.stdio[3], "data"));
   const probe = createServer().listen(0, "127.0.0.1");
   await once(probe, "listening");
@@ -135,7 +138,8 @@ export async function webkit({ dark = false } = {}) {
   const child = start("WebKitWebDriver", [`--port=${port}`, "--host=127.0.0.1"], "ignore", settings);
   const ask = async (method, path, body) => {
     const signal = AbortSignal.timeout(START);
-    const response = await within(child, fetch(`http://127.0.0.1:${port}${path}`, { method, body: body && JSON.stringify(body), signal }));
+    const request = { method, body: body && JSON.stringify(body), signal };
+    const response = await within(child, fetch(`http://127.0.0.1:${port}${path}`, request));
     const { value } = await response.json();
     if (!response.ok) throw new Error(`${path}: ${value.message || value.error}`);
     return value;
@@ -143,7 +147,8 @@ export async function webkit({ dark = false } = {}) {
   await waitFor(child, () => ask("GET", "/status").catch(() => null));
   const options = { "webkitgtk:browserOptions": { binary: process.env.WEBKIT, args: ["--automation"] } };
   const { sessionId } = await ask("POST", "/session", { capabilities: { alwaysMatch: options } });
-  return new Session((path, parameters) => ask(parameters ? "POST" : "GET", `/session/${sessionId}/${path}`, parameters), async () => {
+  const command = (path, parameters) => ask(parameters ? "POST" : "GET", `/session/${sessionId}/${path}`, parameters);
+  return new Session(command, async () => {
     await ask("DELETE", `/session/${sessionId}`);
     await stop(child);
     await stop(xvfb);

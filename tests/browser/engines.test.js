@@ -53,7 +53,8 @@ for (const [name, launch] of Object.entries({ firefox, webkit })) {
     it("a connection to /inspect, from the handshake to a Close without a code", async () => {
       await sendHello();
       await see("answer", 'Sent text "Hello", 5 bytes. The server got text "Hello", 5 bytes: 81 85');
-      const digits = await browser.run(() => [...document.querySelectorAll(".field .digits")].map(cell => cell.textContent).join(""));
+      const digits = await browser.run(() =>
+        [...document.querySelectorAll(".field .digits")].map(cell => cell.textContent).join(""));
       assert.match(digits, /^1000000110000101[01]{72}$/);
       await closeAsTyped("1005", "");
       await see("notice", "A page may close only with 1000 and with 3000 to 4999");
@@ -80,7 +81,8 @@ for (const [name, launch] of Object.entries({ firefox, webkit })) {
         await browser.goto(`http://${server.address}/`);
         await sendHello();
         const flags = await browser.run(() => [...document.querySelectorAll(".field.flag")].map(cell => {
-          const { firstChild: text, textContent: word } = cell.querySelector(".name");
+          const name = cell.querySelector(".name");
+          const { firstChild: text, textContent: word } = name;
           const boxes = Array.from(word, (_, at) => {
             const range = document.createRange();
             range.setStart(text, at);
@@ -90,7 +92,7 @@ for (const [name, launch] of Object.entries({ firefox, webkit })) {
             return { left, right, top, bottom };
           });
           const { left, right, top, bottom } = cell.getBoundingClientRect();
-          return { word, boxes, cell: { left, right, top, bottom }, size: parseFloat(getComputedStyle(cell.querySelector(".name")).fontSize) };
+          return { word, boxes, cell: { left, right, top, bottom }, size: parseFloat(getComputedStyle(name).fontSize) };
         }));
         assert.deepEqual(flags.map(flag => flag.word), ["FIN", "RSV1", "RSV2", "RSV3", "MASK"]);
         for (const { word, boxes, cell, size } of flags) {

@@ -295,11 +295,11 @@ describe("the end of a connection", () => {
   });
 });
 
-describe("where one looks", () => {
+describe("where you look", () => {
   const shownRow = () => page.locator(".row[aria-current=true] .label").textContent();
 
   for (const endpoint of ["/echo", "/inspect"]) {
-    it(`at ${endpoint} one's own actions are followed again after an older row was chosen`, async () => {
+    it(`at ${endpoint} your own actions are followed again after you chose an older row`, async () => {
       await connect(page, endpoint);
       await press(page, "Send text");
       await see(page, ".row", 'text "Hello"');
