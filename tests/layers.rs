@@ -287,7 +287,10 @@ fn imports_point_one_way() {
     };
     assert_eq!(wrong_paths(&sources, "crate::protocol", may(&["crate::protocol", "crate::error"])), [""; 0]);
     assert_eq!(wrong_paths(&sources, "crate::error", may(&["crate::error"])), [""; 0]);
-    assert_eq!(wrong_paths(&sources, "crate::config", may(&["crate::config"])), [""; 0]);
+    assert_eq!(
+        wrong_paths(&sources, "crate::config", may(&["crate::config", "crate::error", "crate::protocol"])),
+        [""; 0]
+    );
 }
 
 #[test]

@@ -481,7 +481,7 @@ impl Connection {
         self.flush()?;
         self.count_unfinished()?;
         let result = if self.is_open() && self.client.outbox.turn.give() { self.read_the_last()? } else { self.read() };
-        if self.client.outbox.turn.take() && self.client.outbox.is_closing() {
+        if self.client.outbox.turn.take() && !self.client.outbox.is_open() {
             self.mark_closing();
         }
         result.or_else(|error| self.check(Err(Error::Io(error))).map(|()| None))
@@ -584,7 +584,7 @@ impl Connection {
 
     /// No Close of ours is out yet. One may be without our knowing: when the server goes down, another thread sends it.
     fn sends_its_close(&self) -> bool {
-        self.is_open() && !self.client.outbox.is_closing()
+        self.is_open() && self.client.outbox.is_open()
     }
 
     fn begin_close(&mut self, close: Option<CloseFrame>) -> Result<(), Error> {

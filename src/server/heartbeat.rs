@@ -73,7 +73,8 @@ pub(super) fn sweep(registry: &Registry, config: &Config) {
     let mut awake = Instant::now();
     for client in registry.clients().iter().filter(|client| client.outbox.is_open()) {
         let peer = client.outbox.peer;
-        let age = client.outbox.oldest().map_or(Duration::ZERO, |oldest| oldest.elapsed());
+        let (bytes, oldest) = client.outbox.waiting();
+        let age = oldest.map_or(Duration::ZERO, |oldest| oldest.elapsed());
         let silent = client.outbox.life.silence();
         let verdict = verdict(silent, client.outbox.life.since_ping().filter(|since| *since < silent), config);
         // The process was stopped in this very loop: the next sweep judges.
@@ -82,7 +83,7 @@ pub(super) fn sweep(registry: &Registry, config: &Config) {
         }
         awake = Instant::now();
         match verdict {
-            Verdict::Drop => drop_silent(client, silent),
+            Verdict::Drop => drop_silent(client, silent, bytes),
             _ if age > config.pong_timeout => {
                 client.outbox.evict(format_args!("it reads too slowly, a byte has waited for it for {age:.1?}"));
             }
@@ -99,9 +100,9 @@ pub(super) fn sweep(registry: &Registry, config: &Config) {
 }
 
 /// It may be alive after all, so it is told. Where bytes wait already the socket has no room, and this goes nowhere.
-fn drop_silent(client: &Client, silent: Duration) {
+fn drop_silent(client: &Client, silent: Duration, bytes: usize) {
     let peer = client.outbox.peer;
-    match client.outbox.waiting() {
+    match bytes {
         0 => log::info!("{peer}: dropped after {silent:.1?} of silence"),
         bytes => log::info!("{peer}: dropped after {silent:.1?}: it does not read, and {bytes} bytes wait for it"),
     }

@@ -112,24 +112,15 @@ impl Outbox {
         drop(self.wait_while(deadline, |state| state.writing));
     }
 
-    /// Whether a Close frame of ours is sent.
-    pub(super) fn is_closing(&self) -> bool {
-        lock(&self.state).end == End::CloseSent
-    }
-
     /// No Close frame of ours is sent, and the client is not dead.
     pub(super) fn is_open(&self) -> bool {
         lock(&self.state).end == End::Open
     }
 
-    /// How many bytes wait, as they count for [`Config::max_backlog`](crate::Config::max_backlog).
-    pub(super) fn waiting(&self) -> usize {
-        lock(&self.state).backlog.length
-    }
-
-    /// Since when the oldest byte waits that another thread has left.
-    pub(super) fn oldest(&self) -> Option<Instant> {
-        lock(&self.state).backlog.oldest()
+    /// How many bytes wait, and since when the oldest of them that another thread has left.
+    pub(super) fn waiting(&self) -> (usize, Option<Instant>) {
+        let state = lock(&self.state);
+        (state.backlog.length, state.backlog.oldest())
     }
 
     /// Disconnects a slow consumer, for the sake of the others.
@@ -326,7 +317,7 @@ mod tests {
             let frames = Frames::new([&bytes, &[]], &house.registry);
             outboxes.iter().for_each(|outbox| outbox.write(&frames).unwrap());
         }
-        assert!(outboxes.iter().all(|outbox| waits(outbox) > 290 && outbox.oldest().is_some()));
+        assert!(outboxes.iter().all(|outbox| waits(outbox) > 290 && outbox.waiting().1.is_some()));
         let expected: Vec<u8> = (1..=3).flat_map(|round| [round; 100]).collect();
         for client in &clients {
             for tens in 1..=30 {

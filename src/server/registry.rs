@@ -132,7 +132,7 @@ impl Registry {
             return Some(share);
         }
         let clients = self.clients().into_iter();
-        let mut slow: Vec<_> = clients.filter_map(|client| Some((client.outbox.oldest()?, client.outbox))).collect();
+        let mut slow: Vec<_> = clients.filter_map(|client| Some((client.outbox.waiting().1?, client.outbox))).collect();
         slow.sort_unstable_by_key(|(since, _)| *since);
         slow.into_iter().find_map(|(_, outbox)| {
             outbox.evict_for_memory();
