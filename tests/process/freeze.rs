@@ -1,12 +1,9 @@
 //! The process is stopped for a while, as by a debugger, a busy machine or a snapshot. What arrived meanwhile counts.
-#![cfg(unix)]
 
-mod support;
-
+use crate::support::program::{OWN_THREADS, Program};
+use crate::support::{Client, PING, PONG, TEXT, frame, request, status, wait_for};
 use std::thread;
 use std::time::Duration;
-use support::program::{OWN_THREADS, Program};
-use support::{Client, PING, PONG, TEXT, frame, request, status, wait_for};
 
 /// Stops the program for longer than its timeout while `act` goes on.
 fn freeze(program: &Program, timeout: Duration, act: impl FnOnce()) {

@@ -1,14 +1,11 @@
 //! How signals end the program, and when they do not.
-#![cfg(unix)]
 
-mod support;
-
+use crate::support::program::Program;
+use crate::support::{CLOSE, Client, TEXT, close_frame, frame};
 use std::io::{ErrorKind, Read as _};
 use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
-use support::program::Program;
-use support::{CLOSE, Client, TEXT, close_frame, frame};
 
 /// Longer than the time within which several signals are one wish.
 const LATER: Duration = Duration::from_millis(1200);
@@ -89,7 +86,7 @@ fn signal_ignored_at_the_start_stays_ignored() {
         client.stream.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
         let unread = client.stream.read(&mut [0; 64]);
         assert_eq!(unread.unwrap_err().kind(), ErrorKind::WouldBlock, "no Close: SIG{ignored} is ignored");
-        client.stream.set_read_timeout(Some(support::DEADLINE)).unwrap();
+        client.stream.set_read_timeout(Some(crate::support::DEADLINE)).unwrap();
         client.send(frame(TEXT, b"still here"));
         assert_eq!(client.read_frame().1, b"still here");
         // The others still end it. `nohup` leaves SIGTERM, and a shell's background job has at least that.
@@ -116,7 +113,7 @@ fn sigterm_ends_the_program_when_no_thread_is_left() {
     lower.args(["--reuid=65534", "--regid=65534", "--clear-groups", "prlimit", &pid, "--nproc=1"]);
     assert!(lower.status().unwrap().success());
     let mut refused = Client::tcp(program.address);
-    assert_eq!(support::status(&refused.read_head()), 503, "no thread is left");
+    assert_eq!(crate::support::status(&refused.read_head()), 503, "no thread is left");
     program.signal("TERM");
     expect_going_away(&mut client);
     expect_graceful_end(&mut program, client);

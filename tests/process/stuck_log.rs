@@ -1,13 +1,10 @@
 //! stderr takes nothing, as a pipe that nobody reads or a terminal that was stopped with Ctrl-S: the server goes on.
-#![cfg(unix)]
 
-mod support;
-
+use crate::support::program::{OWN_THREADS, Program, plainsocket};
+use crate::support::{CLOSE, Client, DEADLINE, PING, TEXT, close_frame, frame, request, status, wait_for};
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
-use support::program::{OWN_THREADS, Program, plainsocket};
-use support::{CLOSE, Client, DEADLINE, PING, TEXT, close_frame, frame, request, status, wait_for};
 
 /// The program, its stderr full from the start, and the other end of that.
 fn start_with_full_log(levels: &str, arguments: &[&str]) -> (Program, UnixStream) {
