@@ -45,7 +45,8 @@ pub enum Error {
     /// The client was closed with 1013 (try again later): what all clients together make the server hold is at
     /// [`Config::max_memory`](crate::Config::max_memory).
     MemoryLimit,
-    /// The handler's own reason, made with [`Error::handler`], or with `?` from an [`io::Error`]. The client is sent Close 1011 if it is still connected.
+    /// The handler's own reason, made with [`Error::handler`], or with `?` from an [`io::Error`]. The client is sent Close
+    /// 1011 if it is still connected.
     Handler(Box<dyn error::Error + Send + Sync>),
 }
 

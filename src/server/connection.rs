@@ -295,8 +295,8 @@ impl Connection {
 
     /// Sends a message to every client on the same path, this one included. It goes out as with
     /// [`send`](Connection::send), but only this client is waited for: what another does not take at once is queued for
-    /// it, and one that lets it wait for too long, or too much of it, is evicted. Errors are those of [`send`](Connection::send) to
-    /// this client; those of the others are their own affair.
+    /// it, and one that lets it wait for too long, or too much of it, is evicted. Errors are those of
+    /// [`send`](Connection::send) to this client; those of the others are their own affair.
     pub fn broadcast(&mut self, message: impl Into<Message>) -> Result<(), Error> {
         let message = self.checked(message)?;
         let start = self.out_to_others.len();

@@ -136,4 +136,19 @@ mod tests {
         prepare(&mut config);
         assert!(config.max_clients > 1);
     }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn more_clients_than_this_machine_has_threads_for_become_as_many_as_it_has() {
+        let prepared = |max_clients| {
+            let mut config = Config { max_clients, ..Config::default() };
+            prepare(&mut config);
+            config.max_clients
+        };
+        assert!(prepared(usize::MAX) < 1 << 30);
+        assert_eq!(prepared(1), 1);
+        let mappings = read("/proc/sys/vm/max_map_count").and_then(|text| text.trim().parse::<usize>().ok());
+        assert!(mappings.is_some_and(|most| most > 1));
+        assert_eq!(read("/proc/sys/vm/there/is/no/such/file"), None);
+    }
 }

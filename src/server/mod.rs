@@ -239,9 +239,9 @@ impl Server {
         Ok(Handle { registry: Arc::clone(&self.service.registry), addresses })
     }
 
-    /// Accepts clients, a thread each, on all its addresses, until [`Handle::shutdown`]. A failing `accept` or a missing thread is logged, and
-    /// the server goes on. The error is that there is no thread for the heartbeat. A handler that is busy with something
-    /// else when the server ends is left behind with its thread.
+    /// Accepts clients, a thread each, on all its addresses, until [`Handle::shutdown`]. A failing `accept` or a missing
+    /// thread is logged, and the server goes on. The error is that there is no thread for the heartbeat. A handler that is
+    /// busy with something else when the server ends is left behind with its thread.
     ///
     /// First it raises the process's soft limit of file descriptors to the hard one, and lowers
     /// [`max_clients`](Config::max_clients) to what the machine has threads for, with a line in the log.
