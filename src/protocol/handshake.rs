@@ -199,8 +199,8 @@ pub(super) fn accept_digest(key: &str) -> [u8; 20] {
     sha1.digest().bytes()
 }
 
-/// Finds the blank line within `most` bytes, and turns away what no line may hold. It looks at the whole head again with every read,
-/// which is cheap because the head is short: 8 KiB in 8,192 reads of one byte cost a tenth of a second.
+/// Finds the blank line within `most` bytes, and turns away what no line may hold. It looks at the whole head again with
+/// every read, which is cheap because the head is short: 8 KiB in 8,192 reads of one byte cost a tenth of a second.
 fn head_length(bytes: &[u8], most: usize) -> Result<Option<usize>, HandshakeError> {
     // RFC 8446 §5.1: TLS begins with a record of type 22 (handshake), whose version begins with 3.
     match bytes {

@@ -419,14 +419,26 @@ mod tests {
     fn backlog_over_its_limit_evicts_with_the_next_frame() {
         let house = House::new();
         let client = ClientsEnd::new(Some(10), []);
-        house.registry.budget().set_limits(usize::MAX, 1000);
         let outbox = house.outbox(&client);
-        // However large it is, one message may wait on top of little.
         house.write(&outbox, &[1; 800]).unwrap();
+        house.registry.budget().set_limits(usize::MAX, waits(&outbox));
+        // However large it is, one message may wait on top of what is just allowed.
         house.write(&outbox, &[1; 100_000]).unwrap();
         let evicted = house.write(&outbox, &[1]);
         assert!(matches!(evicted, Err(Error::Io(error)) if error.kind() == ErrorKind::TimedOut));
         assert_eq!((waits(&outbox), house.registry.budget().used()), (0, 0));
+    }
+
+    // §5.5.1, §5.5.2.
+    #[test]
+    fn pong_may_follow_a_close_and_nothing_else_may() {
+        let (house, client) = (House::new(), ClientsEnd::default());
+        let outbox = house.outbox(&client);
+        outbox.write(&Frames::close(b"close ")).unwrap();
+        assert!(matches!(house.write(&outbox, b"data"), Err(Error::Closed)));
+        outbox.write(&Frames::late_pong(b"pong")).unwrap();
+        assert!(matches!(house.write(&outbox, b"data"), Err(Error::Closed)));
+        assert_eq!(client.wait_for(10), b"close pong");
     }
 
     #[test]
@@ -455,10 +467,12 @@ mod tests {
         thread::scope(|scope| {
             let writing = scope.spawn(|| house.write_own(&outbox, &[1; LENGTH], None));
             wait_until(|| budget.used() > LENGTH + DESK);
-            wait_until(|| {
-                client.take(usize::MAX);
-                writing.is_finished()
-            });
+            // Ten bytes are out. After 90 more no more is queued than may be.
+            for count in 1..=9 {
+                client.wait_for(10 * count);
+                client.take(10);
+            }
+            wait_until(|| writing.is_finished());
         });
         assert!(budget.used() < DESK, "what is queued still counts, the desk does not");
         outbox.kill();
