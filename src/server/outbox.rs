@@ -429,6 +429,20 @@ mod tests {
         assert_eq!((waits(&outbox), house.registry.budget().used()), (0, 0));
     }
 
+    #[test]
+    fn own_thread_that_need_not_wait_needs_no_desk() {
+        let house = House::new();
+        // Enough for what is queued, and not for a desk.
+        house.registry.budget().set_limits(MOST_OWN + DESK, usize::MAX);
+        let outbox = house.outbox(&ClientsEnd::new(Some(10), []));
+        house.write_own(&outbox, &[1; MOST_OWN + 10], None).unwrap();
+        let outbox = house.outbox(&ClientsEnd::new(Some(0), []));
+        house.write(&outbox, &[1; 10]).unwrap();
+        house.write_own(&outbox, &[1; MOST_OWN - 10], None).unwrap();
+        house.write_own(&outbox, &[1; 10], None).unwrap();
+        assert_eq!(lock(&outbox.state).backlog.own, MOST_OWN);
+    }
+
     // §5.5.1, §5.5.2.
     #[test]
     fn pong_may_follow_a_close_and_nothing_else_may() {
@@ -474,6 +488,7 @@ mod tests {
             }
             wait_until(|| writing.is_finished());
         });
+        assert_eq!(lock(&outbox.state).waiting, 0);
         assert!(budget.used() < DESK, "what is queued still counts, the desk does not");
         outbox.kill();
         wait_until(|| budget.used() == 0);
