@@ -290,7 +290,7 @@ impl Connection {
             self.flush_with(message.as_bytes())?;
         }
         self.decoder.take_memory(Some(message.into_bytes()));
-        Ok(())
+        self.still_open()
     }
 
     /// Sends a message to every client on the same path, this one included. It goes out as with
@@ -315,11 +315,16 @@ impl Connection {
             self.check(written)?;
         }
         self.decoder.take_memory(Some(message.into_bytes()));
-        Ok(())
+        self.still_open()
     }
 
     fn checked(&self, message: impl Into<Message>) -> Result<Message, Error> {
-        if self.is_open() { Ok(message.into()) } else { Err(Error::Closed) }
+        self.still_open().map(|()| message.into())
+    }
+
+    /// After a write: if another thread has sent a Close meanwhile, nothing of ours went out.
+    fn still_open(&self) -> Result<(), Error> {
+        if self.is_open() { Ok(()) } else { Err(Error::Closed) }
     }
 
     pub(super) fn is_open(&self) -> bool {
@@ -336,14 +341,16 @@ impl Connection {
         self.gathered += 1;
         let is_much = self.gathered >= GATHERED || self.out.len() >= GATHER || self.registry.is_stopping();
         let waits = !is_much && ends_message(self.inbox.unread());
-        if waits { Ok(()) } else { self.flush() }
+        if waits { Ok(()) } else { self.flush_with(&[]) }
     }
 
     /// Writes what [`send`](Connection::send) and [`broadcast`](Connection::broadcast) have gathered; for a handler
     /// that goes on to wait for something other than [`recv`](Connection::recv). The error is [`Error::Io`] if the
-    /// socket fails.
+    /// socket fails, and [`Error::Closed`] if a Close went out before.
     pub fn flush(&mut self) -> Result<(), Error> {
-        self.flush_with(&[])
+        let is_empty = self.out.is_empty();
+        self.flush_with(&[])?;
+        if is_empty { Ok(()) } else { self.still_open() }
     }
 
     /// Writes what has been gathered, and behind it a large payload from where it lies.
@@ -478,7 +485,7 @@ impl Connection {
     /// Waits for the client, and reads what has come: into the inbox, or as many bytes of a large payload as it tells.
     fn receive(&mut self) -> Result<Option<usize>, Error> {
         // Flush before you block: whatever the client waits for must be on its way.
-        self.flush()?;
+        self.flush_with(&[])?;
         self.count_unfinished()?;
         let result = if self.is_open() && self.client.outbox.turn.give() { self.read_the_last()? } else { self.read() };
         if self.client.outbox.turn.take() && !self.client.outbox.is_open() {

@@ -11,6 +11,8 @@ mod faults;
 #[cfg(test)]
 pub(super) mod logged;
 #[cfg(test)]
+mod promises;
+#[cfg(test)]
 mod silence;
 mod stream;
 #[cfg(test)]
