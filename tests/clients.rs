@@ -14,9 +14,10 @@ use std::sync::Mutex;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
+#[cfg(target_os = "linux")]
+use support::wait_for;
 use support::{
-    BINARY, CLOSE, Client, DEADLINE, PING, Running, TEXT, close_frame, frame, request, status, wait_for,
-    wait_for_a_seat,
+    BINARY, CLOSE, Client, DEADLINE, PING, Running, TEXT, close_frame, frame, request, status, wait_for_a_seat,
 };
 
 fn running() -> Running {
