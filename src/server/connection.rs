@@ -665,10 +665,10 @@ impl Connection {
     /// Ends our side of the TCP connection. The server is first to (§7.1.1): the wait in TIME_WAIT is its to bear.
     fn hang_up(&mut self) {
         self.client.outbox.wait_until_out(self.deadline);
-        if !self.is_closed() {
+        // A client that got no FIN is not one that can be seen off.
+        if self.client.outbox.socket.shutdown(Shutdown::Write).is_err() || !self.is_closed() {
             self.state = State::Over;
         }
-        let _ = self.client.outbox.socket.shutdown(Shutdown::Write);
     }
 
     /// Nothing is read any more.
