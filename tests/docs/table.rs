@@ -7,6 +7,9 @@ use std::rc::Rc;
 /// The items of a file below the repository's top, or why there are none.
 pub type Lookup<'a> = dyn FnMut(&str) -> Result<Rc<Vec<Item>>, String> + 'a;
 
+/// Where the table's tests are, if the table names a file without its folder.
+const TEST_FOLDERS: [&str; 3] = ["tests/protocol", "tests/sockets", "tests"];
+
 /// The words that make a rule.
 const WORDS: [&str; 5] = ["MUST", "MUST NOT", "SHOULD", "SHOULD NOT", "MAY"];
 
@@ -39,8 +42,10 @@ fn check_row(row: &Row, items_of: &mut Lookup) -> Result<(), String> {
         source::find(&items_of(&file)?, name).map_err(|error| format!("{file} {error}"))?;
     }
     for (file, name) in pairs(&test.code)? {
-        let file = if file.contains('/') { format!("src/{file}") } else { format!("tests/{file}") };
-        if !items_of(&file)?.iter().any(|item| item.is_test && item.name == name) {
+        let folders = if file.contains('/') { &["src"][..] } else { &TEST_FOLDERS };
+        let mut found = folders.iter().filter_map(|folder| items_of(&format!("{folder}/{file}")).ok());
+        let items = found.next().ok_or_else(|| format!("{file} is in none of {folders:?}"))?;
+        if !items.iter().any(|item| item.is_test && item.name == name) {
             return Err(format!("{file} has no test `{name}`"));
         }
     }
@@ -72,7 +77,7 @@ mod tests {
         let text = format!("| s | w | rule | code | test |\n| - | - | - | - | - |\n{row}\n");
         check("docs/t.md", &text, &mut |file| match file {
             "src/a.rs" => source::items("struct A;\nimpl A {\n    fn b() {}\n}\n").map(Rc::new),
-            "tests/t.rs" => source::items("#[test]\nfn it_holds() {}\nfn helper() {}\n").map(Rc::new),
+            "tests/sockets/t.rs" => source::items("#[test]\nfn it_holds() {}\nfn helper() {}\n").map(Rc::new),
             _ => Err(format!("{file} cannot be read")),
         })
     }

@@ -1,16 +1,14 @@
 //! The server over real sockets: the replies of the handshake, the frame loop, the closing handshake.
 
-mod support;
-
+use crate::support::{
+    BINARY, CLOSE, Client, DEADLINE, PING, PONG, TEXT, close_frame, frame, header, request, start, start_default,
+    status,
+};
 use plainsocket::protocol::handshake::Response;
 use plainsocket::{CloseCode, Config, Error, Server};
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
-use support::{
-    BINARY, CLOSE, Client, DEADLINE, PING, PONG, TEXT, close_frame, frame, header, request, start, start_default,
-    status,
-};
 
 /// Sends `bytes` and returns the reply's head and body, up to the server's FIN.
 fn ask(bytes: impl AsRef<[u8]>) -> (String, String) {
@@ -422,14 +420,14 @@ fn a_ping_between_our_close_and_the_clients_gets_its_pong() {
 #[test]
 fn a_ping_after_the_1001_of_a_shutdown_gets_its_pong() {
     let server =
-        Server::bind("127.0.0.1:0").unwrap().route("/recv", support::echo).route("/recv_frame", |connection| {
+        Server::bind("127.0.0.1:0").unwrap().route("/recv", crate::support::echo).route("/recv_frame", |connection| {
             while connection.recv_frame()?.is_some() {}
             Ok(())
         });
     let (address, handle) = (server.local_addr().unwrap(), server.handle().unwrap());
     let running = thread::spawn(|| server.run());
     let mut clients = ["/recv", "/recv_frame"].map(|path| Client::connect(address, path));
-    support::wait_for("both clients", || handle.clients() == 2);
+    crate::support::wait_for("both clients", || handle.clients() == 2);
     handle.shutdown();
     for client in &mut clients {
         let (first, payload) = client.read_frame();

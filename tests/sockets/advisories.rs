@@ -1,12 +1,10 @@
 //! What has gone wrong in other servers, tried on this one over real sockets. The table in `docs/limits.md` says what
 //! happened where; what other test files prove already is not repeated here.
 
-mod support;
-
+use crate::support::{CLOSE, Client, PING, TEXT, frame, header, request, start, start_default, status};
 use plainsocket::Config;
 use std::io::Write as _;
 use std::time::{Duration, Instant};
-use support::{CLOSE, Client, PING, TEXT, frame, header, request, start, start_default, status};
 
 /// The good request for `/echo` with one more header line.
 fn request_with(line: &[u8]) -> Vec<u8> {
@@ -138,7 +136,7 @@ fn a_client_that_takes_no_bytes_does_not_keep_the_heartbeat_from_another() {
 /// Sends, and reads nothing, until the server takes no more since it waits for us.
 fn fill(client: &mut Client, bytes: &[u8]) {
     client.stream.set_write_timeout(Some(Duration::from_millis(100))).unwrap();
-    let deadline = Instant::now() + support::DEADLINE;
+    let deadline = Instant::now() + crate::support::DEADLINE;
     while client.stream.write_all(bytes).is_ok() {
         assert!(Instant::now() < deadline, "the server takes everything");
     }
@@ -147,10 +145,10 @@ fn fill(client: &mut Client, bytes: &[u8]) {
 #[cfg(target_os = "linux")]
 mod from_outside {
     use super::*;
+    use crate::support::program::{Program, plainsocket};
+    use crate::support::{PONG, close_frame};
     use std::io::Read as _;
     use std::process::Stdio;
-    use support::program::{Program, plainsocket};
-    use support::{PONG, close_frame};
 
     /// How many KiB the program's memory grows by at most, during `act`, with one client.
     fn growth(act: impl FnOnce(&mut Client)) -> usize {

@@ -1,11 +1,9 @@
 //! The program from outside: its flags, its exit codes, its first lines, its memory.
 
-mod support;
-
+use crate::support::program::{Program, plainsocket};
+use crate::support::{Client, PING, TEXT, close_frame, frame, header, status, wait_for_a_seat};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, ToSocketAddrs as _};
 use std::process::Output;
-use support::program::{Program, plainsocket};
-use support::{Client, PING, TEXT, close_frame, frame, header, status, wait_for_a_seat};
 
 fn output(arguments: &[&str]) -> (Option<i32>, String, String) {
     let Output { status, stdout, stderr } = plainsocket(arguments).output().unwrap();
@@ -133,7 +131,7 @@ fn every_origin_that_browsers_write_can_be_allowed() {
     let program = Program::start(&flags);
     let reply = |origin: &str| {
         let mut client = Client::tcp(program.address);
-        client.send(support::request("/echo").replace("Host", &format!("Origin: {origin}\r\nHost")));
+        client.send(crate::support::request("/echo").replace("Host", &format!("Origin: {origin}\r\nHost")));
         status(&client.read_head())
     };
     for origin in origins {
@@ -252,7 +250,7 @@ fn the_flags_reach_the_server() {
     client.send(frame(TEXT, b"Hello!"));
     client.expect_close(Some(1009));
     let mut client = Client::tcp(program.address);
-    client.send(support::request("/echo").replace("Host", "Origin: http://b.example\r\nHost"));
+    client.send(crate::support::request("/echo").replace("Host", "Origin: http://b.example\r\nHost"));
     assert_eq!(status(&client.read_head()), 403);
     assert_eq!(status(&Client::tcp(program.address).read_head()), 408);
 
@@ -280,12 +278,12 @@ fn a_frame_that_announces_much_costs_no_memory() {
     client.read_frame();
     let before = program.status("VmHWM");
     // 2^62 bytes are refused at once.
-    client.send([&[support::BINARY, 0xFF, 0x40][..], &[0; 11]].concat());
+    client.send([&[crate::support::BINARY, 0xFF, 0x40][..], &[0; 11]].concat());
     client.expect_close(Some(1009));
     // The 16 MiB of the limit are waited for, but nothing is set aside for them.
     for _ in 0..20 {
         let mut client = Client::connect(program.address, "/echo");
-        client.send([&[support::BINARY, 0xFF, 0, 0, 0, 0, 1, 0, 0, 0][..], &[0; 4], b"some"].concat());
+        client.send([&[crate::support::BINARY, 0xFF, 0, 0, 0, 0, 1, 0, 0, 0][..], &[0; 4], b"some"].concat());
         client.hang_up();
         client.expect_gone();
     }
@@ -302,8 +300,8 @@ fn a_long_message_that_does_not_end_costs_what_has_come_of_it() {
     let before = program.status("VmRSS");
     let mut clients: Vec<Client> = (0..CLIENTS).map(|_| Client::connect(program.address, "/echo")).collect();
     for client in &mut clients {
-        client.send([frame(support::BINARY & 0x7F, &vec![7; LENGTH]), frame(PING, b"")].concat());
-        assert_eq!(client.read_frame().0, support::PONG);
+        client.send([frame(crate::support::BINARY & 0x7F, &vec![7; LENGTH]), frame(PING, b"")].concat());
+        assert_eq!(client.read_frame().0, crate::support::PONG);
     }
     let grown = program.status("VmRSS") - before;
     // 4,700 KiB have come, and there is room for the next read of each.

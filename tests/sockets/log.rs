@@ -1,15 +1,13 @@
 //! What the log shows, and that nobody can write into it.
 #![cfg(unix)]
 
-mod support;
-
+use crate::support::program::{OWN_THREADS, Program, plainsocket, with_descriptors};
+use crate::support::{BINARY, CLOSE, Client, PING, PONG, TEXT, close_frame, frame, request, wait_for, wait_for_a_seat};
 use std::fs::{self, File};
 use std::path::PathBuf;
 use std::process::Command;
 use std::thread;
 use std::time::Duration;
-use support::program::{OWN_THREADS, Program, plainsocket, with_descriptors};
-use support::{BINARY, CLOSE, Client, PING, PONG, TEXT, close_frame, frame, request, wait_for, wait_for_a_seat};
 
 struct Logged {
     program: Program,

@@ -1,7 +1,10 @@
 //! Many clients over real sockets: the registry, who writes and who waits, broadcasts, limits, the end.
 
-mod support;
-
+#[cfg(target_os = "linux")]
+use crate::support::wait_for;
+use crate::support::{
+    BINARY, CLOSE, Client, DEADLINE, PING, Running, TEXT, close_frame, frame, request, status, wait_for_a_seat,
+};
 use plainsocket::{Config, Server};
 #[cfg(target_os = "linux")]
 use socket2::{Domain, Socket, Type};
@@ -14,11 +17,6 @@ use std::sync::Mutex;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
-#[cfg(target_os = "linux")]
-use support::wait_for;
-use support::{
-    BINARY, CLOSE, Client, DEADLINE, PING, Running, TEXT, close_frame, frame, request, status, wait_for_a_seat,
-};
 
 fn running() -> Running {
     Running::start(Config::default())
@@ -199,7 +197,7 @@ fn a_silent_client_gets_pings_and_stays_as_long_as_it_answers() {
     for _ in 0..4 {
         let (first, payload) = client.read_frame();
         assert_eq!(first, PING);
-        client.send(frame(support::PONG, &payload));
+        client.send(frame(crate::support::PONG, &payload));
     }
     assert_echo(&mut client, b"still here");
 }
@@ -208,13 +206,13 @@ fn a_silent_client_gets_pings_and_stays_as_long_as_it_answers() {
 fn client_that_answers_our_close_late_is_not_dropped_before() {
     let server = Running::start(Config { close_timeout: Duration::from_secs(8), ..impatient() });
     let mut client = Client::connect(server.address, "/leave");
-    assert_eq!([client.read_frame().0, client.read_frame().0], [TEXT, support::CLOSE]);
+    assert_eq!([client.read_frame().0, client.read_frame().0], [TEXT, crate::support::CLOSE]);
     // Longer than a Ping and its Pong may take; the close timeout is far away.
     let patience = 3 * (impatient().ping_interval + impatient().pong_timeout) / 2;
     client.stream.set_read_timeout(Some(patience)).unwrap();
     let unread = std::io::Read::read(&mut client.stream, &mut [0; 64]);
     assert!(matches!(unread, Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)));
-    client.stream.set_read_timeout(Some(support::DEADLINE)).unwrap();
+    client.stream.set_read_timeout(Some(crate::support::DEADLINE)).unwrap();
     client.send(close_frame(1008, ""));
     assert_eq!(client.read_to_end(), b"");
 }
@@ -228,7 +226,7 @@ fn a_client_that_does_not_answer_its_ping_is_dropped_in_time_and_its_entry_is_go
     assert!(started.elapsed() >= Duration::from_millis(250), "pinged after {:?}", started.elapsed());
     // It may be alive after all, and learns why.
     let (first, payload) = client.read_frame();
-    assert_eq!((first, &payload[..2]), (support::CLOSE, &1001u16.to_be_bytes()[..]));
+    assert_eq!((first, &payload[..2]), (crate::support::CLOSE, &1001u16.to_be_bytes()[..]));
     assert!(payload[2..].starts_with(b"no sign of life for "), "{}", payload.escape_ascii());
     assert_eq!(client.read_to_end(), b"");
     let took = started.elapsed();
@@ -297,7 +295,7 @@ fn a_client_whose_backlog_was_worked_off_is_pinged_again_when_it_is_silent() {
     while messages < 12 {
         match late.read_frame() {
             // On a busy machine it has been silent for long enough already.
-            (PING, payload) => late.send(frame(support::PONG, &payload)),
+            (PING, payload) => late.send(frame(crate::support::PONG, &payload)),
             (_, payload) => {
                 assert_eq!(payload.len(), 1_000_000);
                 messages += 1;
@@ -564,7 +562,7 @@ fn a_server_at_one_address_of_several_is_woken_at_that_one() {
 #[cfg(target_os = "linux")]
 #[test]
 fn clients_with_the_same_peer_address_are_all_reached_and_all_told_of_the_end() {
-    let server = Server::bind("0.0.0.0:0").unwrap().route("/chat", support::chat);
+    let server = Server::bind("0.0.0.0:0").unwrap().route("/chat", crate::support::chat);
     let (port, handle) = (server.local_addr().unwrap().port(), server.handle().unwrap());
     let running = thread::spawn(move || server.run());
     let free_port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();

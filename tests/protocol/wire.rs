@@ -1,7 +1,6 @@
 //! The wire explained. Pure: no socket.
 
-mod support;
-
+use crate::support::{BINARY, CLOSE, KEY, PING, PONG, TEXT, close_frame, frame, request};
 use plainsocket::ProtocolError as E;
 use plainsocket::protocol::frame::Header;
 use plainsocket::protocol::handshake::Request;
@@ -11,7 +10,6 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use serde_json::{Value, json};
-use support::{BINARY, CLOSE, KEY, PING, PONG, TEXT, close_frame, frame, request};
 
 const LIMIT: usize = 1000;
 
@@ -294,7 +292,7 @@ fn a_close_with_and_without_a_code() {
     assert_eq!(json["close"], json!({"code": 1000, "name": "normal closure", "reason": "bye"}));
     assert_eq!(json["text"], "bye");
 
-    let empty = only(Direction::In, &support::frame(CLOSE, b""));
+    let empty = only(Direction::In, &crate::support::frame(CLOSE, b""));
     let line = "  Close code      none was given (§7.1.5)\n";
     assert!(empty.to_text().ends_with(line));
     let json = parse(&empty.to_json());

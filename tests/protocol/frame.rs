@@ -1,12 +1,10 @@
 //! §5: frames. Pure: no socket.
 
-mod support;
-
+use crate::support::{KEY, frame};
 use plainsocket::ProtocolError as E;
 use plainsocket::protocol::frame::{Header, Opcode, apply_mask, encode};
 use std::hint::black_box;
 use std::time::{Duration, Instant};
-use support::{KEY, frame};
 
 fn header(fin: bool, opcode: Opcode, masked: bool, length: u64) -> Header {
     Header { fin, opcode, masked, length }

@@ -1,10 +1,8 @@
 //! §4.2: the opening handshake. Pure: no socket.
 
-mod support;
-
+use crate::support::{header, request, status};
 use plainsocket::HandshakeError as E;
 use plainsocket::protocol::handshake::{MAX_HEAD, Method, Request, Response, accept_key};
-use support::{header, request, status};
 
 /// Parses, and proves on the way that every shorter piece asks for more or fails in the same way.
 fn parse(bytes: &[u8]) -> Result<(Request, usize), E> {

@@ -1,8 +1,6 @@
 //! A real client (tungstenite) talks to the server.
 
-mod support;
-
-use support::{DEADLINE, start, start_default};
+use crate::support::{DEADLINE, start, start_default};
 use tungstenite::protocol::frame::coding::CloseCode;
 use tungstenite::protocol::{CloseFrame, WebSocketConfig};
 use tungstenite::{Error, Message, WebSocket};

@@ -1,15 +1,13 @@
 //! `/inspect` and what it is made of, over real sockets.
 
-mod support;
-
+use crate::support::program::Program;
+use crate::support::{BINARY, CLOSE, Client, KEY, PING, PONG, TEXT, close_frame, frame, header, request};
 use plainsocket::{Error, Server};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
-use support::program::Program;
-use support::{BINARY, CLOSE, Client, KEY, PING, PONG, TEXT, close_frame, frame, header, request};
 
 /// A client of `/inspect`.
 struct Inspected {
@@ -268,7 +266,7 @@ fn recv_and_recv_frame_may_be_mixed() {
     let rest = [frame(0x01, b"He"), frame(PING, b""), frame(0x80, b"llo"), [TEXT, KEY[0] & 0x7F].to_vec()];
     client.send(frame(TEXT, &large));
     client.send(rest.concat());
-    let told: Vec<String> = (0..6).map(|_| told.recv_timeout(support::DEADLINE).unwrap()).collect();
+    let told: Vec<String> = (0..6).map(|_| told.recv_timeout(crate::support::DEADLINE).unwrap()).collect();
     assert_eq!(told[0].len(), large.len() + "Ok(Some(Text(\"\")))".len() - "Ok()".len());
     assert_eq!(
         told[1..],

@@ -1,14 +1,12 @@
 //! What holds for every frame, mask and stream, tried on some that are drawn by chance. Pure: no socket.
 
-mod support;
-
+use crate::support::{BINARY, CLOSE, PING, PONG, TEXT, frame};
 use plainsocket::protocol::frame::{Header, Opcode, apply_mask, encode};
 use plainsocket::protocol::message::{Event, MessageDecoder};
 use plainsocket::{CloseCode, CloseFrame, Message, ProtocolError as E};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
-use support::{BINARY, CLOSE, PING, PONG, TEXT, frame};
 
 /// A case that fails is shown in full, and becomes a test of its own: no file need remember it.
 fn cases(cases: u32) -> ProptestConfig {

@@ -1,11 +1,9 @@
 //! §5.4, §5.6, §8.1: messages out of frames. Pure: no socket.
 
-mod support;
-
+use crate::support::{BINARY, CLOSE, PING, PONG, TEXT, close_frame, frame};
 use plainsocket::protocol::message::{Event, MessageDecoder};
 use plainsocket::{CloseCode, CloseFrame, Message, ProtocolError as E, Text};
 use std::time::{Duration, Instant};
-use support::{BINARY, CLOSE, PING, PONG, TEXT, close_frame, frame};
 
 const LIMIT: usize = 1000;
 

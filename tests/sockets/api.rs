@@ -1,7 +1,6 @@
 //! What the public types promise beside their methods: who may take them to another thread, and what they show.
 
-mod support;
-
+use crate::support::{Client, request, status, wait_for};
 use plainsocket::protocol::frame::{Header, Opcode};
 use plainsocket::protocol::handshake::{Method, Request, Response};
 use plainsocket::protocol::message::{Event, MessageDecoder};
@@ -14,7 +13,6 @@ use std::io::ErrorKind;
 use std::net::{Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;
-use support::{Client, request, status, wait_for};
 
 /// The compiler is the test: a field that may not leave its thread would not get through here.
 #[test]
@@ -85,7 +83,7 @@ fn a_path_that_no_request_can_have_is_refused_when_it_is_registered() {
         ["", "echo", "echo/", "/echo?room=7", "/echo?", "/#part", "/a b", "/gr\u{fc}\u{df}e", "/a\n", "*", "ws://x/"]
     {
         for said in [
-            panic_of(|server| server.route(path, support::echo)),
+            panic_of(|server| server.route(path, crate::support::echo)),
             panic_of(|server| server.page(path, "")),
             panic_of(|server| server.subprotocol(path, "v1")),
         ] {
@@ -94,7 +92,10 @@ fn a_path_that_no_request_can_have_is_refused_when_it_is_registered() {
         }
     }
     for path in ["/", "/echo", "/chat/room-7", "/gr%C3%BC%C3%9Fe", "//", "/~a/!$&'()*+,;=:@\"<>"] {
-        assert_eq!(panic_of(|server| server.route(path, support::echo).page(path, "").subprotocol(path, "v1")), None);
+        assert_eq!(
+            panic_of(|server| server.route(path, crate::support::echo).page(path, "").subprotocol(path, "v1")),
+            None
+        );
     }
 }
 
@@ -102,7 +103,7 @@ fn a_path_that_no_request_can_have_is_refused_when_it_is_registered() {
 fn every_path_that_can_be_registered_can_be_asked_for() {
     let visible: String = (0x21..0x7F_u8).map(char::from).filter(|c| !"?#".contains(*c)).collect();
     let path = format!("/{visible}");
-    let server = Server::bind("127.0.0.1:0").unwrap().route(&path, support::echo);
+    let server = Server::bind("127.0.0.1:0").unwrap().route(&path, crate::support::echo);
     let address = server.local_addr().unwrap();
     thread::spawn(|| server.run());
     Client::connect(address, &path);
@@ -129,7 +130,7 @@ fn a_server_listens_on_every_address_that_the_machine_has() {
     assert_eq!(listening.len(), if has_ipv6 { 2 } else { 1 }, "{listening:?}");
     assert!(listening.iter().all(|address| address.port() == listening[0].port()), "{listening:?}");
     assert_eq!((server.local_addr().unwrap(), handle.address()), (listening[0], listening[0]));
-    let running = thread::spawn(|| server.route("/", support::echo).run());
+    let running = thread::spawn(|| server.route("/", crate::support::echo).run());
     let clients: Vec<Client> = listening.iter().map(|address| Client::connect(*address, "/")).collect();
     wait_for("all clients", || handle.clients() == clients.len());
     drop(clients);
@@ -165,7 +166,7 @@ fn an_address_that_is_taken_is_an_error_though_another_is_free() {
 
 #[test]
 fn a_server_shows_where_it_listens_and_what_lives_there() {
-    let server = Server::bind("127.0.0.1:0").unwrap().route("/echo", support::echo).page("/", "<p>secret");
+    let server = Server::bind("127.0.0.1:0").unwrap().route("/echo", crate::support::echo).page("/", "<p>secret");
     let shown = format!("{server:?}");
     let address = server.local_addr().unwrap();
     for part in [address.to_string().as_str(), "max_clients: 10000", r#"["/echo"]"#, r#"["/"]"#] {

@@ -1,0 +1,12 @@
+//! The protocol, section by section of the RFC. Pure: no socket.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod close;
+mod error;
+mod frame;
+mod handshake;
+mod message;
+mod properties;
+mod wire;

@@ -1,0 +1,20 @@
+//! The server over real sockets, in this process and as a program. Most of these tests wait for something, so they are one
+//! file to cargo and wait together.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod advisories;
+mod api;
+mod clients;
+#[cfg(unix)]
+mod freeze;
+mod inspect;
+mod log;
+mod program;
+mod real_client;
+mod server;
+#[cfg(unix)]
+mod signals;
+#[cfg(unix)]
+mod stuck_log;
