@@ -23,6 +23,10 @@ pub fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
         }
     }
     bytes.extend(KEY);
-    bytes.extend(payload.iter().enumerate().map(|(i, byte)| byte ^ KEY[i % 4]));
+    // Sixteen bytes a turn: byte by byte, 16 MiB take half a second in a build without optimisation.
+    let wide = u128::from_ne_bytes(std::array::from_fn(|i| KEY[i % 4]));
+    let (chunks, rest) = payload.as_chunks::<16>();
+    chunks.iter().for_each(|chunk| bytes.extend_from_slice(&(u128::from_ne_bytes(*chunk) ^ wide).to_ne_bytes()));
+    bytes.extend(rest.iter().zip(KEY.iter().cycle()).map(|(byte, key)| byte ^ key));
     bytes
 }
