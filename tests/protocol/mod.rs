@@ -1,8 +1,5 @@
 //! The protocol, section by section of the RFC. Pure: no socket.
 
-#[path = "../support/mod.rs"]
-mod support;
-
 mod close;
 mod error;
 mod frame;
