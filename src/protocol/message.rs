@@ -2,16 +2,9 @@
 
 use super::close::CloseFrame;
 use super::frame::{Header, Opcode, apply_mask};
-use super::memory::{LONG, make_room};
 use super::text::Text;
 use crate::error::ProtocolError;
 use std::mem;
-
-/// A payload of which less is missing is read together with what follows it.
-const SMALL_ROOM: usize = 16 * 1024;
-
-/// The most that is read and then unmasked at a time.
-const LARGE_ROOM: usize = 256 * 1024;
 
 /// How much more memory than twice its length a message may own.
 const LITTLE: usize = 4 * 1024;
@@ -111,6 +104,7 @@ pub enum Event {
 #[derive(Debug)]
 pub struct MessageDecoder {
     limit: usize,
+    growth: &'static Growth,
     step: Step,
     /// The message whose last fragment has not come yet.
     message: Option<Open>,
@@ -141,10 +135,32 @@ impl Arriving {
     }
 }
 
+/// How the memory of messages grows, and which payloads are read straight into it: for an owner that knows its allocator
+/// and its processor.
+#[derive(Debug)]
+pub(crate) struct Growth {
+    /// Gives a vector capacity for this many bytes in all, and perhaps for more. If it gives none, the vector grows by
+    /// itself.
+    pub(crate) reserve: fn(&mut Vec<u8>, usize),
+    /// A larger capacity is address space, of which only the bytes written to are memory.
+    pub(crate) long: usize,
+    /// The least and the most bytes that [`MessageDecoder::reserve_room`] offers.
+    pub(crate) small: usize,
+    pub(crate) large: usize,
+}
+
+/// Leaves growth to the vector, and offers no room.
+static PLAIN: Growth = Growth { reserve: |_, _| {}, long: usize::MAX, small: usize::MAX, large: usize::MAX };
+
 impl MessageDecoder {
-    /// A decoder for the frames of one client. A message may have at most `limit` bytes, summed over its fragments.
+    /// Returns a decoder for the frames of one client. A message may have at most `limit` bytes, summed over its fragments.
     pub fn new(limit: usize) -> MessageDecoder {
-        MessageDecoder { limit, step: Step::Header, message: None, control: Payload::default(), memory: None }
+        MessageDecoder::with_growth(limit, &PLAIN)
+    }
+
+    /// Returns a decoder whose messages take memory in its owner's way.
+    pub(crate) fn with_growth(limit: usize, growth: &'static Growth) -> MessageDecoder {
+        MessageDecoder { limit, growth, step: Step::Header, message: None, control: Payload::default(), memory: None }
     }
 
     /// Takes bytes from the front of `input`, up to the end of one event. Returns how many it took and the event. `None`:
@@ -156,7 +172,8 @@ impl MessageDecoder {
         while let Some(frame) = self.take_header_and_key(input, &mut used)? {
             let rest = &input[used..];
             let count = frame.missing().min(rest.len() as u64) as usize;
-            self.payload(frame.header.opcode).room(count).copy_from_slice(&rest[..count]);
+            let growth = self.growth;
+            self.payload(frame.header.opcode).reserve_room(count, growth).copy_from_slice(&rest[..count]);
             used += count;
             let event = self.arrived(frame, count)?;
             if event.is_some() || matches!(self.step, Step::Payload(_)) {
@@ -166,25 +183,26 @@ impl MessageDecoder {
         Ok((used, None))
     }
 
-    /// Where a large payload that is still arriving goes on: bytes that a read puts there need not be copied. `None`:
-    /// there is none, or too little of it has come; what comes next is for [`decode`](MessageDecoder::decode).
+    /// Reserves room for the next bytes of a large payload, so that a read can put them there without a copy. `None`:
+    /// the next bytes are for [`decode`](MessageDecoder::decode).
     ///
-    /// It is no larger than what has arrived or the memory that an earlier message left, so that memory grows with what
-    /// has come and not with what was announced; and no larger than fits the processor's cache.
-    pub fn room(&mut self) -> Option<&mut [u8]> {
+    /// There is no more room than bytes have arrived, or than an earlier message's memory has left: memory grows with
+    /// what arrives and not with what is announced.
+    pub(crate) fn reserve_room(&mut self) -> Option<&mut [u8]> {
         let Step::Payload(frame) = self.step else { return None };
+        let growth = self.growth;
         let payload = self.payload(frame.header.opcode);
-        let length = payload.arrived.max(payload.memory.len() - payload.arrived).min(LARGE_ROOM);
+        let length = payload.arrived.max(payload.memory.len() - payload.arrived).min(growth.large);
         let length = frame.missing().min(length as u64) as usize;
-        (length >= SMALL_ROOM).then(|| payload.room(length))
+        (length >= growth.small).then(|| payload.reserve_room(length, growth))
     }
 
-    /// Takes the first `count` bytes of [`room`](MessageDecoder::room) as [`decode`](MessageDecoder::decode) takes its
-    /// input. Panics if there was less room.
+    /// Decodes the first `count` bytes of the room as [`decode`](MessageDecoder::decode) does its input. Panics if there
+    /// was less room.
     // Inlined, it would take a page more of each client's stack, 4 KiB.
     #[inline(never)]
-    pub fn filled(&mut self, count: usize) -> Result<Option<Event>, ProtocolError> {
-        let room = self.room().map_or(0, |room| room.len());
+    pub(crate) fn filled(&mut self, count: usize) -> Result<Option<Event>, ProtocolError> {
+        let room = self.reserve_room().map_or(0, |room| room.len());
         assert!(count <= room, "{count} bytes in room for {room}");
         match self.step {
             Step::Payload(frame) => self.arrived(frame, count),
@@ -192,8 +210,8 @@ impl MessageDecoder {
         }
     }
 
-    /// Whether no message is arriving.
-    pub fn is_idle(&self) -> bool {
+    /// Returns whether no message is arriving.
+    pub(crate) fn is_idle(&self) -> bool {
         self.message.is_none()
     }
 
@@ -207,16 +225,15 @@ impl MessageDecoder {
         self.message = None;
     }
 
-    /// Takes memory for the next message, of any content: that of an earlier one saves the way to the allocator, and is in
-    /// the processor's cache perhaps.
-    pub fn take_memory(&mut self, memory: Option<Vec<u8>>) {
+    /// Lends memory of any content to the next message, so that it need not ask the allocator.
+    pub(crate) fn lend_memory(&mut self, memory: Option<Vec<u8>>) {
         if memory.is_some() {
             self.memory = memory;
         }
     }
 
-    /// Gives back what [`take_memory`](MessageDecoder::take_memory) has been given and no message has needed yet.
-    pub fn give_memory(&mut self) -> Option<Vec<u8>> {
+    /// Reclaims the memory lent, unless a message has taken it.
+    pub(crate) fn reclaim_memory(&mut self) -> Option<Vec<u8>> {
         self.memory.take()
     }
 
@@ -307,7 +324,7 @@ impl MessageDecoder {
     /// The bytes of a complete payload. A short one in the memory of a long one moves to memory of its own, because an
     /// application that keeps it would keep all of that.
     fn own_memory(&mut self, mut payload: Payload) -> Vec<u8> {
-        let is_reserved = payload.memory.capacity() > LONG;
+        let is_reserved = payload.memory.capacity() > self.growth.long;
         // Only what was written to is memory there, and a vector that is cut forgets how much that was.
         let (owned, most) = if is_reserved {
             (payload.memory.len(), payload.arrived + LITTLE)
@@ -318,7 +335,7 @@ impl MessageDecoder {
             return payload.take();
         }
         let mut bytes = Vec::new();
-        make_room(&mut bytes, payload.arrived);
+        (self.growth.reserve)(&mut bytes, payload.arrived);
         bytes.extend_from_slice(&payload.memory[..payload.arrived]);
         self.memory = Some(payload.memory);
         bytes
@@ -343,10 +360,10 @@ struct Payload {
 }
 
 impl Payload {
-    fn room(&mut self, length: usize) -> &mut [u8] {
+    fn reserve_room(&mut self, length: usize, growth: &Growth) -> &mut [u8] {
         let end = self.arrived + length;
         if end > self.memory.len() {
-            make_room(&mut self.memory, end);
+            (growth.reserve)(&mut self.memory, end);
             self.memory.resize(end, 0);
         }
         &mut self.memory[self.arrived..end]
@@ -400,3 +417,6 @@ impl Open {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,7 +8,6 @@ mod date;
 pub mod frame;
 pub(crate) mod grammar;
 pub mod handshake;
-pub(crate) mod memory;
 pub mod message;
 pub(crate) mod origin;
 pub mod text;

@@ -6,6 +6,7 @@ use super::frames::Frames;
 use super::inbox::Inbox;
 use super::registry::{Client, Registry, Seat, going_away};
 use super::socket::{LOOKS, Until};
+use super::speed::memory::GROWTH;
 use super::trace;
 use crate::config::Config;
 use crate::error::{Error, ProtocolError, shown};
@@ -136,7 +137,7 @@ impl Connection {
             peer,
             opened_by,
             inbox,
-            decoder: MessageDecoder::new(config.max_message_size),
+            decoder: MessageDecoder::with_growth(config.max_message_size, &GROWTH),
             watcher: trace::is_on().then(new_watcher),
             due: None,
             client,
@@ -228,7 +229,7 @@ impl Connection {
             Ok(Some(Event::Ping(payload))) => self.answer_ping(&payload)?,
             Ok(Some(Event::Message(message))) => {
                 self.messages += 1;
-                self.decoder.take_memory(Some(message.into_bytes()));
+                self.decoder.lend_memory(Some(message.into_bytes()));
             }
             Ok(Some(Event::Pong(_)) | None) => {}
         }
@@ -289,7 +290,7 @@ impl Connection {
             frame::encode_header(message.opcode(), message.as_bytes().len(), &mut self.out);
             self.flush_with(message.as_bytes())?;
         }
-        self.decoder.take_memory(Some(message.into_bytes()));
+        self.decoder.lend_memory(Some(message.into_bytes()));
         self.still_open()
     }
 
@@ -314,7 +315,7 @@ impl Connection {
             self.out.clear();
             self.check(written)?;
         }
-        self.decoder.take_memory(Some(message.into_bytes()));
+        self.decoder.lend_memory(Some(message.into_bytes()));
         self.still_open()
     }
 
@@ -510,7 +511,7 @@ impl Connection {
     fn read(&mut self) -> io::Result<Option<usize>> {
         // The more comes together of a large payload the better: no looks for it. A client in its closing handshake has
         // nothing to say that would be worth a look.
-        let looks = self.inbox.is_busy() && self.deadline.is_none() && self.decoder.room().is_none();
+        let looks = self.inbox.is_busy() && self.deadline.is_none() && self.decoder.reserve_room().is_none();
         for _ in 0..if looks { LOOKS } else { 0 } {
             self.leave_desk();
             thread::yield_now();
@@ -536,7 +537,7 @@ impl Connection {
     }
 
     fn read_until(&mut self, until: Until) -> io::Result<Option<usize>> {
-        match self.decoder.room() {
+        match self.decoder.reserve_room() {
             Some(room) if self.inbox.unread().is_empty() && self.watcher.is_none() => {
                 self.inbox.read_into(room, until).map(Some)
             }
@@ -548,14 +549,14 @@ impl Connection {
         let desk = self.desks.take(self.decoder.is_idle());
         self.inbox.take_large(desk.input);
         (self.out, self.out_to_others) = (desk.out, desk.out_to_others);
-        self.decoder.take_memory(desk.message);
+        self.decoder.lend_memory(desk.message);
     }
 
     /// Everything has been flushed or given up, so nothing that belongs to this client is on the desk.
     fn leave_desk(&mut self) {
         if let Some(input) = self.inbox.give_large() {
             let (out, out_to_others) = (mem::take(&mut self.out), mem::take(&mut self.out_to_others));
-            self.desks.put_back(Desk { input, out, out_to_others, message: self.decoder.give_memory() });
+            self.desks.put_back(Desk { input, out, out_to_others, message: self.decoder.reclaim_memory() });
         }
     }
 

@@ -4,7 +4,7 @@
 //! and a client that waits needs hardly any.
 
 use super::lock;
-use crate::protocol::memory::RESERVE;
+use super::speed::memory::RESERVE;
 use std::sync::Mutex;
 
 /// How much is read at a time, unless a large message takes more.

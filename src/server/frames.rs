@@ -3,7 +3,7 @@
 use super::budget::Share;
 use super::lock;
 use super::registry::Registry;
-use crate::protocol::memory::RESERVE;
+use super::speed::memory::RESERVE;
 use std::cell::OnceCell;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};

@@ -1,9 +1,9 @@
 //! What the machine allows: file descriptors and threads. A server that promises more clients than there can be threads is
 //! better off with the smaller number: it refuses the client that is one too many, with 503, and nothing fails.
 
+use super::speed::memory::LONG;
 use super::system;
 use crate::config::Config;
-use crate::protocol::memory::LONG;
 
 /// Threads and memory mappings that the process needs for itself.
 const SPARE_THREADS: usize = 16;

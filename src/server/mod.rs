@@ -16,6 +16,7 @@ mod refusal;
 mod registry;
 mod reply;
 mod socket;
+mod speed;
 mod system;
 #[cfg(any(test, fuzzing))]
 pub mod tests;

@@ -261,108 +261,7 @@ fn a_hundred_thousand_fragments_of_one_byte_are_one_message_in_under_a_second() 
     }
 }
 
-// Large payloads, read straight to where they belong
-
-/// As the server does: into the room wherever there is some, in reads of at most `size` bytes.
-fn decode_with_room(decoder: &mut MessageDecoder, mut bytes: &[u8], size: usize) -> Result<Vec<Event>, E> {
-    let mut events = Vec::new();
-    while !bytes.is_empty() {
-        let (used, event) = match decoder.room() {
-            Some(room) => {
-                let count = room.len().min(bytes.len()).min(size);
-                room[..count].copy_from_slice(&bytes[..count]);
-                (count, decoder.filled(count)?)
-            }
-            None => decoder.decode(&bytes[..bytes.len().min(size)])?,
-        };
-        bytes = &bytes[used..];
-        events.extend(event);
-    }
-    Ok(events)
-}
-
-#[test]
-fn a_large_payload_is_the_same_whether_it_is_copied_or_read_into_its_room() {
-    let payload: Vec<u8> = "large, größer, 最大 ".bytes().cycle().take(22 * 20_000).collect();
-    let fragments =
-        [frame(TEXT & 0x7F, &payload[..200_001]), frame(PING, b"?"), frame(0x80, &payload[200_001..])].concat();
-    for size in [1 << 20, 65536, 20_011] {
-        let mut decoder = MessageDecoder::new(1 << 20);
-        // The second time there is memory of another message.
-        for _ in 0..2 {
-            let events = decode_with_room(&mut decoder, &fragments, size).unwrap();
-            let expected = Message::from(String::from_utf8(payload.clone()).unwrap());
-            assert_eq!(events, [Event::Ping(b"?".to_vec()), Event::Message(expected)]);
-            let events = decode_with_room(&mut decoder, &frame(BINARY, &payload), size).unwrap();
-            assert_eq!(events, [binary(&payload)]);
-            decoder.take_memory(Some(vec![0xAA; 300_000]));
-        }
-    }
-}
-
-#[test]
-fn invalid_utf8_is_refused_in_the_room_too() {
-    let mut payload = vec![b'x'; 100_000];
-    payload[90_000] = 0xFF;
-    let mut decoder = MessageDecoder::new(1 << 20);
-    // It is not the end of the message that shows it.
-    let wire = frame(TEXT, &payload);
-    assert_eq!(decode_with_room(&mut decoder, &wire[..95_000], 1 << 20), Err(E::InvalidUtf8));
-}
-
-#[test]
-fn there_is_no_more_room_than_has_come_and_none_for_what_is_small() {
-    let wire = frame(BINARY, &[7; 300_000]);
-    let mut decoder = MessageDecoder::new(1 << 20);
-    assert_eq!(decoder.room(), None);
-    let come = 20_000;
-    decoder.decode(&wire[..14 + come]).unwrap();
-    assert_eq!(decoder.room().map(|room| room.len()), Some(come));
-    decoder.filled(come).unwrap();
-    assert_eq!(decoder.room().map(|room| room.len()), Some(2 * come));
-    decoder.decode(&wire[14 + 2 * come..wire.len() - 10_000]).unwrap();
-    assert_eq!(decoder.room(), None, "10,000 bytes are read with what follows them");
-}
-
-#[test]
-fn memory_of_an_earlier_message_makes_room_before_as_much_has_come() {
-    let mut decoder = MessageDecoder::new(1_000_000);
-    decoder.take_memory(Some(vec![0xA5; 100_000]));
-    let wire = frame(BINARY, &[7; 200_000]);
-    decoder.decode(&wire[..14 + 20_000]).unwrap();
-    assert_eq!(decoder.room().map(|room| room.len()), Some(80_000), "what is left of the memory");
-    decoder.decode(&wire[14 + 20_000..14 + 90_000]).unwrap();
-    assert_eq!(decoder.room().map(|room| room.len()), Some(90_000), "as much as has come");
-}
-
-#[test]
-fn memory_goes_to_the_next_message_or_back() {
-    let mut decoder = MessageDecoder::new(1000);
-    assert_eq!(decoder.give_memory(), None);
-    decoder.take_memory(Some(vec![0xA5; 10]));
-    decoder.take_memory(None);
-    assert_eq!(decoder.give_memory(), Some(vec![0xA5; 10]), "no message has needed it");
-
-    let memory = Vec::with_capacity(500);
-    let place = memory.as_ptr();
-    decoder.take_memory(Some(memory));
-    let Ok((_, Some(Event::Message(message)))) = decoder.decode(&frame(TEXT, b"Hello")) else { panic!("a message") };
-    let bytes = message.into_bytes();
-    assert_eq!((bytes.as_slice(), bytes.as_ptr()), (&b"Hello"[..], place));
-    assert_eq!(decoder.give_memory(), None);
-}
-
-#[test]
-fn a_decoder_is_idle_between_messages_and_not_between_fragments() {
-    let mut decoder = MessageDecoder::new(1000);
-    assert!(decoder.is_idle());
-    decoder.decode(&frame(0x01, b"Hel")).unwrap();
-    assert!(!decoder.is_idle());
-    decoder.decode(&frame(PING, b"")).unwrap();
-    assert!(!decoder.is_idle(), "a control frame is no end");
-    decoder.decode(&frame(0x80, b"lo")).unwrap();
-    assert!(decoder.is_idle());
-}
+// Text, messages, and what a decoder holds
 
 #[test]
 fn ascii_behind_a_cut_character_does_not_hide_it() {
@@ -392,55 +291,32 @@ fn a_message_is_made_of_text_or_of_bytes() {
 }
 
 #[test]
-#[should_panic(expected = "1 bytes in room for 0")]
-fn bytes_without_room_are_a_mistake_of_the_caller() {
-    let mut decoder = MessageDecoder::new(LIMIT);
-    assert_eq!(decoder.filled(0), Ok(None));
-    let _ = decoder.filled(1);
-}
-
-#[test]
-#[should_panic(expected = "20001 bytes in room for 20000")]
-fn more_bytes_than_there_is_room_for_are_one_too() {
-    let mut decoder = MessageDecoder::new(1 << 20);
-    decoder.take_memory(Some(vec![0; 30_000]));
-    decoder.decode(&frame(BINARY, &[7; 30_000])[..8 + 10_000]).unwrap();
-    let _ = decoder.filled(20_001);
-}
-
-#[test]
-fn short_message_in_the_memory_of_a_long_one_owns_little() {
-    let mut decoder = MessageDecoder::new(1 << 20);
-    let mut length = 256 << 10;
-    while length > 4 {
-        // As it arrives from a socket, in portions.
-        let bytes = frame(BINARY, &vec![7; length]);
-        let event = bytes.chunks(64 << 10).find_map(|portion| decoder.decode(portion).unwrap().1);
-        let Some(Event::Message(message)) = event else { panic!("a message") };
-        let bytes = message.into_bytes();
-        assert!(bytes == vec![7; length]);
-        assert!(bytes.capacity() <= 2 * length + 4096, "{length}: {}", bytes.capacity());
-        decoder.take_memory(Some(bytes));
-        length /= 2;
-    }
-}
-
-#[test]
-fn memory_of_a_long_message_is_kept_for_the_next_when_a_short_one_leaves_it() {
-    for (length, is_kept) in [(100_000, false), (50_000, false), (5, true)] {
-        let mut decoder = MessageDecoder::new(1 << 20);
-        decoder.take_memory(Some(vec![0; 100_000]));
-        decoder.decode(&frame(BINARY, &vec![7; length])).unwrap();
-        assert_eq!(decoder.give_memory().is_some_and(|memory| memory.len() == 100_000), is_kept, "{length}");
-    }
-}
-
-#[test]
 fn unfinished_message_says_how_much_it_holds() {
     let mut decoder = MessageDecoder::new(1 << 20);
     assert_eq!(decoder.held(), 0);
     decoder.decode(&frame(BINARY, &[7; 1000])[..508]).unwrap();
     assert_eq!(decoder.held(), 500);
     decoder.discard();
-    assert_eq!((decoder.held(), decoder.is_idle()), (0, true));
+    assert_eq!(decoder.held(), 0);
+}
+
+#[test]
+fn message_owns_at_most_twice_its_length_and_a_little() {
+    for length in [1, 100, 5000, 70_000, 300_000] {
+        for portion in [1000, 65_536] {
+            let mut decoder = MessageDecoder::new(1 << 20);
+            let mut unread = Vec::new();
+            let mut message = None;
+            for piece in frame(BINARY, &vec![7; length]).chunks(portion) {
+                unread.extend_from_slice(piece);
+                let (used, event) = decoder.decode(&unread).unwrap();
+                unread.drain(..used);
+                message = event;
+            }
+            let Some(Event::Message(message)) = message else { panic!("no message") };
+            let bytes = message.into_bytes();
+            assert_eq!(bytes.len(), length);
+            assert!(bytes.capacity() <= 2 * length + 4096, "{length}: {}", bytes.capacity());
+        }
+    }
 }

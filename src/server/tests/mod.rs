@@ -2,6 +2,8 @@
 //! seen from the outside is tested in the folder `tests` beside `src`. The fuzz target `connection` uses this too.
 #![allow(missing_docs, missing_debug_implementations)] // public for the fuzz target only
 
+#[cfg(fuzzing)]
+mod decoder;
 #[cfg(test)]
 mod endings;
 #[cfg(test)]
@@ -23,6 +25,8 @@ mod transfers;
 use super::{Connection, Service, Socket};
 use crate::config::Config;
 use crate::error::Error;
+#[cfg(fuzzing)]
+pub use decoder::ServersDecoder;
 use std::net::SocketAddr;
 use std::sync::Arc;
 #[cfg(test)]

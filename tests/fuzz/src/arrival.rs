@@ -3,7 +3,8 @@
 use crate::naive::{self, Told};
 use arbitrary::Arbitrary;
 use plainsocket::ProtocolError;
-use plainsocket::protocol::message::{Event, MessageDecoder};
+use plainsocket::inside::ServersDecoder;
+use plainsocket::protocol::message::Event;
 
 /// One way for bytes to arrive.
 #[derive(Debug, Default, Arbitrary)]
@@ -33,7 +34,7 @@ pub fn check(wire: &[u8], limit: usize, arrivals: &[Arrival]) {
 
 fn check_one(wire: &[u8], limit: usize, arrival: &Arrival, expected: &[Told]) {
     let mut expected = expected.iter().peekable();
-    let mut decoder = MessageDecoder::new(limit);
+    let mut decoder = ServersDecoder::new(limit);
     let mut unread = Vec::new();
     let mut pieces = arrival.pieces.iter();
     let mut at = 0;
@@ -41,9 +42,9 @@ fn check_one(wire: &[u8], limit: usize, arrival: &Arrival, expected: &[Told]) {
         let left = &wire[at..];
         let size = pieces.next().map_or(left.len(), |&size| left.len().min(size.into()));
         at += size;
-        if arrival.memory > 0 && decoder.is_idle() {
+        if arrival.memory > 0 {
             // Of an earlier message, so not zeros.
-            decoder.take_memory(Some(vec![0xA5; arrival.memory.into()]));
+            decoder.lend_memory(vec![0xA5; arrival.memory.into()]);
         }
         for what in read(&mut decoder, &left[..size], &mut unread, arrival.uses_room) {
             let is_error = what.is_err();
@@ -62,7 +63,7 @@ fn check_one(wire: &[u8], limit: usize, arrival: &Arrival, expected: &[Told]) {
 
 /// Does what the server does with what one read has brought (or several, where the room is smaller than the piece).
 fn read(
-    decoder: &mut MessageDecoder,
+    decoder: &mut ServersDecoder,
     mut piece: &[u8],
     unread: &mut Vec<u8>,
     uses_room: bool,
@@ -71,7 +72,7 @@ fn read(
     while uses_room
         && unread.is_empty()
         && !piece.is_empty()
-        && let Some(room) = decoder.room()
+        && let Some(room) = decoder.reserve_room()
     {
         let (now, later) = piece.split_at(piece.len().min(room.len()));
         room[..now.len()].copy_from_slice(now);

@@ -1,0 +1,3 @@
+//! Without this folder the server does the same, slower.
+
+pub(super) mod memory;

@@ -1,0 +1,33 @@
+//! The server's decoder for the fuzz target `frames`: the hooks that only this crate sees.
+
+use crate::error::ProtocolError;
+use crate::protocol::message::{Event, MessageDecoder};
+use crate::server::speed::memory::GROWTH;
+
+/// A decoder as the server has it.
+pub struct ServersDecoder(MessageDecoder);
+
+impl ServersDecoder {
+    pub fn new(limit: usize) -> ServersDecoder {
+        ServersDecoder(MessageDecoder::with_growth(limit, &GROWTH))
+    }
+
+    pub fn decode(&mut self, input: &[u8]) -> Result<(usize, Option<Event>), ProtocolError> {
+        self.0.decode(input)
+    }
+
+    pub fn reserve_room(&mut self) -> Option<&mut [u8]> {
+        self.0.reserve_room()
+    }
+
+    pub fn filled(&mut self, count: usize) -> Result<Option<Event>, ProtocolError> {
+        self.0.filled(count)
+    }
+
+    /// Lends memory between two messages, as the server does.
+    pub fn lend_memory(&mut self, memory: Vec<u8>) {
+        if self.0.is_idle() {
+            self.0.lend_memory(Some(memory));
+        }
+    }
+}
