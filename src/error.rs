@@ -1,6 +1,6 @@
 //! Everything that can go wrong, one variant per broken rule.
 //!
-//! [`HandshakeError`] becomes an HTTP status (in `protocol/handshake.rs`), [`ProtocolError`] becomes a Close
+//! [`HandshakeError`] becomes an HTTP status (in `protocol/response.rs`), [`ProtocolError`] becomes a Close
 //! code (in `protocol/close.rs`), each in that one place. [`Error`] is what a handler sees. What a client wrote is shown by
 //! [`shown`], here and in the log.
 
@@ -136,9 +136,9 @@ pub enum HandshakeError {
     TargetTooLong,
     /// `Sec-WebSocket-Extensions` is no list of extensions and their parameters (§9.1).
     ExtensionsInvalid,
-    /// The head is longer than [`MAX_HEAD`](crate::protocol::handshake::MAX_HEAD).
+    /// The head is longer than [`MAX_HEAD`](crate::protocol::request::MAX_HEAD).
     HeadTooLong,
-    /// More header lines than [`MAX_HEADERS`](crate::protocol::handshake::MAX_HEADERS).
+    /// More header lines than [`MAX_HEADERS`](crate::protocol::request::MAX_HEADERS).
     TooManyHeaders,
     /// Neither GET nor HEAD.
     MethodNotAllowed,

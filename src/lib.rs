@@ -25,9 +25,9 @@
 //!          |                                            server/registry.rs: a seat for each, or 429, 503
 //!      Socket --read--> Inbox                           server/socket.rs, server/inbox.rs
 //!                           |  bytes                     (in memory of a server/desk.rs)
-//!            Request::parse |  once, then Response      protocol/handshake.rs
+//!            Request::parse |  once, then Response      protocol/request.rs, upgrade.rs, response.rs
 //!                           v
-//!            MessageDecoder::decode                     protocol/message.rs
+//!            MessageDecoder::decode                     protocol/decoder.rs
 //!              Header::decode, apply_mask               protocol/frame.rs
 //!                           |  Event
 //!                           v
@@ -47,7 +47,7 @@
 //! `server/system/`.
 //!
 //! The trace log (`server/trace.rs`) and [`Connection::recv_frame`] show the bytes themselves. Each puts a
-//! [`Splitter`](protocol::wire::Splitter) beside the decoder; `protocol/wire/` explains what comes out of it.
+//! [`Dissector`](protocol::wire::Dissector) beside the decoder; `protocol/wire/` explains what comes out of it.
 //!
 //! Imports point one way: `bin` -> `server` -> `protocol` -> `error` (`server` uses `config` too). Nothing in
 //! [`protocol`] knows a socket, a thread or a clock; read it first.

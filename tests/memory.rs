@@ -2,7 +2,7 @@
 
 mod support;
 
-use plainsocket::protocol::message::MessageDecoder;
+use plainsocket::protocol::decoder::MessageDecoder;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use support::{BINARY, TEXT};

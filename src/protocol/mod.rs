@@ -1,14 +1,18 @@
 //! RFC 6455 without I/O: bytes in, values out. Nothing in here knows a socket, a thread or a clock.
 //!
-//! A decoder that reads from a stream gives one of three answers: more bytes are needed; a value, and how many bytes were
-//! taken; an error, since the bytes break a rule. More bytes never turn an error into a value.
+//! A decoder that reads from a stream gives one of three answers: more bytes are needed; a value, and how many bytes it
+//! took; an error, because the bytes break a rule. More bytes never turn an error into a value.
 
 pub mod close;
 mod date;
+pub mod decoder;
 pub mod frame;
 pub(crate) mod grammar;
-pub mod handshake;
 pub mod message;
 pub(crate) mod origin;
+pub(crate) mod payload;
+pub mod request;
+pub mod response;
 pub mod text;
+pub mod upgrade;
 pub mod wire;

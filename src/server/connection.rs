@@ -11,10 +11,12 @@ use super::trace;
 use crate::config::Config;
 use crate::error::{Error, ProtocolError, shown};
 use crate::protocol::close::{CloseCode, CloseFrame};
+use crate::protocol::decoder::{Event, MessageDecoder};
 use crate::protocol::frame::{self, Header, Opcode};
-use crate::protocol::handshake::{Request, Response};
-use crate::protocol::message::{Event, Message, MessageDecoder};
-use crate::protocol::wire::{Direction, Frame, Handshake, Splitter};
+use crate::protocol::message::Message;
+use crate::protocol::request::Request;
+use crate::protocol::response::Response;
+use crate::protocol::wire::{Direction, Dissector, Frame, Handshake};
 use std::fmt;
 use std::io::{self, ErrorKind};
 use std::mem;
@@ -64,7 +66,7 @@ pub struct Connection {
     inbox: Inbox,
     decoder: MessageDecoder,
     /// Looks on, if somebody wants to see the frames: the trace log, or [`recv_frame`](Connection::recv_frame).
-    watcher: Option<Box<Splitter>>,
+    watcher: Option<Box<Dissector>>,
     due: Option<Due>,
     client: Client,
     registry: Arc<Registry>,
@@ -96,8 +98,8 @@ enum Due {
     Fail(ProtocolError),
 }
 
-fn new_watcher() -> Box<Splitter> {
-    Box::new(Splitter::new(Direction::In))
+fn new_watcher() -> Box<Dissector> {
+    Box::new(Dissector::new(Direction::In))
 }
 
 /// How far the closing handshake has come (§7.1).
@@ -469,8 +471,8 @@ impl Connection {
     /// The next frame, and what the decoder makes of it; only while there is a watcher. All bytes go through the inbox then.
     fn next_frame(&mut self) -> Result<(Frame, Result<Option<Event>, ProtocolError>), Error> {
         loop {
-            let splitter = self.watcher.get_or_insert_with(new_watcher);
-            let step = splitter.watch(&mut self.decoder, self.inbox.unread());
+            let dissector = self.watcher.get_or_insert_with(new_watcher);
+            let step = dissector.dissect_with(&mut self.decoder, self.inbox.unread());
             self.inbox.consume(step.used);
             if let Some(mut frame) = step.frame {
                 if let Ok(Some(Event::Pong(payload))) = &step.event {

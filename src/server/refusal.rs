@@ -6,7 +6,7 @@
 use super::socket::Socket;
 use super::{lock, reply};
 use crate::error::HandshakeError;
-use crate::protocol::handshake::Method;
+use crate::protocol::request::Method;
 use std::collections::VecDeque;
 use std::io::ErrorKind;
 use std::net::{Shutdown, SocketAddr};

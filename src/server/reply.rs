@@ -1,7 +1,8 @@
 //! What the replies of HTTP have in common, whoever sends them: a date, and a line in the log for each refusal.
 
 use crate::error::HandshakeError;
-use crate::protocol::handshake::{Method, Response};
+use crate::protocol::request::Method;
+use crate::protocol::response::Response;
 use std::net::SocketAddr;
 use std::time::{SystemTime, UNIX_EPOCH};
 

@@ -1,8 +1,9 @@
 //! The trace log: every frame in and out, explained, with `RUST_LOG=plainsocket::wire=trace`. One record is one line, so that
 //! the lines of two threads never mix. While it is off it costs a comparison.
 
-use crate::protocol::handshake::{Request, Response};
-use crate::protocol::wire::{Direction, Frame, Handshake, Splitter};
+use crate::protocol::request::Request;
+use crate::protocol::response::Response;
+use crate::protocol::wire::{Direction, Dissector, Frame, Handshake};
 use std::net::SocketAddr;
 
 const TARGET: &str = "plainsocket::wire";
@@ -42,10 +43,10 @@ pub(super) fn sent(peer: SocketAddr, pieces: [&[u8]; 2]) {
 // Apart, because what it needs of the stack would cost each client a page, 4 KiB.
 #[inline(never)]
 fn explain_sent(peer: SocketAddr, pieces: [&[u8]; 2]) {
-    let mut splitter = Splitter::new(Direction::Out);
+    let mut dissector = Dissector::new(Direction::Out);
     for mut rest in pieces {
         while !rest.is_empty() {
-            let (used, frame) = splitter.split(rest);
+            let (used, frame) = dissector.dissect(rest);
             rest = &rest[used..];
             if let Some(frame) = frame {
                 log::trace!(target: TARGET, "{peer} <- {}", frame.to_line());

@@ -49,7 +49,7 @@ pub const STEPS: &[Step] = &[
         file: "accept.rs",
         functions: "fn accept_key",
         chapter: "handshake",
-        compare: "accept_key in src/protocol/handshake.rs",
+        compare: "accept_key in src/protocol/upgrade.rs",
         try_next: "leave out the GUID, and read what the card says.",
         checks: &[accept::the_key_of_the_rfc, accept::another_key],
     },
@@ -61,7 +61,7 @@ pub const STEPS: &[Step] = &[
         file: "request.rs",
         functions: "fn parse_request",
         chapter: "handshake",
-        compare: "Request::parse and head_length in src/protocol/handshake.rs",
+        compare: "Request::parse and head_length in src/protocol/request.rs",
         try_next: "what would a control character in a header do to a log? head_length refuses it.",
         checks: &[
             request::a_head_becomes_a_request,
@@ -83,7 +83,7 @@ pub const STEPS: &[Step] = &[
         file: "request.rs",
         functions: "fn answer",
         chapter: "handshake",
-        compare: "Request::accept in src/protocol/handshake.rs",
+        compare: "Request::accept in src/protocol/upgrade.rs",
         try_next: "whose pages may connect? §10.2 has the Origin header; refuse one with 403.",
         checks: &[
             request::a_good_request_gets_its_101,
@@ -156,7 +156,7 @@ pub const STEPS: &[Step] = &[
         file: "frame.rs",
         functions: "fn take_frame",
         chapter: "frames",
-        compare: "MessageDecoder::decode in src/protocol/message.rs: it does not wait for the whole frame. Why?",
+        compare: "MessageDecoder::decode in src/protocol/decoder.rs: it does not wait for the whole frame. Why?",
         try_next: "give it a frame byte by byte. How often is each byte looked at?",
         checks: &[
             frame::a_frame_is_taken_out_of_the_buffer,
@@ -204,7 +204,7 @@ pub const STEPS: &[Step] = &[
         file: "message.rs",
         functions: "struct Assembler, its new and take",
         chapter: "messages",
-        compare: "begin_frame and arrived in src/protocol/message.rs",
+        compare: "begin_frame and advance in src/protocol/decoder.rs",
         try_next: "a hundred thousand empty fragments: what do they cost your server?",
         checks: &[
             message::one_frame_is_a_message,
@@ -221,7 +221,7 @@ pub const STEPS: &[Step] = &[
         file: "message.rs",
         functions: "fn check_text, and Assembler::take",
         chapter: "messages",
-        compare: "Open::check in src/protocol/message.rs: it tells the first bad byte before the message is complete",
+        compare: "Unfinished::check_text in src/protocol/payload.rs: it tells the first bad byte before the message is complete",
         try_next: "fail at the first bad byte too. Utf8Error::error_len helps.",
         checks: &[
             message::text_is_utf8,
@@ -237,7 +237,7 @@ pub const STEPS: &[Step] = &[
         file: "message.rs",
         functions: "fn check_size and Assembler::take; take_frame in frame.rs",
         chapter: "limits",
-        compare: "begin_frame in src/protocol/message.rs",
+        compare: "begin_frame in src/protocol/decoder.rs",
         try_next: "docs/limits.md has more that wants a bound. Which of it does your server hold?",
         checks: &[
             limits::the_size_has_a_limit,

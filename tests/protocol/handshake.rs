@@ -2,7 +2,9 @@
 
 use crate::support::{header, request, status};
 use plainsocket::HandshakeError as E;
-use plainsocket::protocol::handshake::{MAX_HEAD, Method, Request, Response, accept_key};
+use plainsocket::protocol::request::{MAX_HEAD, Method, Request};
+use plainsocket::protocol::response::Response;
+use plainsocket::protocol::upgrade::accept_key;
 
 /// Parses, and proves on the way that every shorter piece asks for more or fails in the same way.
 fn parse(bytes: &[u8]) -> Result<(Request, usize), E> {

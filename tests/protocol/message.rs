@@ -1,7 +1,7 @@
 //! §5.4, §5.6, §8.1: messages out of frames. Pure: no socket.
 
 use crate::support::{BINARY, CLOSE, PING, PONG, TEXT, close_frame, frame};
-use plainsocket::protocol::message::{Event, MessageDecoder};
+use plainsocket::protocol::decoder::{Event, MessageDecoder};
 use plainsocket::{CloseCode, CloseFrame, Message, ProtocolError as E, Text};
 use std::time::{Duration, Instant};
 

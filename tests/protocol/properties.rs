@@ -1,8 +1,8 @@
 //! What holds for every frame, mask and stream, tried on some that are drawn by chance. Pure: no socket.
 
 use crate::support::{BINARY, CLOSE, PING, PONG, TEXT, frame};
+use plainsocket::protocol::decoder::{Event, MessageDecoder};
 use plainsocket::protocol::frame::{Header, Opcode, apply_mask, encode};
-use plainsocket::protocol::message::{Event, MessageDecoder};
 use plainsocket::{CloseCode, CloseFrame, Message, ProtocolError as E};
 use proptest::collection::vec;
 use proptest::prelude::*;

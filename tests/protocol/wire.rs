@@ -2,10 +2,10 @@
 
 use crate::support::{BINARY, CLOSE, KEY, PING, PONG, TEXT, close_frame, frame, request};
 use plainsocket::ProtocolError as E;
+use plainsocket::protocol::decoder::MessageDecoder;
 use plainsocket::protocol::frame::Header;
-use plainsocket::protocol::handshake::Request;
-use plainsocket::protocol::message::MessageDecoder;
-use plainsocket::protocol::wire::{Direction, Frame, Handshake, SHOWN, Splitter};
+use plainsocket::protocol::request::Request;
+use plainsocket::protocol::wire::{Direction, Dissector, Frame, Handshake, SHOWN};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
@@ -15,11 +15,11 @@ const LIMIT: usize = 1000;
 
 /// The frames of `wire` in pieces of `size` bytes, without a decoder.
 fn split(direction: Direction, wire: &[u8], size: usize) -> Vec<Frame> {
-    let mut splitter = Splitter::new(direction);
+    let mut dissector = Dissector::new(direction);
     let mut frames = Vec::new();
     for mut piece in wire.chunks(size) {
         while !piece.is_empty() {
-            let (used, frame) = splitter.split(piece);
+            let (used, frame) = dissector.dissect(piece);
             frames.extend(frame);
             piece = &piece[used..];
         }
@@ -29,12 +29,12 @@ fn split(direction: Direction, wire: &[u8], size: usize) -> Vec<Frame> {
 
 /// The same beside a decoder, with pieces that end at `ends`, up to the first broken frame; and the error.
 fn watch(wire: &[u8], ends: impl IntoIterator<Item = usize>) -> (Vec<Frame>, Option<E>) {
-    let mut splitter = Splitter::new(Direction::In);
+    let mut dissector = Dissector::new(Direction::In);
     let mut decoder = MessageDecoder::new(LIMIT);
     let (mut frames, mut start) = (Vec::new(), 0);
     for end in ends {
         loop {
-            let step = splitter.watch(&mut decoder, &wire[start..end]);
+            let step = dissector.dissect_with(&mut decoder, &wire[start..end]);
             start += step.used;
             let is_frame = step.frame.is_some();
             frames.extend(step.frame);
@@ -300,7 +300,7 @@ fn a_close_with_and_without_a_code() {
 }
 
 #[test]
-fn the_splitter_alone_sees_what_a_frame_shows_and_no_more() {
+fn the_dissector_alone_sees_what_a_frame_shows_and_no_more() {
     let lines = |wire: &[u8]| split(Direction::In, wire, wire.len()).iter().map(Frame::to_line).collect::<Vec<_>>();
     assert!(lines(&[TEXT, 1, b'x'])[0].contains("BROKEN: MASK: "), "a client's frame must be masked");
     let stray = lines(&[frame(TEXT, b"whole"), frame(0x80, b"stray")].concat());
@@ -658,7 +658,7 @@ proptest! {
     #![proptest_config(cases(300))]
 
     #[test]
-    fn the_splitter_agrees_with_the_decoder(wire in anything(), cuts in vec(any::<Index>(), 0..20)) {
+    fn the_dissector_agrees_with_the_decoder(wire in anything(), cuts in vec(any::<Index>(), 0..20)) {
         let mut ends: Vec<usize> = cuts.iter().map(|cut| cut.index(wire.len() + 1)).collect();
         ends.sort();
         ends.push(wire.len());

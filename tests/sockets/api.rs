@@ -1,10 +1,11 @@
 //! What the public types promise beside their methods: who may take them to another thread, and what they show.
 
 use crate::support::{Client, request, status, wait_for};
+use plainsocket::protocol::decoder::{Event, MessageDecoder};
 use plainsocket::protocol::frame::{Header, Opcode};
-use plainsocket::protocol::handshake::{Method, Request, Response};
-use plainsocket::protocol::message::{Event, MessageDecoder};
-use plainsocket::protocol::wire::{self, Fault, Field, Handshake, Splitter};
+use plainsocket::protocol::request::{Method, Request};
+use plainsocket::protocol::response::Response;
+use plainsocket::protocol::wire::{self, Dissector, Fault, Field, Handshake};
 use plainsocket::{
     CloseCode, CloseFrame, Config, Connection, Error, Handle, HandshakeError, Message, ProtocolError, Server, Text,
 };
@@ -37,7 +38,7 @@ fn values_and_handles_may_be_shared_with_other_threads_and_printed() {
     check::<ProtocolError>();
     check::<Request>();
     check::<Response>();
-    check::<Splitter>();
+    check::<Dissector>();
     check::<Text>();
 }
 

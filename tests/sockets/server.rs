@@ -4,7 +4,7 @@ use crate::support::{
     BINARY, CLOSE, Client, DEADLINE, PING, PONG, TEXT, close_frame, frame, header, request, start, start_default,
     status,
 };
-use plainsocket::protocol::handshake::Response;
+use plainsocket::protocol::response::Response;
 use plainsocket::{CloseCode, Config, Error, Server};
 use std::sync::mpsc;
 use std::thread;

@@ -13,7 +13,7 @@ pub enum Direction {
     Out,
 }
 
-/// A frame's bytes as they crossed the wire, a long payload cut. Made by a [`Splitter`](super::Splitter).
+/// A frame's bytes as they crossed the wire, a long payload cut. Made by a [`Dissector`](super::Dissector).
 ///
 /// A frame that broke a rule may be incomplete: it has what came until the rule was seen to be broken.
 #[derive(Debug, Clone, PartialEq, Eq)]

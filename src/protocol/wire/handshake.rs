@@ -2,7 +2,9 @@
 
 use super::hex::hex_joined;
 use crate::error::{cut, shown};
-use crate::protocol::handshake::{GUID, Method, Request, Response, accept_digest, accept_key};
+use crate::protocol::request::{Method, Request};
+use crate::protocol::response::Response;
+use crate::protocol::upgrade::{GUID, accept_digest, accept_key};
 use std::fmt;
 
 /// A request and the response to it, explained.

@@ -1,30 +1,30 @@
-//! The wire explained: what each byte that crossed it means, for people. The trace log and `/inspect` share this.
+//! The wire explained for people: what each byte that crossed it means. The trace log and `/inspect` share this.
 //!
-//! Nothing in here decides anything. Whether a rule is broken the decoders say; what is shown here are the bytes that they
+//! Nothing in here decides anything: the decoders say whether a rule is broken, and this folder shows the bytes that they
 //! were given.
 //!
 //! ```
-//! use plainsocket::protocol::wire::{Direction, Splitter};
+//! use plainsocket::protocol::wire::{Direction, Dissector};
 //! // The masked "Hello" of §5.7.
 //! let bytes = [0x81, 0x85, 0x37, 0xfa, 0x21, 0x3d, 0x7f, 0x9f, 0x4d, 0x51, 0x58];
-//! let (used, frame) = Splitter::new(Direction::In).split(&bytes);
+//! let (used, frame) = Dissector::new(Direction::In).dissect(&bytes);
 //! let frame = frame.expect("the frame is complete");
 //! assert_eq!((used, frame.unmasked()), (11, b"Hello".to_vec()));
 //! let line = r#"text FIN masked 37fa213d length 5 "Hello" [81 85 37 fa 21 3d 7f 9f 4d 51 58]"#;
 //! assert_eq!(frame.to_line(), line);
 //! ```
 
+mod dissector;
 mod fault;
 mod fields;
 mod frame;
 mod handshake;
 mod hex;
 mod json;
-mod splitter;
-mod text;
+mod render;
 
+pub use dissector::{Dissected, Dissector, SHOWN};
 pub use fault::Fault;
 pub use fields::Field;
 pub use frame::{Direction, Frame, MessageEnd};
 pub use handshake::{Handshake, Line};
-pub use splitter::{SHOWN, Splitter, Step};

@@ -1,6 +1,6 @@
 //! Memory for large messages and long backlogs: the process gives it back as soon as it is free.
 
-use crate::protocol::message::Growth;
+use crate::protocol::payload::Growth;
 
 /// Up to this capacity in bytes a vector doubles, as it does by itself.
 pub(in crate::server) const LONG: usize = 256 * 1024;
@@ -28,7 +28,7 @@ fn reserve(bytes: &mut Vec<u8>, length: usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::message::{Event, MessageDecoder};
+    use crate::protocol::decoder::{Event, MessageDecoder};
 
     /// The capacities of a vector that grows by `step` bytes at a time.
     fn capacities(step: usize, length: usize) -> Vec<usize> {

@@ -1,7 +1,7 @@
 //! The server's decoder for the fuzz target `frames`: the hooks that only this crate sees.
 
 use crate::error::ProtocolError;
-use crate::protocol::message::{Event, MessageDecoder};
+use crate::protocol::decoder::{Event, MessageDecoder};
 use crate::server::speed::memory::GROWTH;
 
 /// A decoder as the server has it.

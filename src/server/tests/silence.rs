@@ -61,7 +61,7 @@ fn dead_client_is_not_judged_again() {
     let client = ClientsEnd::default();
     let socket = Arc::new(Socket::new(client.servers_end()));
     let seat = service.registry.take_seat(peer(1), &socket, &service.config).unwrap();
-    let (head, _) = crate::protocol::handshake::Request::parse(request("/").as_bytes()).unwrap().unwrap();
+    let (head, _) = crate::protocol::request::Request::parse(request("/").as_bytes()).unwrap().unwrap();
     let entry = service.entry(peer(1), socket, &head, seat.number());
     seat.enter(entry.clone());
     entry.outbox.kill();

@@ -4,8 +4,8 @@
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use plainsocket::protocol::frame::{Header, Opcode, apply_mask, encode};
-use plainsocket::protocol::handshake::Request;
-use plainsocket::protocol::message::MessageDecoder;
+use plainsocket::protocol::request::Request;
+use plainsocket::protocol::decoder::MessageDecoder;
 use std::hint::black_box;
 use std::time::Duration;
 

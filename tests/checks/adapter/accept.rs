@@ -1,1 +1,1 @@
-pub use plainsocket::protocol::handshake::accept_key;
+pub use plainsocket::protocol::upgrade::accept_key;

@@ -1,6 +1,6 @@
 use super::frame::{code, encode_frame, wire};
 use crate::checks::words::{BINARY, CONTINUATION, Frame, Message, PING, PONG, TEXT};
-use plainsocket::protocol::message::{Event, MessageDecoder};
+use plainsocket::protocol::decoder::{Event, MessageDecoder};
 
 pub fn answer_ping(frame: &Frame) -> Option<Vec<u8>> {
     (frame.opcode == PING).then(|| encode_frame(PONG, &frame.payload))

@@ -1,11 +1,12 @@
 use crate::checks::words::{Head, Request};
 use plainsocket::HandshakeError;
-use plainsocket::protocol::handshake::{self, Method, Response};
+use plainsocket::protocol::request::{self, Method};
+use plainsocket::protocol::response::Response;
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
 
 pub fn parse_request(bytes: &[u8]) -> Head {
-    match handshake::Request::parse(bytes) {
+    match request::Request::parse(bytes) {
         Ok(None) => Head::Incomplete,
         Ok(Some((request, length))) => {
             Head::Complete { request: Request { path: request.resource_name, headers: request.headers }, length }
@@ -16,7 +17,7 @@ pub fn parse_request(bytes: &[u8]) -> Head {
 
 fn reply(request: &Request) -> Result<Response, HandshakeError> {
     let Request { path: resource_name, headers } = request.clone();
-    let request = handshake::Request { method: Method::Get, resource_name, headers };
+    let request = request::Request { method: Method::Get, resource_name, headers };
     if request.wants_websocket() { request.accept(&[]) } else { Err(HandshakeError::UpgradeRequired) }
 }
 
@@ -30,7 +31,7 @@ pub fn answer(request: &Request) -> Result<String, u16> {
 pub fn shake_hands(stream: &mut TcpStream) -> io::Result<Option<(Request, Vec<u8>)>> {
     let mut bytes = Vec::new();
     loop {
-        let outcome = match handshake::Request::parse(&bytes) {
+        let outcome = match request::Request::parse(&bytes) {
             Ok(None) => None,
             Ok(Some((request, length))) => {
                 let request = Request { path: request.resource_name, headers: request.headers };

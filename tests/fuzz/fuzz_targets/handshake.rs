@@ -3,7 +3,8 @@
 
 use libfuzzer_sys::fuzz_target;
 use plainsocket::HandshakeError;
-use plainsocket::protocol::handshake::{MAX_HEAD, Method, Request, Response};
+use plainsocket::protocol::request::{MAX_HEAD, Method, Request};
+use plainsocket::protocol::response::Response;
 
 type Parsed = Result<Option<(Request, usize)>, HandshakeError>;
 

@@ -6,7 +6,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use plainsocket::protocol::message::{Event, MessageDecoder};
+use plainsocket::protocol::decoder::{Event, MessageDecoder};
 use plainsocket::{Message, ProtocolError};
 use plainsocket_fuzz::utf8::first_bad_byte;
 use plainsocket_fuzz::wire::frame;

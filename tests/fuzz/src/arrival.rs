@@ -4,7 +4,7 @@ use crate::naive::{self, Told};
 use arbitrary::Arbitrary;
 use plainsocket::ProtocolError;
 use plainsocket::inside::ServersDecoder;
-use plainsocket::protocol::message::Event;
+use plainsocket::protocol::decoder::Event;
 
 /// One way for bytes to arrive.
 #[derive(Debug, Default, Arbitrary)]

@@ -3,7 +3,7 @@
 
 use crate::utf8::first_bad_byte;
 use plainsocket::ProtocolError as E;
-use plainsocket::protocol::message::Event;
+use plainsocket::protocol::decoder::Event;
 use plainsocket::{CloseCode, CloseFrame, Message};
 
 /// Something that a decoder has to tell.

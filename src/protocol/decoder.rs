@@ -1,0 +1,202 @@
+//! Frames to messages (§5.4): fragments assembled, control frames in between, each rule checked as the bytes arrive.
+
+mod hooks;
+#[cfg(test)]
+mod tests;
+
+use super::close::CloseFrame;
+use super::frame::{Header, Opcode};
+use super::message::Message;
+use super::payload::{Growth, PLAIN, Payload, Unfinished};
+use super::text::Text;
+use crate::error::ProtocolError;
+
+/// What a client's bytes amount to: a message, or a control frame (§5.5).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// A complete message.
+    Message(Message),
+    /// A Ping, to be answered with the same bytes (§5.5.2).
+    Ping(Vec<u8>),
+    /// A Pong: the bytes of a Ping, or any bytes if nobody asked (§5.5.3).
+    Pong(Vec<u8>),
+    /// A Close: the client's last frame (§5.5.1).
+    Close(Option<CloseFrame>),
+}
+
+/// Turns a client's bytes into [`Event`]s, in whatever pieces they arrive.
+///
+/// ```
+/// use plainsocket::Message;
+/// use plainsocket::protocol::decoder::{Event, MessageDecoder};
+/// let mut decoder = MessageDecoder::new(1024);
+/// // The masked "Hello" of §5.7, in two reads.
+/// let first = [0x81, 0x85, 0x37, 0xfa, 0x21, 0x3d, 0x7f];
+/// assert_eq!(decoder.decode(&first), Ok((7, None)));
+/// let second = [0x9f, 0x4d, 0x51, 0x58];
+/// assert_eq!(decoder.decode(&second), Ok((4, Some(Event::Message(Message::from("Hello"))))));
+/// ```
+#[derive(Debug)]
+pub struct MessageDecoder {
+    limit: usize,
+    expected: Expected,
+    /// The message whose last fragment has not arrived yet.
+    message: Option<Unfinished>,
+    /// The payload of a control frame, which can arrive in the middle of a message (§5.4).
+    control: Payload,
+    growth: &'static Growth,
+    /// Memory lent to the next message.
+    memory: Option<Vec<u8>>,
+}
+
+/// The part of a frame that the next bytes belong to.
+#[derive(Debug, Clone, Copy)]
+enum Expected {
+    Header,
+    Key(Header),
+    Payload(ArrivingFrame),
+}
+
+#[derive(Debug, Clone, Copy)]
+struct ArrivingFrame {
+    header: Header,
+    key: [u8; 4],
+    arrived: u64,
+}
+
+impl ArrivingFrame {
+    fn missing(&self) -> u64 {
+        self.header.length - self.arrived
+    }
+}
+
+impl MessageDecoder {
+    /// Returns a decoder for one client, whose messages may have up to `limit` bytes, summed over their fragments.
+    pub fn new(limit: usize) -> MessageDecoder {
+        let (expected, control) = (Expected::Header, Payload::default());
+        MessageDecoder { limit, expected, message: None, control, growth: &PLAIN, memory: None }
+    }
+
+    /// Decodes bytes from the front of `input`, up to the end of one event. Returns how many bytes it took, and the event.
+    ///
+    /// `None`: more bytes are needed. Give what it did not take, a part of a header or masking key, again with the bytes
+    /// that follow. The error is the first rule that the bytes break, reported as soon as the header shows it or, in text,
+    /// at the first bad byte; the decoder is of no use afterwards.
+    pub fn decode(&mut self, input: &[u8]) -> Result<(usize, Option<Event>), ProtocolError> {
+        let mut used = 0;
+        while let Some(frame) = self.take_header_and_key(input, &mut used)? {
+            let rest = &input[used..];
+            let count = frame.missing().min(rest.len() as u64) as usize;
+            let growth = self.growth;
+            self.payload(frame.header.opcode).reserve_room(count, growth).copy_from_slice(&rest[..count]);
+            used += count;
+            let event = self.advance(frame, count)?;
+            if event.is_some() || matches!(self.expected, Expected::Payload(_)) {
+                return Ok((used, event));
+            }
+        }
+        Ok((used, None))
+    }
+
+    /// Returns how many bytes of memory an unfinished message holds; 0 between two messages.
+    pub fn held(&self) -> usize {
+        self.message.as_ref().map_or(0, |message| message.payload.memory.len())
+    }
+
+    /// Discards the unfinished message with its memory. The decoder is of no use afterwards.
+    pub fn discard(&mut self) {
+        self.message = None;
+    }
+
+    /// Returns the frame whose payload `input` goes on with, or `None` if its header or key is not complete.
+    fn take_header_and_key(&mut self, input: &[u8], used: &mut usize) -> Result<Option<ArrivingFrame>, ProtocolError> {
+        let header = match self.expected {
+            Expected::Payload(frame) => return Ok(Some(frame)),
+            Expected::Key(header) => header,
+            Expected::Header => {
+                let Some((header, length)) = Header::decode(&input[*used..])? else { return Ok(None) };
+                self.begin_frame(header)?;
+                *used += length;
+                header
+            }
+        };
+        // Stored only where the key is missing: storing each step of each frame costs a tenth of the decoder's time.
+        let Some(&key) = input[*used..].first_chunk() else {
+            self.expected = Expected::Key(header);
+            return Ok(None);
+        };
+        *used += key.len();
+        Ok(Some(ArrivingFrame { header, key, arrived: 0 }))
+    }
+
+    /// Checks the rules that depend on the direction and on earlier frames, when the length is announced.
+    fn begin_frame(&mut self, header: Header) -> Result<(), ProtocolError> {
+        // §5.1: "The server MUST close the connection upon receiving a frame that is not masked."
+        if !header.masked {
+            return Err(ProtocolError::Unmasked);
+        }
+        match (header.opcode, &self.message) {
+            (Opcode::Continuation, None) => return Err(ProtocolError::NothingToContinue),
+            (Opcode::Text | Opcode::Binary, Some(_)) => return Err(ProtocolError::MessageInsideMessage),
+            (kind @ (Opcode::Text | Opcode::Binary), None) => {
+                self.message = Some(Unfinished::new(kind, self.memory.take()));
+            }
+            _ => {}
+        }
+        // A control frame does not count towards the message that it interrupts, and has a limit of its own.
+        if !header.opcode.is_control() {
+            let before = self.payload(header.opcode).arrived;
+            if header.length > (self.limit - before) as u64 {
+                return Err(ProtocolError::MessageTooBig(self.limit));
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns where the payload of the arriving frame belongs.
+    fn payload(&mut self, opcode: Opcode) -> &mut Payload {
+        match &mut self.message {
+            Some(message) if !opcode.is_control() => &mut message.payload,
+            _ => &mut self.control,
+        }
+    }
+
+    /// Processes the next `count` bytes of a payload, which are in their place, still masked.
+    fn advance(&mut self, mut frame: ArrivingFrame, count: usize) -> Result<Option<Event>, ProtocolError> {
+        let opcode = frame.header.opcode;
+        let is_ascii = self.payload(opcode).unmask(count, frame.key, frame.arrived);
+        frame.arrived += count as u64;
+        let complete = frame.missing() == 0;
+        self.expected = if complete { Expected::Header } else { Expected::Payload(frame) };
+        if opcode.is_control() {
+            return if complete { self.end_control(opcode).map(Some) } else { Ok(None) };
+        }
+        if let Some(message) = &mut self.message {
+            message.check_text(count, is_ascii)?;
+        }
+        if complete && frame.header.fin { self.end_message() } else { Ok(None) }
+    }
+
+    fn end_message(&mut self) -> Result<Option<Event>, ProtocolError> {
+        let Some(message) = self.message.take() else { return Ok(None) };
+        // The message ends within a character.
+        if message.checked < message.payload.arrived {
+            return Err(ProtocolError::InvalidUtf8);
+        }
+        let (payload, left) = message.payload.take_fitting(self.growth);
+        self.lend_memory(left);
+        Ok(Some(Event::Message(match message.kind {
+            Opcode::Text => Message::Text(Text::checked(payload)),
+            _ => Message::Binary(payload),
+        })))
+    }
+
+    fn end_control(&mut self, opcode: Opcode) -> Result<Event, ProtocolError> {
+        let payload = self.control.take();
+        Ok(match opcode {
+            Opcode::Ping => Event::Ping(payload),
+            Opcode::Pong => Event::Pong(payload),
+            _ => Event::Close(CloseFrame::decode(&payload)?),
+        })
+    }
+}

@@ -1,0 +1,56 @@
+//! The hooks for an owner that wants speed: memory lent, and payloads read straight into their place. They change
+//! nothing in what is decoded.
+
+use super::{Event, Expected, MessageDecoder};
+use crate::error::ProtocolError;
+use crate::protocol::payload::Growth;
+
+impl MessageDecoder {
+    /// Returns a decoder whose messages take memory in its owner's way.
+    pub(crate) fn with_growth(limit: usize, growth: &'static Growth) -> MessageDecoder {
+        MessageDecoder { growth, ..MessageDecoder::new(limit) }
+    }
+
+    /// Reserves room for the next bytes of a large payload, so that a read can put them there without a copy. `None`:
+    /// the next bytes are for [`decode`](MessageDecoder::decode).
+    ///
+    /// There is no more room than bytes have arrived, or than an earlier message's memory has left: memory grows with
+    /// what arrives and not with what is announced.
+    pub(crate) fn reserve_room(&mut self) -> Option<&mut [u8]> {
+        let Expected::Payload(frame) = self.expected else { return None };
+        let growth = self.growth;
+        let payload = self.payload(frame.header.opcode);
+        let length = payload.arrived.max(payload.memory.len() - payload.arrived).min(growth.large);
+        let length = frame.missing().min(length as u64) as usize;
+        (length >= growth.small).then(|| payload.reserve_room(length, growth))
+    }
+
+    /// Decodes the first `count` bytes of the room. Panics if there was less room.
+    // Inlined, it would take a page more of each client's stack, 4 KiB.
+    #[inline(never)]
+    pub(crate) fn filled(&mut self, count: usize) -> Result<Option<Event>, ProtocolError> {
+        let room = self.reserve_room().map_or(0, |room| room.len());
+        assert!(count <= room, "{count} bytes in room for {room}");
+        match self.expected {
+            Expected::Payload(frame) => self.advance(frame, count),
+            _ => Ok(None),
+        }
+    }
+
+    /// Returns whether no message is arriving.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.message.is_none()
+    }
+
+    /// Lends memory of any content to the next message, so that it need not ask the allocator.
+    pub(crate) fn lend_memory(&mut self, memory: Option<Vec<u8>>) {
+        if memory.is_some() {
+            self.memory = memory;
+        }
+    }
+
+    /// Reclaims the memory lent, unless a message has taken it.
+    pub(crate) fn reclaim_memory(&mut self) -> Option<Vec<u8>> {
+        self.memory.take()
+    }
+}
