@@ -1,38 +1,49 @@
-//! Imports point one way: bin -> server -> protocol -> error. And no module of `protocol/` needs itself through others.
+//! Imports point one way: bin -> server -> protocol -> error. `protocol/` is pure, and no module of it needs itself
+//! through others. [`bars`] holds the design's bars for sizes.
 //!
-//! Read is what the compiler reads, tokens, so that no spelling of an import hides it: lists, other names, `::std`, a path
-//! in the middle of an expression or a macro. What stands in a comment or a string is no import.
+//! The tests read what the compiler reads, tokens, so that no spelling of an import hides it: lists, other names, `::std`,
+//! a path in the middle of an expression or a macro. Comments and strings import nothing.
+
+#[path = "layers/bars.rs"]
+mod bars;
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
+use quote::ToTokens;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
-use syn::UseTree;
+use syn::{ImplItem, Item, UseTree};
 
-/// What a pure module may not reach, in std and beside it.
-const IMPURE: [&str; 16] = [
-    "std::*",
-    "std::alloc",
-    "std::arch",
-    "std::env",
-    "std::fs",
-    "std::io",
-    "std::net",
-    "std::os",
-    "std::process",
-    "std::sync",
-    "std::thread",
-    "std::time",
-    "ctrlc",
-    "log",
-    "nix",
-    "socket2",
+/// All that `protocol/` may name of std, and of other packages.
+const PURE: [&str; 5] = ["std::array", "std::fmt", "std::mem", "base64", "sha1_smol"];
+
+/// The macros of std that `protocol/` may call: they only compute.
+const PURE_MACROS: [&str; 12] = [
+    "assert",
+    "assert_eq",
+    "assert_ne",
+    "debug_assert",
+    "debug_assert_eq",
+    "format",
+    "format_args",
+    "matches",
+    "panic",
+    "vec",
+    "write",
+    "writeln",
 ];
+
+/// Types that a path can begin with in lower case.
+const PRIMITIVES: [&str; 14] =
+    ["bool", "char", "f32", "f64", "i32", "i64", "isize", "slice", "str", "u8", "u16", "u32", "u64", "usize"];
+
+/// Words before `!` that call no macro.
+const KEYWORDS: [&str; 7] = ["else", "if", "in", "match", "return", "unsafe", "while"];
 
 /// The source of each module, by its path: `crate::protocol::frame`.
 type Sources = BTreeMap<String, String>;
 
-/// The modules below `src/` of this crate, those of the program and of the server's own tests left out.
+/// The modules below `src/` of this crate, without the program and without tests.
 fn sources() -> Sources {
     let mut sources = Sources::new();
     gather(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), "crate", &mut sources);
@@ -44,17 +55,38 @@ fn gather(folder: &Path, module: &str, sources: &mut Sources) {
         let path = entry.expect("an entry").path();
         let name = path.file_stem().expect("a name").to_str().expect("UTF-8").to_owned();
         match path.extension().and_then(|end| end.to_str()) {
-            None if name != "bin" => gather(&path, &format!("{module}::{name}"), sources),
-            Some("rs") => {
+            None if name != "bin" && name != "tests" => gather(&path, &format!("{module}::{name}"), sources),
+            Some("rs") if name != "tests" => {
                 let module = match name.as_str() {
                     "mod" | "lib" => module.to_owned(),
                     _ => format!("{module}::{name}"),
                 };
-                sources.insert(module, fs::read_to_string(&path).expect("a source file"));
+                let source = fs::read_to_string(&path).expect("a source file");
+                sources.insert(module, without_tests(&source));
             }
             _ => {}
         }
     }
+}
+
+/// The tokens of a source file without what is only for tests, which may use the whole crate as an application does.
+fn without_tests(source: &str) -> String {
+    fn retain(items: &mut Vec<Item>) {
+        items.retain(|item| !bars::attributes(item).iter().any(bars::is_for_tests));
+        for item in items {
+            match item {
+                Item::Mod(module) => module.content.iter_mut().for_each(|(_, items)| retain(items)),
+                Item::Impl(block) => block.items.retain(|member| match member {
+                    ImplItem::Fn(method) => !method.attrs.iter().any(bars::is_for_tests),
+                    _ => true,
+                }),
+                _ => {}
+            }
+        }
+    }
+    let mut file = syn::parse_file(source).expect("Rust");
+    retain(&mut file.items);
+    file.to_token_stream().to_string()
 }
 
 /// All paths that a module names, each from its root: `std::net::TcpStream`, `crate::error::Error`.
@@ -237,8 +269,39 @@ fn wrong_paths(sources: &Sources, root: &str, is_wrong: impl Fn(&str) -> bool) -
     all.filter(|found| is_wrong(found.split_once(": ").expect("a path").1)).collect()
 }
 
+/// Whether a path leaves the crate for anything that is not known to be pure. Types, and so names in capitals, have been
+/// imported by another path, which is looked at too.
 fn is_impure(path: &str) -> bool {
-    IMPURE.iter().any(|root| is_below(path, root))
+    let root = path.split("::").next().unwrap_or_default();
+    let is_within = ["crate", "self", "Self"].contains(&root) || PRIMITIVES.contains(&root);
+    let is_package = root.starts_with(|first: char| first.is_lowercase() || first == '_');
+    is_package && !is_within && !PURE.iter().any(|pure| is_below(path, pure))
+}
+
+/// What of a module depends on more than its input: macros that do more than compute, and code for some systems only.
+fn impure_tokens(tokens: TokenStream) -> Vec<String> {
+    let tokens: Vec<TokenTree> = tokens.into_iter().collect();
+    let mut found = Vec::new();
+    for (at, token) in tokens.iter().enumerate() {
+        match (token, tokens.get(at + 1), tokens.get(at + 2)) {
+            (TokenTree::Ident(word), Some(TokenTree::Group(condition)), _) if word == "cfg" || word == "cfg_attr" => {
+                found.push(format!("{word}{condition}"));
+            }
+            (TokenTree::Ident(word), Some(TokenTree::Punct(mark)), Some(TokenTree::Group(_)))
+                if mark.as_char() == '!' =>
+            {
+                let word = plain(&word.to_string());
+                if !PURE_MACROS.contains(&word.as_str()) && !KEYWORDS.contains(&word.as_str()) {
+                    found.push(format!("{word}!"));
+                }
+            }
+            _ => {}
+        }
+        if let TokenTree::Group(group) = token {
+            found.extend(impure_tokens(group.stream()));
+        }
+    }
+    found
 }
 
 /// Which modules each one names, without those outside of `root`.
@@ -271,32 +334,47 @@ fn cycle(graph: &BTreeMap<String, BTreeSet<String>>) -> Option<Vec<String>> {
 }
 
 #[test]
-fn the_protocol_knows_no_socket_no_thread_and_no_clock() {
+fn the_protocol_knows_bytes_and_values_only() {
     let sources = sources();
     assert_eq!(wrong_paths(&sources, "crate::protocol", is_impure), [""; 0]);
     for (module, source) in sources.iter().filter(|(module, _)| is_below(module, "crate::protocol")) {
-        assert!(!takes_files_in(source.parse().expect("Rust")), "{module} takes a file in that is not looked at");
+        let tokens: TokenStream = source.parse().expect("Rust");
+        assert_eq!(impure_tokens(tokens.clone()), [""; 0], "{module}");
+        assert!(!takes_files_in(tokens), "{module} takes a file in that is not looked at");
     }
 }
 
 #[test]
 fn imports_point_one_way() {
     let sources = sources();
-    let may = |roots: &'static [&str]| {
-        move |path: &str| is_below(path, "crate") && !roots.iter().any(|root| is_below(path, root))
-    };
-    assert_eq!(wrong_paths(&sources, "crate::protocol", may(&["crate::protocol", "crate::error"])), [""; 0]);
-    assert_eq!(wrong_paths(&sources, "crate::error", may(&["crate::error"])), [""; 0]);
-    assert_eq!(
-        wrong_paths(&sources, "crate::config", may(&["crate::config", "crate::error", "crate::protocol"])),
-        [""; 0]
-    );
+    let (error, config) =
+        (["crate::error"].as_slice(), ["crate::error", "crate::config", "crate::protocol"].as_slice());
+    let server = ["crate::error", "crate::config", "crate::protocol", "crate::server"].as_slice();
+    for (wing, below) in [
+        ("crate::error", error),
+        ("crate::protocol", &["crate::error", "crate::protocol"]),
+        ("crate::config", config),
+        ("crate::server", server),
+    ] {
+        let points_up = |path: &str| is_below(path, "crate") && !below.iter().any(|root| is_below(path, root));
+        assert_eq!(wrong_paths(&sources, wing, points_up), [""; 0]);
+    }
+}
+
+#[test]
+fn the_protocol_does_without_its_explanations() {
+    let explanations = "crate::protocol::wire";
+    let sources: Sources = sources().into_iter().filter(|(module, _)| !is_below(module, explanations)).collect();
+    assert!(sources.contains_key("crate::protocol::decoder"), "the search finds what is there");
+    // The modules of `wire` are known by the paths to them.
+    assert_eq!(wrong_paths(&sources, "crate::protocol", |path| is_below(path, explanations)), [""; 0]);
 }
 
 #[test]
 fn no_module_of_the_protocol_needs_itself() {
     let graph = graph(&sources(), "crate::protocol");
     assert!(graph["crate::protocol::decoder"].contains("crate::protocol::frame"), "the search finds what is there");
+    assert!(graph.contains_key("crate::protocol::wire::dissector"), "wire is included");
     assert_eq!(cycle(&graph), None);
 }
 
@@ -371,6 +449,10 @@ fn search_finds_every_spelling_of_an_import() {
         "use super::super::server;",
         "mod inner { use super::super::super::server; }",
         "fn f() { crate::server::run() }",
+        "use flate2::Compress;",
+        "fn f() { rand::random::<u8>() }",
+        "use std::hash::RandomState;",
+        "fn f() -> std::process::Child { todo!() }",
     ];
     for spelling in spellings {
         assert_ne!(found_in("crate::protocol::frame", spelling), [""; 0], "{spelling}");
@@ -388,11 +470,38 @@ fn search_finds_nothing_where_nothing_is() {
         "use crate::error::Error;",
         "use super::message; fn f() { message::io() }",
         "fn net() {} fn f() { net() }",
+        "use base64::Engine as _; fn f() -> [u8; 4] { std::array::from_fn(|_| u8::from_str_radix(\"1\", 2)) }",
+        "use super::frame::Opcode; fn f() { Opcode::decode(Self::X, str::from_utf8(b\"x\")) }",
         "fn f<'a>(x: &'a str) -> impl Fn() + use<'a> { move || drop(x) }",
     ];
     for source in innocent {
         assert_eq!(found_in("crate::protocol::frame", source), [""; 0], "{source}");
     }
+}
+
+#[test]
+fn search_finds_code_for_some_systems_and_macros_that_do_more_than_compute() {
+    for source in [
+        "#[cfg(windows)] fn f() {}",
+        "const LONG: usize = if cfg!(target_pointer_width = \"64\") { 1 } else { 2 };",
+        "fn f() { #[cfg_attr(unix, inline)] fn g() {} }",
+        "fn f() { println!(\"x\") }",
+        "thread_local! { static X: u8 = 0 }",
+        "const PAGE: &str = include_str!(\"page.html\");",
+        "mod inner { fn f() { if !x { dbg!(y) } } }",
+    ] {
+        assert_eq!(impure_tokens(source.parse().unwrap()).len(), 1, "{source}");
+    }
+    for source in ["fn f(cfg: u8) { if !(cfg != 1) { format!(\"cfg!(unix)\") } }", "/// `#[cfg(unix)]`\nfn f() {}"] {
+        assert_eq!(impure_tokens(source.parse().unwrap()), [""; 0], "{source}");
+    }
+}
+
+#[test]
+fn search_leaves_out_what_is_only_for_tests() {
+    let source = "#[cfg(test)] use std::net; #[cfg(test)] mod tests { use std::fs; } impl A { #[cfg(test)] fn f() {} }";
+    assert_eq!(without_tests(source), without_tests("impl A {}"));
+    assert!(without_tests("#[cfg(any(test, fuzzing))] use std::net;").contains("net"), "a build has it");
 }
 
 fn cycle_of(sources: &[(&str, &str)]) -> Option<Vec<String>> {
