@@ -2,8 +2,9 @@
 //! client's machine or network is gone; a server that only waits keeps its thread forever.
 
 use super::frames::Frames;
+use super::refusal;
 use super::registry::{Client, Registry};
-use super::{Service, refusal};
+use super::server::Service;
 use crate::config::Config;
 use crate::protocol::close::{CloseCode, CloseFrame};
 use crate::protocol::frame::{self, Opcode};

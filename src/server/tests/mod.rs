@@ -22,7 +22,9 @@ mod stress;
 #[cfg(test)]
 mod transfers;
 
-use super::{Connection, Service, Socket};
+use super::Connection;
+use super::server::Service;
+use super::socket::Socket;
 use crate::config::Config;
 use crate::error::Error;
 #[cfg(fuzzing)]

@@ -1,0 +1,213 @@
+//! The server as a program sees it: what it listens on, what lives at its paths, and its run from start to end.
+
+use super::accept::accept;
+use super::connection::Connection;
+use super::desk::Desks;
+use super::drain::Drain;
+use super::handle::Handle;
+use super::refusal::Refusals;
+use super::registry::Registry;
+use super::{heartbeat, listeners, machine};
+use crate::config::Config;
+use crate::error::Error;
+use crate::protocol::grammar::is_token;
+use crate::protocol::request::is_path;
+use std::collections::HashMap;
+use std::fmt;
+use std::io;
+use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, mpsc};
+use std::thread;
+use std::time::{Duration, Instant};
+
+pub(super) type Handler = dyn Fn(&mut Connection) -> Result<(), Error> + Send + Sync;
+
+/// A WebSocket server: its listening sockets, and what lives at its paths.
+/// The crate's front page has an example.
+#[must_use = "it serves nobody before `run`"]
+pub struct Server {
+    listeners: Vec<TcpListener>,
+    /// `0.0.0.0`, if the socket for `[::]` takes its clients too.
+    covered: Option<SocketAddr>,
+    pub(super) service: Service,
+}
+
+/// What the threads of all clients share.
+pub(super) struct Service {
+    pub(super) config: Config,
+    pub(super) routes: HashMap<String, Box<Handler>>,
+    /// For each path, the best first.
+    pub(super) subprotocols: HashMap<String, Vec<String>>,
+    pub(super) pages: HashMap<String, String>,
+    pub(super) registry: Arc<Registry>,
+    pub(super) desks: Arc<Desks>,
+    pub(super) drain: Arc<Drain>,
+    pub(super) refusals: Refusals,
+    /// The last client could not be given a thread; so that an outage is logged once.
+    pub(super) no_thread: AtomicBool,
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Service { config, routes, pages, .. } = &self.service;
+        let mut out = f.debug_struct("Server");
+        out.field("listeners", &self.listeners).field("config", config);
+        out.field("routes", &routes.keys()).field("pages", &pages.keys()).finish_non_exhaustive()
+    }
+}
+
+impl Server {
+    /// Listens on `address`. If that is a name with several addresses, as `localhost` on many machines, or a slice of them,
+    /// the server listens on each that the machine has. With port 0 the system picks one for all: see
+    /// [`local_addr`](Server::local_addr). An error is what the system says, for example that an address is in use.
+    pub fn bind(address: impl ToSocketAddrs) -> io::Result<Server> {
+        let ((listeners, covered), service) = (listeners::bind_all(address)?, Service::new()?);
+        service.registry.keep_spare(listeners[0].try_clone()?);
+        Ok(Server { listeners, covered, service })
+    }
+
+    /// Replaces the limits and timeouts. A time below a millisecond or over a year is taken for that.
+    ///
+    /// # Panics
+    ///
+    /// If [`Config::allowed_origins`] has one that no browser would send: [`Config::allow_origin`] tells without a panic.
+    pub fn config(mut self, config: Config) -> Server {
+        if let Some((origin, error)) = config.impossible_origin() {
+            panic!("allowed_origins has {origin:?}: {error}");
+        }
+        self.service.config = config.within_reason();
+        let config = &self.service.config;
+        self.service.registry.budget().set_limits(config.max_memory, config.max_backlog);
+        self
+    }
+
+    /// Lets `handler` serve the WebSocket clients of `path`, each in a thread of its own. The path is compared as it
+    /// stands, without the query; a second handler for it replaces the first.
+    ///
+    /// When the handler returns, its client gets Close 1000; if it fails by itself or panics, 1011, and nobody else
+    /// notices. (If it passes an error of the connection up, the connection is over already.) Its stack has 256 KiB: keep
+    /// large buffers on the heap, since an overflow of the stack is no panic, it ends the process.
+    ///
+    /// # Panics
+    ///
+    /// If no request can have this path: it does not begin with `/`, it has `?` or `#` in it, or a byte that is not
+    /// visible ASCII. Other bytes arrive percent-encoded, so `/grüße` is `/gr%C3%BC%C3%9Fe`.
+    pub fn route<H>(mut self, path: &str, handler: H) -> Server
+    where
+        H: Fn(&mut Connection) -> Result<(), Error> + Send + Sync + 'static,
+    {
+        check_path(path);
+        self.service.routes.insert(path.to_owned(), Box::new(handler));
+        self
+    }
+
+    /// Names a subprotocol that the clients of `path` may ask for (§1.9); another call for the same path adds one that the
+    /// server likes less. Of those that a client offers the server selects the one it likes best, and the handler finds
+    /// it in [`Connection::subprotocol`]. A client that offers none, or only unknown ones, is served without; a browser
+    /// whose page offers only unknown ones gives up then. The name is
+    /// compared with its case.
+    ///
+    /// # Panics
+    ///
+    /// If the name is no token of HTTP, because no client can offer it, or for a path as with [`route`](Server::route).
+    pub fn subprotocol(mut self, path: &str, name: &str) -> Server {
+        check_path(path);
+        assert!(is_token(name), "no client can offer the subprotocol {name:?}: it must be a token of HTTP");
+        self.service.subprotocols.entry(path.to_owned()).or_default().push(name.to_owned());
+        self
+    }
+
+    /// Answers a plain GET of `path` with an HTML page, and HEAD with its head. The same path may have a
+    /// [`route`](Server::route) too. Scripts, styles and images have to stand in the page itself (images as `data:`): its
+    /// `Content-Security-Policy` lets the browser load nothing else, and connect to this server only.
+    ///
+    /// # Panics
+    ///
+    /// For a path as with [`route`](Server::route).
+    pub fn page(mut self, path: &str, html: &str) -> Server {
+        check_path(path);
+        self.service.pages.insert(path.to_owned(), html.to_owned());
+        self
+    }
+
+    /// The address that the server listens on, the first if there are several, or the system's error.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.listeners[0].local_addr()
+    }
+
+    /// All addresses that the server listens on, or the system's error.
+    pub fn local_addrs(&self) -> io::Result<Vec<SocketAddr>> {
+        self.listeners.iter().map(TcpListener::local_addr).chain(self.covered.map(Ok)).collect()
+    }
+
+    /// A handle to look at the server and to end it with. The error is the system's, if it cannot tell our address.
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// let server = plainsocket::Server::bind("127.0.0.1:0")?;
+    /// let handle = server.handle()?;
+    /// let running = std::thread::spawn(|| server.run());
+    /// handle.shutdown();
+    /// running.join().unwrap()
+    /// # }
+    /// ```
+    pub fn handle(&self) -> io::Result<Handle> {
+        let addresses = self.local_addrs()?.into_iter().map(listeners::reachable).collect();
+        Ok(Handle { registry: Arc::clone(&self.service.registry), addresses })
+    }
+
+    /// Accepts clients, a thread each, on all its addresses, until [`Handle::shutdown`]. A failing `accept` or a missing
+    /// thread is logged, and the server goes on. The error is that there is no thread for the heartbeat. A handler that is
+    /// busy with something else when the server ends is left behind with its thread.
+    ///
+    /// First it raises the process's soft limit of file descriptors to the hard one, and lowers
+    /// [`max_clients`](Config::max_clients) to what the machine has threads for, with a line in the log.
+    ///
+    /// The log goes to whatever logger the program has set up with the crate `log`. A logger that waits, for example for
+    /// a pipe that nobody reads, makes the thread that logs wait too, which may be the one that accepts.
+    pub fn run(mut self) -> io::Result<()> {
+        machine::prepare(&mut self.service.config);
+        let service = Arc::new(self.service);
+        let (stop_heartbeat, stopped) = mpsc::channel::<()>();
+        let its_service = Arc::clone(&service);
+        let heartbeat = thread::Builder::new().name("heartbeat".to_owned()).spawn(move || {
+            heartbeat::run(&its_service, &stopped);
+        })?;
+        listeners::serve(self.listeners, |listener| accept(listener, &service));
+        if !service.registry.wait_until_empty(Instant::now() + service.config.close_timeout) {
+            service.registry.cut_off();
+            // Threads that wait for their client end now; a handler that is busy with something else is left behind.
+            service.registry.wait_until_empty(Instant::now() + Duration::from_millis(500));
+        }
+        drop(stop_heartbeat);
+        let _ = heartbeat.join();
+        Ok(())
+    }
+}
+
+/// A path that nobody can ask for is a mistake of the program, and would be found only by its users.
+fn check_path(path: &str) {
+    let rule = "it begins with /, without ? and #, in visible ASCII (other bytes as %C3%A4)";
+    assert!(is_path(path), "no request can have the path {path:?}: {rule}");
+}
+
+impl Service {
+    /// A server without a listener and without paths; the error is that the system has no descriptor or thread left.
+    pub(super) fn new() -> io::Result<Service> {
+        let config = Config::default();
+        let registry = Arc::new(Registry::default());
+        registry.budget().set_limits(config.max_memory, config.max_backlog);
+        Ok(Service {
+            config,
+            routes: HashMap::new(),
+            subprotocols: HashMap::new(),
+            pages: HashMap::new(),
+            registry,
+            desks: Arc::default(),
+            drain: Drain::start()?,
+            refusals: Refusals::default(),
+            no_thread: AtomicBool::new(false),
+        })
+    }
+}
