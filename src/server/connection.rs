@@ -271,7 +271,7 @@ impl Connection {
 
     /// The round trip, if it answers our last Ping.
     fn take_pong(&mut self, payload: &[u8]) -> Option<Duration> {
-        let time = self.client.outbox.life.round_trip(payload);
+        let time = self.client.outbox.activity.round_trip(payload);
         match time {
             Some(time) => log::debug!("{}: Pong after {time:.1?}", self.peer),
             None => log::debug!("{}: Pong that nobody asked for, payload length {}", self.peer, payload.len()),
@@ -405,7 +405,12 @@ impl Connection {
     /// has been done already does no harm a second time.
     pub(super) fn finish(&mut self, code: CloseCode, seat: &Seat) -> Result<(), Error> {
         let closed = self.close(code, "");
-        log::debug!("{}: over after {:.1?}, messages in: {}", self.peer, self.client.outbox.life.age(), self.messages);
+        log::debug!(
+            "{}: over after {:.1?}, messages in: {}",
+            self.peer,
+            self.client.outbox.activity.age(),
+            self.messages
+        );
         self.client.outbox.wait_until_out(self.deadline);
         if self.is_closed() {
             // Who sees our FIN may come again at once, even where an address may have one seat only.
@@ -525,7 +530,7 @@ impl Connection {
         }
         self.leave_desk();
         let outbox = Arc::clone(&self.client.outbox);
-        let wait = outbox.life.wait();
+        let wait = outbox.activity.wait();
         let result = self.read_until(self.deadline.map_or(Until::Forever, Until::Deadline));
         drop(wait);
         let is_full = self.inbox.is_full();

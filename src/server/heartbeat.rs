@@ -76,8 +76,8 @@ pub(super) fn sweep(registry: &Registry, config: &Config) {
         let peer = client.outbox.peer;
         let (bytes, oldest) = client.outbox.waiting();
         let age = oldest.map_or(Duration::ZERO, |oldest| oldest.elapsed());
-        let silent = client.outbox.life.silence();
-        let verdict = verdict(silent, client.outbox.life.since_ping().filter(|since| *since < silent), config);
+        let silent = client.outbox.activity.silence();
+        let verdict = verdict(silent, client.outbox.activity.since_ping().filter(|since| *since < silent), config);
         // The process was stopped in this very loop: the next sweep judges.
         if awake.elapsed() > period(config) {
             return;
@@ -91,7 +91,7 @@ pub(super) fn sweep(registry: &Registry, config: &Config) {
             Verdict::Fine => {}
             Verdict::Ping => {
                 let mut out = Vec::new();
-                frame::encode(Opcode::Ping, &client.outbox.life.new_ping(), &mut out);
+                frame::encode(Opcode::Ping, &client.outbox.activity.new_ping(), &mut out);
                 log::debug!("{peer}: silent for {silent:.1?}: a Ping");
                 // A client that is closing or dead needs no Ping.
                 let _ = client.outbox.write(&Frames::ping(&out));

@@ -1,6 +1,7 @@
 //! The server: sockets and threads. The accept loop, and one client's life from top to bottom.
 
 mod accept;
+mod activity;
 mod backlog;
 mod budget;
 mod client;
@@ -11,7 +12,6 @@ mod frames;
 mod handle;
 mod heartbeat;
 mod inbox;
-mod life;
 mod listeners;
 mod machine;
 mod opening;

@@ -8,11 +8,11 @@
 //! to the [drain thread](super::drain). Only then a client's own thread waits until most of its own bytes are out: that is
 //! TCP's backpressure. Any other thread goes on.
 
+use super::activity::Activity;
 use super::backlog::{Backlog, Waiting};
 use super::budget::Budget;
 use super::drain::Drain;
 use super::frames::Frames;
-use super::life::Life;
 use super::lock;
 use super::socket::Socket;
 use super::trace;
@@ -35,7 +35,7 @@ const DESK: usize = 128 * 1024;
 pub(super) struct Outbox {
     pub(super) peer: SocketAddr,
     pub(super) socket: Arc<Socket>,
-    pub(super) life: Life,
+    pub(super) activity: Activity,
     pub(super) turn: Turn,
     drain: Arc<Drain>,
     budget: Arc<Budget>,
@@ -65,8 +65,8 @@ impl Outbox {
     pub(super) fn new(peer: SocketAddr, socket: Arc<Socket>, drain: Arc<Drain>, budget: Arc<Budget>) -> Outbox {
         let backlog = Backlog::new(&budget);
         let state = Mutex::new(State { backlog, writing: true, waiting: 0, end: End::Open });
-        let (life, turn) = (Life::new(), Turn::default());
-        Outbox { peer, socket, life, turn, drain, budget, state, progress: Condvar::new() }
+        let (activity, turn) = (Activity::new(), Turn::default());
+        Outbox { peer, socket, activity, turn, drain, budget, state, progress: Condvar::new() }
     }
 
     /// Writes the response to the handshake, and then what others have left meanwhile. A client that is entered before
@@ -102,7 +102,7 @@ impl Outbox {
         // Without memory for its buffers the client is evicted.
         let _share = self.budget.reserve(DESK).ok_or_else(|| self.evict_for_memory())?;
         // One that takes no bytes is as silent as one that sends none.
-        let _wait = self.life.wait();
+        let _wait = self.activity.wait();
         let state = self.wait_while(deadline, is_much);
         if is_much(&state) || state.end == End::Dead { Err(Error::Io(ErrorKind::TimedOut.into())) } else { Ok(()) }
     }
@@ -225,7 +225,7 @@ impl Outbox {
     }
 
     fn advance(&self, count: usize) {
-        self.life.show();
+        self.activity.record();
         let mut state = lock(&self.state);
         let done = state.backlog.advance(count);
         self.signal(&state);
@@ -400,7 +400,7 @@ mod tests {
             let was_active = |thousands: usize| {
                 client.wait_for(1000 * thousands);
                 thread::sleep(Duration::from_millis(10));
-                let was_active = outbox.life.silence() < begin.elapsed() / 2;
+                let was_active = outbox.activity.silence() < begin.elapsed() / 2;
                 client.take(1000);
                 was_active
             };
@@ -412,7 +412,7 @@ mod tests {
             });
             writing.join().unwrap().unwrap();
         });
-        assert_eq!(outbox.life.silence(), Duration::ZERO, "nobody waits for it any more");
+        assert_eq!(outbox.activity.silence(), Duration::ZERO, "nobody waits for it any more");
     }
 
     #[test]

@@ -29,7 +29,7 @@ fn sweep_for_a_while(service: &Service) {
 
 /// Waits until the only client has been waited for in vain.
 fn silent_client(service: &Service) -> Client {
-    wait_until(|| service.registry.clients().iter().any(|client| client.outbox.life.silence() > 2 * MOMENT));
+    wait_until(|| service.registry.clients().iter().any(|client| client.outbox.activity.silence() > 2 * MOMENT));
     service.registry.clients().remove(0)
 }
 
@@ -49,7 +49,7 @@ fn client_in_its_closing_handshake_is_left_to_the_close_timeout() {
         scope.spawn(|| serve(&service, &client, peer(1)));
         let entry = silent_client(&service);
         sweep_for_a_while(&service);
-        assert_eq!(entry.outbox.life.since_ping(), None, "no Ping follows our Close");
+        assert_eq!(entry.outbox.activity.since_ping(), None, "no Ping follows our Close");
         client.send([0x88, 0x80, 0, 0, 0, 0]);
         client.end();
     });
@@ -66,8 +66,8 @@ fn dead_client_is_not_judged_again() {
     let entry = service.entry(peer(1), socket, &head, seat.number());
     seat.enter(entry.clone());
     entry.outbox.kill();
-    let _wait = entry.outbox.life.wait();
+    let _wait = entry.outbox.activity.wait();
     silent_client(&service);
     sweep_for_a_while(&service);
-    assert_eq!(entry.outbox.life.since_ping(), None);
+    assert_eq!(entry.outbox.activity.since_ping(), None);
 }
