@@ -1,6 +1,9 @@
 //! The accept loop: a seat and a thread for each client.
 
+use super::client;
 use super::listeners;
+use super::outbox::Outbox;
+use super::seat::Seat;
 use super::server::Service;
 use super::socket::Socket;
 use crate::error::HandshakeError;
@@ -11,22 +14,22 @@ use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
 
-/// Only what a thread has touched of its stack takes memory; this is what it may touch.
+/// The stack of a client's thread, in bytes. Only the part that it has touched takes memory.
 const STACK_SIZE: usize = 256 * 1024;
 
-/// The pause after a failed `accept`: without it, a server that is out of descriptors spins.
+/// The pause after a failed `accept`. Without it, a server that is out of file descriptors would spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// The accept loop. Whatever goes wrong in here concerns one client, or passes.
+/// Accepts clients until shutdown. Anything that goes wrong in here concerns one client, or passes.
 pub(super) fn accept(listener: &TcpListener, service: &Arc<Service>) {
     let mut failing = false;
     while !service.registry.is_stopping() {
         match listener.accept() {
             Ok((stream, peer)) => {
                 failing = false;
-                // What woke us may be `shutdown`'s own connection.
+                // Shutdown's own connection may have woken us.
                 if !service.registry.is_stopping() {
-                    service.welcome(Arc::new(Socket::new(stream)), listeners::peer(peer));
+                    welcome(service, Arc::new(Socket::new(stream)), listeners::peer(peer));
                 }
             }
             // A client left before its turn came: `ConnectionAborted` on Unix, `ConnectionReset` on Windows.
@@ -44,32 +47,39 @@ pub(super) fn accept(listener: &TcpListener, service: &Arc<Service>) {
     }
 }
 
-impl Service {
-    /// Gives a new connection a seat and a thread, or tells the client that there is none.
-    pub(super) fn welcome(self: &Arc<Self>, socket: Arc<Socket>, peer: SocketAddr) {
-        let seat = match self.registry.take_seat(peer, &socket, &self.config) {
-            Ok(seat) => seat,
-            Err(fault) => return self.refusals.refuse(peer, socket, &fault),
-        };
-        let (service, its_socket) = (Arc::clone(self), Arc::clone(&socket));
-        let thread = thread::Builder::new().name(format!("client-{peer}")).stack_size(STACK_SIZE);
-        let spawned = thread.spawn(move || service.client(its_socket, peer, &seat));
-        let failed_before = self.no_thread.swap(spawned.is_err(), Ordering::Relaxed);
-        if let Err(error) = spawned {
-            if !failed_before {
-                log::error!("no thread for {peer}, and perhaps for others after it: {error}");
-            }
-            self.refusals.refuse(peer, socket, &HandshakeError::TooManyClients);
+/// Gives a new connection a seat and a thread, or tells the client that there is none.
+pub(super) fn welcome(service: &Arc<Service>, socket: Arc<Socket>, peer: SocketAddr) {
+    let seat = match take_seat(service, &socket, peer) {
+        Ok(seat) => seat,
+        Err(fault) => return service.refusals.refuse(peer, socket, &fault),
+    };
+    let its_service = Arc::clone(service);
+    let thread = thread::Builder::new().name(format!("client-{peer}")).stack_size(STACK_SIZE);
+    // The thread owns the seat. If there is no thread, the closure is dropped, and the seat with it.
+    let spawned = thread.spawn(move || client::run(&its_service, &seat));
+    let failed_before = service.no_thread.swap(spawned.is_err(), Ordering::Relaxed);
+    if let Err(error) = spawned {
+        if !failed_before {
+            log::error!("no thread for {peer}, and perhaps for others after it: {error}");
         }
+        service.refusals.refuse(peer, socket, &HandshakeError::TooManyClients);
     }
 }
 
-/// Nothing interrupts `accept` as `ServerSocket.close()` does in Java: a connection wakes it.
+/// Takes a seat for a new connection, or returns the limit that does not allow it.
+pub(super) fn take_seat(service: &Service, socket: &Arc<Socket>, peer: SocketAddr) -> Result<Seat, HandshakeError> {
+    let (drain, budget) = (Arc::clone(&service.drain), Arc::clone(service.registry.budget()));
+    let outbox = Outbox::new(peer, Arc::clone(socket), drain, budget);
+    Seat::take(&service.registry, Arc::new(outbox), &service.config)
+}
+
+/// Wakes the accept loop: it connects to `address`, because nothing interrupts `accept` as `ServerSocket.close()` does
+/// in Java.
 pub(super) fn wake(address: &SocketAddr) {
     for _ in 0..50 {
         match TcpStream::connect_timeout(address, Duration::from_secs(1)) {
             Ok(_) => break,
-            // Somebody else has woken it, and it is over.
+            // Another connection has woken it, and the loop is over.
             Err(error) if error.kind() == ErrorKind::ConnectionRefused => break,
             Err(_) => thread::sleep(ACCEPT_PAUSE),
         }

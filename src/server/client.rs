@@ -1,87 +1,67 @@
-//! One client's life, from top to bottom.
+//! One client's life, from top to bottom. A thread of its own runs it.
 
 use super::budget::Share;
 use super::connection::Connection;
 use super::inbox::Inbox;
-use super::opening::OpenedBy;
-use super::outbox::Outbox;
-use super::registry::{Client, Seat};
-use super::server::{Handler, Service};
-use super::socket::{Reader, Socket};
-use super::trace;
+use super::opening::{self, Opened};
+use super::seat::Seat;
+use super::server::Service;
+use super::socket::Reader;
 use crate::error::{Error, HandshakeError, shown};
 use crate::protocol::close::CloseCode;
-use crate::protocol::request::Request;
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-impl Service {
-    /// One client's life.
-    pub(super) fn client(&self, socket: Arc<Socket>, peer: SocketAddr, seat: &Seat) {
-        let mut inbox = Inbox::new(Reader::new(Arc::clone(&socket)));
-        let Some(mut share) = self.registry.budget().reserve(inbox.size()) else {
-            return self.refusals.refuse(peer, socket, &HandshakeError::MemoryLimit);
-        };
-        let (opened_by, handler) = match self.handshake(&socket, &mut inbox, &mut share, peer, seat) {
-            Ok(Some(accepted)) => accepted,
-            Ok(None) => return,
-            Err(error) => return log::debug!("{peer}: gone during the handshake: {error}"),
-        };
-        let (request, response) = &*opened_by;
-        let accept_value = response.header_value("Sec-WebSocket-Accept").unwrap_or_default();
-        log::debug!("{peer}: connected to \"{}\", accept value {accept_value}", shown(request.path()));
-        trace::handshake(peer, request, response);
-        let client = self.entry(peer, socket, request, seat.number());
-        // Before the client can know that it is connected: it gets all that others send from then on.
-        seat.enter(client.clone());
-        if let Err(error) = client.outbox.open(&response.encode(request.method), self.reply_deadline()) {
-            return log::debug!("{peer}: gone during the handshake: {error}");
-        }
-        self.serve(peer, (opened_by, share), inbox, (client, seat), handler);
+/// Serves one client: the opening handshake, then its handler and the closing handshake.
+pub(super) fn run(service: &Service, seat: &Seat) {
+    let (peer, socket) = (seat.outbox.peer, &seat.outbox.socket);
+    let mut inbox = Inbox::new(Reader::new(Arc::clone(socket)));
+    let Some(mut share) = service.registry.budget().reserve(inbox.size()) else {
+        return service.refusals.refuse(peer, Arc::clone(socket), &HandshakeError::MemoryLimit);
+    };
+    match opening::open(service, seat, &mut inbox, &mut share) {
+        Ok(Some(opened)) => serve(service, seat, opened, inbox, share),
+        Ok(None) => {}
+        Err(error) => log::debug!("{peer}: gone during the handshake: {error}"),
     }
+}
 
-    /// A client's life after the handshake. What the two parts need of the stack lies in the same place, one after the
-    /// other, as long as neither is inlined: else each client costs a page more, 4 KiB.
-    #[inline(never)]
-    fn serve(
-        &self,
-        peer: SocketAddr,
-        opened_by: (OpenedBy, Share),
-        inbox: Inbox,
-        (client, seat): (Client, &Seat),
-        handler: &Handler,
-    ) {
-        let (registry, desks) = (Arc::clone(&self.registry), Arc::clone(&self.desks));
-        let socket = Arc::clone(&client.outbox.socket);
-        let mut connection = Connection::new(peer, opened_by, inbox, client, registry, desks, &self.config);
-        let result = catch_unwind(AssertUnwindSafe(|| handler(&mut connection)));
-        let result = result.unwrap_or_else(|_| Err(Error::handler("panicked")));
-        let code = if result.is_ok() { CloseCode::NORMAL } else { CloseCode::INTERNAL_ERROR };
-        // With the connection still open, or its socket in order, it was nothing on the wire that made the handler fail.
-        let by_itself = match &result {
-            Err(Error::Io(_)) => !connection.is_lost(),
-            Err(_) => connection.is_open(),
-            Ok(()) => false,
-        };
-        let closed = connection.finish(code, seat);
-        if connection.is_closed() {
-            self.refusals.see_off(socket);
-        }
-        match result.and(closed) {
-            Ok(()) | Err(Error::Closed) => log::debug!("{peer}: closed"),
-            // What a client has sent may be part of the text.
-            Err(error) if by_itself || matches!(error, Error::Handler(_)) => {
-                log::error!("{peer}: {}", shown(&error.to_string()))
-            }
-            Err(error @ Error::Protocol(_)) => log::info!("{peer}: failed: {error}"),
-            Err(error) => log::debug!("{peer}: ended without a clean close: {error}"),
-        }
+/// Runs the handler, then closes: with 1000 if it has returned, with 1011 if it has failed or panicked.
+// Not inlined, like `opening::open`.
+#[inline(never)]
+fn serve(service: &Service, seat: &Seat, opened: Opened, inbox: Inbox, share: Share) {
+    let peer = seat.outbox.peer;
+    let Opened { client, handler, opened_by } = opened;
+    let (registry, desks) = (Arc::clone(&service.registry), Arc::clone(&service.desks));
+    let mut connection = Connection::new(peer, (opened_by, share), inbox, client, registry, desks, &service.config);
+    // `catch_unwind` is Java's `catch (Throwable)` around the handler. `AssertUnwindSafe` is our word that the connection
+    // can be used after a panic in the middle of a call: it is closed, and nothing else.
+    let result = catch_unwind(AssertUnwindSafe(|| handler(&mut connection)));
+    let result = result.unwrap_or_else(|_| Err(Error::handler("panicked")));
+    let code = if result.is_ok() { CloseCode::NORMAL } else { CloseCode::INTERNAL_ERROR };
+    // The handler has failed by itself if the connection is still open, or its socket in order.
+    let by_itself = match &result {
+        Err(Error::Io(_)) => !connection.is_lost(),
+        Err(_) => connection.is_open(),
+        Ok(()) => false,
+    };
+    let closed = connection.finish(code, seat);
+    if connection.is_closed() {
+        service.refusals.see_off(Arc::clone(&seat.outbox.socket));
     }
+    log_end(peer, result.and(closed), by_itself);
+}
 
-    pub(super) fn entry(&self, peer: SocketAddr, socket: Arc<Socket>, request: &Request, seat_number: u64) -> Client {
-        let (drain, budget) = (Arc::clone(&self.drain), Arc::clone(self.registry.budget()));
-        let outbox = Outbox::new(peer, socket, drain, budget);
-        Client { seat_number, path: request.path().into(), outbox: Arc::new(outbox) }
+/// Logs how the connection has ended. Only what the operator has to look at is an error: a fault of the handler's own.
+fn log_end(peer: SocketAddr, result: Result<(), Error>, by_itself: bool) {
+    match result {
+        Ok(()) | Err(Error::Closed) => log::debug!("{peer}: closed"),
+        // The text can contain what a client has sent.
+        Err(error) if by_itself || matches!(error, Error::Handler(_)) => {
+            log::error!("{peer}: {}", shown(&error.to_string()));
+        }
+        Err(error @ Error::Protocol(_)) => log::info!("{peer}: failed: {error}"),
+        Err(error) => log::debug!("{peer}: ended without a clean close: {error}"),
     }
 }

@@ -4,7 +4,8 @@ use super::budget::Share;
 use super::desk::{Desk, Desks};
 use super::frames::Frames;
 use super::inbox::Inbox;
-use super::registry::{Client, Registry, Seat, going_away};
+use super::registry::{Client, Registry, going_away};
+use super::seat::Seat;
 use super::socket::{LOOKS, Until};
 use super::speed::memory::GROWTH;
 use super::trace;
@@ -119,7 +120,7 @@ impl fmt::Debug for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut out = f.debug_struct("Connection");
         out.field("peer", &self.peer)
-            .field("path", &self.client.path)
+            .field("path", &self.request().path())
             .field("state", &self.state)
             .finish_non_exhaustive()
     }
@@ -377,7 +378,7 @@ impl Connection {
     }
 
     fn write_to_others(&self, frames: &Frames) {
-        let members = self.registry.members(&self.client.path);
+        let members = self.registry.members(self.request().path());
         for group in members.chunks(FETCHED) {
             group.iter().for_each(|member| member.fetch());
             for other in group.iter().filter(|member| !Arc::ptr_eq(member, &self.client.outbox)) {

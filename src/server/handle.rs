@@ -1,4 +1,4 @@
-//! What an operator holds: a running server is looked at and ended with it, from another thread.
+//! [`Handle`]: with it an operator looks at a running server and shuts it down, from another thread.
 
 use super::accept::wake;
 use super::registry::Registry;
@@ -6,7 +6,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-/// Looks at a running server, and ends it, from another thread; made by [`Server::handle`].
+/// Looks at a running server and shuts it down, from another thread. [`Server::handle`](crate::Server::handle) makes it.
 #[derive(Clone)]
 pub struct Handle {
     pub(super) registry: Arc<Registry>,
@@ -21,20 +21,22 @@ impl fmt::Debug for Handle {
 }
 
 impl Handle {
-    /// An address at which this machine reaches the server: the one of loopback where it listens on every address. It
-    /// is one of IPv4 if there is one.
+    /// Returns an address at which this machine reaches the server, one of IPv4 if there is one. For a server that listens
+    /// on every address, that is a loopback address.
     pub fn address(&self) -> SocketAddr {
         *self.addresses.iter().find(|address| address.is_ipv4()).unwrap_or(&self.addresses[0])
     }
 
-    /// How many clients are connected, those in their handshake not counted.
+    /// Returns how many clients are connected, those in their handshake not counted.
     pub fn clients(&self) -> usize {
         self.registry.count()
     }
 
-    /// Begins the end: every client is sent Close 1001, one that is still in its handshake is cut off, no new one is let
-    /// in, and [`Server::run`] returns when all have answered or the close timeout is over. It waits for none of them, but
-    /// while the machine is out of sockets it may take a while. A second call does no harm.
+    /// Begins a graceful shutdown: every client gets Close 1001, a connection in its handshake is cut off, and no new one
+    /// is let in. [`Server::run`](crate::Server::run) returns when all clients have answered or the close timeout is over.
+    ///
+    /// This call waits for no client. While the machine is out of sockets, it can take some seconds. A second call does no
+    /// harm.
     pub fn shutdown(&self) {
         self.registry.stop();
         self.addresses.iter().for_each(wake);

@@ -19,6 +19,7 @@ mod outbox;
 mod refusal;
 mod registry;
 mod reply;
+mod seat;
 #[expect(clippy::module_inception, reason = "the file of the type `Server`")]
 mod server;
 mod socket;

@@ -1,117 +1,152 @@
-//! The opening handshake's I/O (§4.2): reads the request, and answers it.
+//! The opening handshake's I/O (§4.2): reads the request, answers it, and enters a client that is upgraded. The rules of
+//! the handshake are in `protocol/handshake.rs`.
 
 use super::budget::Share;
 use super::inbox::Inbox;
-use super::registry::Seat;
-use super::reply;
+use super::registry::Client;
+use super::seat::Seat;
 use super::server::{Handler, Service};
-use super::socket::{Socket, Until};
-use crate::error::HandshakeError;
+use super::socket::Until;
+use super::{reply, trace};
+use crate::error::{HandshakeError, shown};
 use crate::protocol::request::Request;
 use crate::protocol::response::Response;
 use std::io::{self, ErrorKind};
-use std::net::{Shutdown, SocketAddr};
+use std::net::Shutdown;
 use std::time::{Duration, Instant};
 
-/// On the heap, because a page more of stack would cost each client 4 KiB.
-pub(super) type OpenedBy = Box<(Request, Response)>;
+/// A connection that has become a WebSocket.
+pub(super) struct Opened<'a> {
+    pub(super) client: Client,
+    pub(super) handler: &'a Handler,
+    /// On the heap, because a page more of stack would cost each client 4 KiB.
+    pub(super) opened_by: Box<(Request, Response)>,
+}
 
-/// What the answer to a request is, apart from a fault.
+/// The answer to a request that is in order.
 enum Answer<'a> {
-    Upgrade(Response, &'a Handler),
+    Upgrade(Opened<'a>),
     Page(Response),
 }
 
-impl Service {
-    /// Reads the request, and answers one that is no upgrade: then the connection is over, and the result `None`.
-    #[inline(never)]
-    pub(super) fn handshake(
-        &self,
-        socket: &Socket,
-        inbox: &mut Inbox,
-        share: &mut Share,
-        peer: SocketAddr,
-        seat: &Seat,
-    ) -> io::Result<Option<(OpenedBy, &Handler)>> {
-        socket.set_nodelay()?;
-        let request = self.read_request(inbox, share)?;
-        let method = request.as_ref().map_or_else(|_| reply::method_of(inbox.unread()), |request| request.method);
-        let outcome = request.and_then(|request| {
-            let answer = self.answer(&request)?;
-            if let Answer::Upgrade(..) = answer {
-                seat.upgrade()?;
-            }
-            Ok((answer, request))
-        });
-        let mut linger = self.config.close_timeout;
-        let response = match outcome {
-            Ok((Answer::Upgrade(response, handler), request)) => {
-                let response = reply::dated(response);
-                return Ok(Some((Box::new((request, response)), handler)));
-            }
-            Ok((Answer::Page(response), _)) => response,
-            Err(fault) => {
-                // Who has taken too long already gets a second to read why.
-                if fault == HandshakeError::Timeout {
-                    linger = linger.min(Duration::from_secs(1));
-                }
-                reply::refusal(peer, &fault, inbox.unread())
-            }
-        };
-        socket.write_all(&reply::dated(response).encode(method), self.reply_deadline())?;
-        socket.shutdown(Shutdown::Write)?;
-        inbox.drain(Instant::now() + linger);
-        Ok(None)
-    }
+/// Why no request was read. `?` makes one of either error.
+enum Failure {
+    /// The client gets an HTTP error.
+    Refused(HandshakeError),
+    /// The socket has failed: nobody is left to be answered.
+    Gone(io::Error),
+}
 
-    /// One deadline for the whole reply: a client that does not take it is waited for no longer than for its Close.
-    pub(super) fn reply_deadline(&self) -> Instant {
-        Instant::now() + self.config.close_timeout
-    }
-
-    /// Reads the head of the request. What follows it stays in the inbox: frames.
-    fn read_request(&self, inbox: &mut Inbox, share: &mut Share) -> io::Result<Result<Request, HandshakeError>> {
-        // One deadline for the whole head: a timeout per read would let a byte a second go on forever.
-        let deadline = Instant::now() + self.config.handshake_timeout;
-        loop {
-            match Request::parse(inbox.unread()) {
-                Ok(Some((request, used))) => {
-                    inbox.consume(used);
-                    // The connection keeps the request, and the buffer as long as the head has made it.
-                    if !share.resize(inbox.size() + used) {
-                        return Ok(Err(HandshakeError::MemoryLimit));
-                    }
-                    return Ok(Ok(request));
-                }
-                Ok(None) => {}
-                Err(fault) => return Ok(Err(fault)),
-            }
-            match inbox.fill(Until::Deadline(deadline)) {
-                Err(error) if error.kind() == ErrorKind::TimedOut => return Ok(Err(HandshakeError::Timeout)),
-                filled => filled?,
-            }
-            if !share.resize(inbox.size()) {
-                return Ok(Err(HandshakeError::MemoryLimit));
-            }
+/// Does the opening handshake. `None`: the response was no 101, and the connection is over.
+// Not inlined, like `client::serve`: both need much stack, one after the other. Inlined, they would need it side by side,
+// and each client would cost a page more, 4 KiB.
+#[inline(never)]
+pub(super) fn open<'a>(
+    service: &'a Service,
+    seat: &Seat,
+    inbox: &mut Inbox,
+    share: &mut Share,
+) -> io::Result<Option<Opened<'a>>> {
+    let (socket, peer) = (&seat.outbox.socket, seat.outbox.peer);
+    socket.set_nodelay()?;
+    let (method, answer) = match read_request(service, inbox, share) {
+        Ok(request) => (request.method, answer(service, seat, request)),
+        Err(Failure::Refused(fault)) => (reply::method_of(inbox.unread()), Err(fault)),
+        Err(Failure::Gone(error)) => return Err(error),
+    };
+    let mut linger = service.config.close_timeout;
+    let response = match answer {
+        Ok(Answer::Upgrade(opened)) => {
+            switch_protocols(&opened, reply_deadline(service))?;
+            return Ok(Some(opened));
         }
-    }
-
-    fn answer(&self, request: &Request) -> Result<Answer<'_>, HandshakeError> {
-        let route = self.routes.get(request.path());
-        if request.wants_websocket() {
-            let handler = route.ok_or(HandshakeError::NotFound)?;
-            let mut response = request.accept(&self.config.allowed_origins)?;
-            let ours = self.subprotocols.get(request.path()).map_or(&[][..], Vec::as_slice);
-            if let Some(name) = request.select_subprotocol(ours) {
-                response = response.with_subprotocol(name);
+        Ok(Answer::Page(response)) => response,
+        Err(fault) => {
+            // A client that has taken too long already gets a second to read why.
+            if fault == HandshakeError::Timeout {
+                linger = linger.min(Duration::from_secs(1));
             }
-            Ok(Answer::Upgrade(response, &**handler))
-        } else if let Some(html) = self.pages.get(request.path()) {
-            Ok(Answer::Page(Response::page(html)))
-        } else if route.is_some() {
-            Err(HandshakeError::UpgradeRequired)
-        } else {
-            Err(HandshakeError::NotFound)
+            reply::refusal(peer, &fault, inbox.unread())
+        }
+    };
+    socket.write_all(&reply::dated(response).encode(method), reply_deadline(service))?;
+    socket.shutdown(Shutdown::Write)?;
+    inbox.drain(Instant::now() + linger);
+    Ok(None)
+}
+
+/// Reads the head of the request. The bytes that follow it stay in the inbox: they are frames.
+fn read_request(service: &Service, inbox: &mut Inbox, share: &mut Share) -> Result<Request, Failure> {
+    // One deadline for the whole head: a timeout for each read would let a byte a second go on forever.
+    let deadline = Instant::now() + service.config.handshake_timeout;
+    loop {
+        if let Some((request, length)) = Request::parse(inbox.unread())? {
+            inbox.consume(length);
+            // The connection keeps the request, and the buffer as long as the head has made it.
+            count(share, inbox.size() + length)?;
+            return Ok(request);
+        }
+        inbox.fill(Until::Deadline(deadline))?;
+        count(share, inbox.size())?;
+    }
+}
+
+/// Counts the memory that a handshake holds.
+fn count(share: &mut Share, bytes: usize) -> Result<(), HandshakeError> {
+    if share.resize(bytes) { Ok(()) } else { Err(HandshakeError::MemoryLimit) }
+}
+
+/// Finds the answer to a request. A client that is upgraded is entered before it can know, so that it misses nothing that
+/// the others send from then on.
+fn answer<'a>(service: &'a Service, seat: &Seat, request: Request) -> Result<Answer<'a>, HandshakeError> {
+    let path = request.path();
+    let route = service.routes.get(path);
+    if request.wants_websocket() {
+        let handler = route.ok_or(HandshakeError::NotFound)?;
+        let mut response = request.accept(&service.config.allowed_origins)?;
+        if let Some(ours) = service.subprotocols.get(path)
+            && let Some(name) = request.select_subprotocol(ours)
+        {
+            response = response.with_subprotocol(name);
+        }
+        let client = seat.enter(path)?;
+        let opened_by = Box::new((request, reply::dated(response)));
+        Ok(Answer::Upgrade(Opened { client, handler, opened_by }))
+    } else if let Some(html) = service.pages.get(path) {
+        Ok(Answer::Page(Response::page(html)))
+    } else if route.is_some() {
+        Err(HandshakeError::UpgradeRequired)
+    } else {
+        Err(HandshakeError::NotFound)
+    }
+}
+
+/// Writes the 101.
+fn switch_protocols(opened: &Opened, deadline: Instant) -> io::Result<()> {
+    let (request, response) = &*opened.opened_by;
+    let outbox = &opened.client.outbox;
+    let accept_value = response.header_value("Sec-WebSocket-Accept").unwrap_or_default();
+    log::debug!("{}: connected to \"{}\", accept value {accept_value}", outbox.peer, shown(request.path()));
+    trace::handshake(outbox.peer, request, response);
+    outbox.open(&response.encode(request.method), deadline)
+}
+
+/// Returns the deadline for a whole reply: it has as much time as a Close.
+fn reply_deadline(service: &Service) -> Instant {
+    Instant::now() + service.config.close_timeout
+}
+
+impl From<HandshakeError> for Failure {
+    fn from(fault: HandshakeError) -> Failure {
+        Failure::Refused(fault)
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Failure {
+        match error.kind() {
+            ErrorKind::TimedOut => Failure::Refused(HandshakeError::Timeout),
+            _ => Failure::Gone(error),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The server as a program sees it: what it listens on, what lives at its paths, and its run from start to end.
+//! [`Server`]: what it listens on, what it serves at which path, and its run from start to shutdown.
 
 use super::accept::accept;
 use super::connection::Connection;
@@ -21,14 +21,16 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
-pub(super) type Handler = dyn Fn(&mut Connection) -> Result<(), Error> + Send + Sync;
+/// What [`Server::route`] was given: a function or closure of any type. `dyn` is Java's call through an interface.
+/// `Send + Sync` because the threads of all clients of the path share it and call it at the same time.
+pub(super) type Handler = Box<dyn Fn(&mut Connection) -> Result<(), Error> + Send + Sync>;
 
-/// A WebSocket server: its listening sockets, and what lives at its paths.
+/// A WebSocket server: its listening sockets, and what it serves at which path.
 /// The crate's front page has an example.
 #[must_use = "it serves nobody before `run`"]
 pub struct Server {
     listeners: Vec<TcpListener>,
-    /// `0.0.0.0`, if the socket for `[::]` takes its clients too.
+    /// `0.0.0.0`, if the socket for `[::]` accepts its clients too.
     covered: Option<SocketAddr>,
     pub(super) service: Service,
 }
@@ -36,15 +38,15 @@ pub struct Server {
 /// What the threads of all clients share.
 pub(super) struct Service {
     pub(super) config: Config,
-    pub(super) routes: HashMap<String, Box<Handler>>,
-    /// For each path, the best first.
+    pub(super) routes: HashMap<String, Handler>,
+    /// For each path, the preferred one first.
     pub(super) subprotocols: HashMap<String, Vec<String>>,
     pub(super) pages: HashMap<String, String>,
     pub(super) registry: Arc<Registry>,
     pub(super) desks: Arc<Desks>,
     pub(super) drain: Arc<Drain>,
     pub(super) refusals: Refusals,
-    /// The last client could not be given a thread; so that an outage is logged once.
+    /// Whether there was no thread for the last client: an outage is logged once.
     pub(super) no_thread: AtomicBool,
 }
 
@@ -58,20 +60,24 @@ impl fmt::Debug for Server {
 }
 
 impl Server {
-    /// Listens on `address`. If that is a name with several addresses, as `localhost` on many machines, or a slice of them,
-    /// the server listens on each that the machine has. With port 0 the system picks one for all: see
-    /// [`local_addr`](Server::local_addr). An error is what the system says, for example that an address is in use.
+    /// Listens on `address`. Of several addresses (a slice of them, or a name such as `localhost` on many machines) the
+    /// server listens on each that the machine has. With port 0 the system picks one port for all of them:
+    /// [`local_addr`](Server::local_addr) returns it.
+    ///
+    /// # Errors
+    ///
+    /// The system's error, for example that an address is in use.
     pub fn bind(address: impl ToSocketAddrs) -> io::Result<Server> {
         let ((listeners, covered), service) = (listeners::bind_all(address)?, Service::new()?);
         service.registry.keep_spare(listeners[0].try_clone()?);
         Ok(Server { listeners, covered, service })
     }
 
-    /// Replaces the limits and timeouts. A time below a millisecond or over a year is taken for that.
+    /// Replaces the limits and timeouts. A time below a millisecond counts as a millisecond, one over a year as a year.
     ///
     /// # Panics
     ///
-    /// If [`Config::allowed_origins`] has one that no browser would send: [`Config::allow_origin`] tells without a panic.
+    /// If [`Config::allowed_origins`] has one that no browser would send. [`Config::allow_origin`] returns an error instead.
     pub fn config(mut self, config: Config) -> Server {
         if let Some((origin, error)) = config.impossible_origin() {
             panic!("allowed_origins has {origin:?}: {error}");
@@ -82,17 +88,18 @@ impl Server {
         self
     }
 
-    /// Lets `handler` serve the WebSocket clients of `path`, each in a thread of its own. The path is compared as it
-    /// stands, without the query; a second handler for it replaces the first.
+    /// Lets `handler` serve the WebSocket clients of `path`, each in a thread of its own. The path is compared byte by
+    /// byte, without the query. A second handler for it replaces the first.
     ///
-    /// When the handler returns, its client gets Close 1000; if it fails by itself or panics, 1011, and nobody else
-    /// notices. (If it passes an error of the connection up, the connection is over already.) Its stack has 256 KiB: keep
-    /// large buffers on the heap, since an overflow of the stack is no panic, it ends the process.
+    /// When the handler returns, its client gets Close 1000. If the handler fails by itself or panics, its client gets
+    /// 1011, and nobody else notices. An error of the connection that it passes up means that the connection has ended.
+    ///
+    /// The handler's stack has 256 KiB. Keep large buffers on the heap, because a stack overflow ends the process.
     ///
     /// # Panics
     ///
-    /// If no request can have this path: it does not begin with `/`, it has `?` or `#` in it, or a byte that is not
-    /// visible ASCII. Other bytes arrive percent-encoded, so `/grüße` is `/gr%C3%BC%C3%9Fe`.
+    /// If no request can have this path: it does not begin with `/`, or it contains `?`, `#` or a byte that is not visible
+    /// ASCII. Other bytes arrive percent-encoded, so `/grüße` is `/gr%C3%BC%C3%9Fe`.
     pub fn route<H>(mut self, path: &str, handler: H) -> Server
     where
         H: Fn(&mut Connection) -> Result<(), Error> + Send + Sync + 'static,
@@ -102,15 +109,17 @@ impl Server {
         self
     }
 
-    /// Names a subprotocol that the clients of `path` may ask for (§1.9); another call for the same path adds one that the
-    /// server likes less. Of those that a client offers the server selects the one it likes best, and the handler finds
-    /// it in [`Connection::subprotocol`]. A client that offers none, or only unknown ones, is served without; a browser
-    /// whose page offers only unknown ones gives up then. The name is
-    /// compared with its case.
+    /// Names a subprotocol that clients of `path` may ask for (§1.9). Another call for the same path adds one that the
+    /// server prefers less.
+    ///
+    /// Of those that a client offers, the server selects the one that it prefers most, and the handler finds it in
+    /// [`Connection::subprotocol`]. Names are compared with their case. A client that offers none, or only unknown ones,
+    /// is served without a subprotocol; a browser whose page has offered only unknown ones gives up then.
     ///
     /// # Panics
     ///
-    /// If the name is no token of HTTP, because no client can offer it, or for a path as with [`route`](Server::route).
+    /// If the name is not a token of HTTP, because no client can offer it, or for a path as with
+    /// [`route`](Server::route).
     pub fn subprotocol(mut self, path: &str, name: &str) -> Server {
         check_path(path);
         assert!(is_token(name), "no client can offer the subprotocol {name:?}: it must be a token of HTTP");
@@ -119,7 +128,7 @@ impl Server {
     }
 
     /// Answers a plain GET of `path` with an HTML page, and HEAD with its head. The same path may have a
-    /// [`route`](Server::route) too. Scripts, styles and images have to stand in the page itself (images as `data:`): its
+    /// [`route`](Server::route) too. The page must contain its scripts, styles and images (images as `data:`), because its
     /// `Content-Security-Policy` lets the browser load nothing else, and connect to this server only.
     ///
     /// # Panics
@@ -131,17 +140,29 @@ impl Server {
         self
     }
 
-    /// The address that the server listens on, the first if there are several, or the system's error.
+    /// Returns the address that the server listens on, the first if there are several.
+    ///
+    /// # Errors
+    ///
+    /// The system's error.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         self.listeners[0].local_addr()
     }
 
-    /// All addresses that the server listens on, or the system's error.
+    /// Returns all addresses that the server listens on.
+    ///
+    /// # Errors
+    ///
+    /// The system's error.
     pub fn local_addrs(&self) -> io::Result<Vec<SocketAddr>> {
         self.listeners.iter().map(TcpListener::local_addr).chain(self.covered.map(Ok)).collect()
     }
 
-    /// A handle to look at the server and to end it with. The error is the system's, if it cannot tell our address.
+    /// Returns a handle with which another thread can look at the server and shut it down.
+    ///
+    /// # Errors
+    ///
+    /// The system's error, if it cannot tell our address.
     ///
     /// ```
     /// # fn main() -> std::io::Result<()> {
@@ -157,43 +178,47 @@ impl Server {
         Ok(Handle { registry: Arc::clone(&self.service.registry), addresses })
     }
 
-    /// Accepts clients, a thread each, on all its addresses, until [`Handle::shutdown`]. A failing `accept` or a missing
-    /// thread is logged, and the server goes on. The error is that there is no thread for the heartbeat. A handler that is
-    /// busy with something else when the server ends is left behind with its thread.
+    /// Accepts clients on all addresses, a thread for each, until [`Handle::shutdown`]. A failing `accept` or a missing
+    /// thread is logged, and the server goes on. A handler that is busy with something else at shutdown is left behind
+    /// with its thread.
     ///
-    /// First it raises the process's soft limit of file descriptors to the hard one, and lowers
-    /// [`max_clients`](Config::max_clients) to what the machine has threads for, with a line in the log.
+    /// First the server raises the process's soft limit of file descriptors to the hard one. It lowers
+    /// [`max_clients`](Config::max_clients) to the number of threads that the machine has, and logs that.
     ///
-    /// The log goes to whatever logger the program has set up with the crate `log`. A logger that waits, for example for
-    /// a pipe that nobody reads, makes the thread that logs wait too, which may be the one that accepts.
+    /// The log goes to the logger that the program has set up with the crate `log`. A logger that waits, for example for
+    /// a pipe that nobody reads, holds up the thread that logs, which can be the one that accepts.
+    ///
+    /// # Errors
+    ///
+    /// The system's error, if there is no thread for the heartbeat.
     pub fn run(mut self) -> io::Result<()> {
         machine::prepare(&mut self.service.config);
         let service = Arc::new(self.service);
-        let (stop_heartbeat, stopped) = mpsc::channel::<()>();
+        let (stop_heartbeat, stopped) = mpsc::channel();
         let its_service = Arc::clone(&service);
-        let heartbeat = thread::Builder::new().name("heartbeat".to_owned()).spawn(move || {
-            heartbeat::run(&its_service, &stopped);
-        })?;
+        let heartbeat = thread::Builder::new().name("heartbeat".to_owned());
+        let heartbeat = heartbeat.spawn(move || heartbeat::run(&its_service, &stopped))?;
         listeners::serve(self.listeners, |listener| accept(listener, &service));
         if !service.registry.wait_until_empty(Instant::now() + service.config.close_timeout) {
             service.registry.cut_off();
-            // Threads that wait for their client end now; a handler that is busy with something else is left behind.
+            // Threads that wait for their client end now. A handler that is busy with something else is left behind.
             service.registry.wait_until_empty(Instant::now() + Duration::from_millis(500));
         }
-        drop(stop_heartbeat);
+        // Both fail only if the heartbeat has ended before.
+        let _ = stop_heartbeat.send(());
         let _ = heartbeat.join();
         Ok(())
     }
 }
 
-/// A path that nobody can ask for is a mistake of the program, and would be found only by its users.
+/// Panics for a path that no request can have: it is a mistake of the program, and only its users would find it.
 fn check_path(path: &str) {
     let rule = "it begins with /, without ? and #, in visible ASCII (other bytes as %C3%A4)";
     assert!(is_path(path), "no request can have the path {path:?}: {rule}");
 }
 
 impl Service {
-    /// A server without a listener and without paths; the error is that the system has no descriptor or thread left.
+    /// Returns a service without paths. The error is that the system has no file descriptor or thread left.
     pub(super) fn new() -> io::Result<Service> {
         let config = Config::default();
         let registry = Arc::new(Registry::default());

@@ -22,9 +22,11 @@ mod stress;
 #[cfg(test)]
 mod transfers;
 
-use super::Connection;
+use super::accept::take_seat;
+use super::seat::Seat;
 use super::server::Service;
 use super::socket::Socket;
+use super::{Connection, client};
 use crate::config::Config;
 use crate::error::Error;
 #[cfg(fuzzing)]
@@ -59,9 +61,11 @@ fn peer(port: u16) -> SocketAddr {
 
 /// What the accept loop does with a client, and then all that its thread does, in this thread.
 fn serve(service: &Service, client: &ClientsEnd, peer: SocketAddr) {
-    let socket = Arc::new(Socket::new(client.servers_end()));
-    let seat = service.registry.take_seat(peer, &socket, &service.config).expect("a free seat");
-    service.client(socket, peer, &seat);
+    client::run(service, &seat(service, client, peer));
+}
+
+fn seat(service: &Service, client: &ClientsEnd, peer: SocketAddr) -> Seat {
+    take_seat(service, &Arc::new(Socket::new(client.servers_end())), peer).expect("a free seat")
 }
 
 fn echo(connection: &mut Connection) -> Result<(), Error> {

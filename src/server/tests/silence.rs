@@ -1,13 +1,12 @@
 //! Whom the heartbeat looks at: clients whose connection is open, and nobody else.
 
-use super::{ClientsEnd, peer, request, serve, service, wait_until};
+use super::{ClientsEnd, peer, request, seat, serve, service, wait_until};
 use crate::config::Config;
 use crate::protocol::close::CloseCode;
 use crate::server::heartbeat::sweep;
 use crate::server::registry::Client;
 use crate::server::server::Service;
-use crate::server::socket::Socket;
-use std::sync::{Arc, mpsc};
+use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -60,11 +59,8 @@ fn client_in_its_closing_handshake_is_left_to_the_close_timeout() {
 fn dead_client_is_not_judged_again() {
     let service = service(impatient(), |_| Ok(()));
     let client = ClientsEnd::default();
-    let socket = Arc::new(Socket::new(client.servers_end()));
-    let seat = service.registry.take_seat(peer(1), &socket, &service.config).unwrap();
-    let (head, _) = crate::protocol::request::Request::parse(request("/").as_bytes()).unwrap().unwrap();
-    let entry = service.entry(peer(1), socket, &head, seat.number());
-    seat.enter(entry.clone());
+    let seat = seat(&service, &client, peer(1));
+    let entry = seat.enter("/").unwrap();
     entry.outbox.kill();
     let _wait = entry.outbox.activity.wait();
     silent_client(&service);

@@ -6,6 +6,7 @@ use super::{ClientsEnd, peer, request, service};
 use crate::config::Config;
 use crate::error::Error;
 use crate::protocol::frame::{Header, Opcode, encode};
+use crate::server::accept::welcome;
 use crate::server::drain::Drain;
 use crate::server::frames::Frames;
 use crate::server::outbox::Outbox;
@@ -202,7 +203,7 @@ fn no_seat_and_no_entry_is_left_however_clients_end() {
         let service = Arc::new(service(config, live));
         let clients: Vec<_> = (0..40).map(|_| ClientsEnd::new([None, Some(300)][random.usize(..2)], [])).collect();
         for (port, client) in clients.iter().enumerate() {
-            service.welcome(Arc::new(Socket::new(client.servers_end())), peer(port as u16));
+            welcome(&service, Arc::new(Socket::new(client.servers_end())), peer(port as u16));
             client.send(request("/"));
             client.send(clients_frame(0x82, &[7; 100]));
             let ending = random.usize(..endings.len());
@@ -218,7 +219,7 @@ fn no_seat_and_no_entry_is_left_however_clients_end() {
         service.registry.cut_off();
         assert!(service.registry.wait_until_empty(Instant::now() + DEADLINE), "seed {seed}: a seat is left");
         assert_eq!(service.registry.count(), 0, "seed {seed}");
-        assert!(service.registry.members(&"/".into()).is_empty(), "seed {seed}");
+        assert!(service.registry.members("/").is_empty(), "seed {seed}");
         // It has the sockets of the refused.
         drop(service);
         clients.iter().for_each(|client| drop(client.wait_for_end()));

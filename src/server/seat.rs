@@ -1,0 +1,210 @@
+//! A seat: a connection slot, held by an RAII guard (in Java: try-with-resources). It takes a connection through the
+//! registry in three steps:
+//!
+//! 1. **take**: the accept loop takes a seat for each connection, if the limits allow one more.
+//! 2. **enter**: the client's thread has read a request to upgrade, and writes the 101 next. From here on the others
+//!    reach the client, and shutdown owes it a Close. What they send waits in the outbox until the 101 is out.
+//! 3. **leave**: the seat is free for the next connection. `Drop` does it, so it happens on every way out of the thread's
+//!    function, by return, error or panic.
+//!
+//! Each step holds the registry's lock, and so does shutdown when it begins. Shutdown finds a step that came before it
+//! in the table, and a seat or an entry that comes after it is refused with [`GoingDown`](HandshakeError::GoingDown).
+
+use super::lock;
+use super::outbox::Outbox;
+use super::registry::{Client, Registry, Stage, Table};
+use crate::config::Config;
+use crate::error::HandshakeError;
+use std::cell::Cell;
+use std::net::{IpAddr, SocketAddr, SocketAddrV6};
+use std::sync::Arc;
+
+/// A connection's place in the registry. Only the client's own thread has it.
+pub(super) struct Seat {
+    pub(super) outbox: Arc<Outbox>,
+    registry: Arc<Registry>,
+    key: SocketAddr,
+    number: u64,
+    has_left: Cell<bool>,
+}
+
+impl Seat {
+    /// Takes a seat for a new connection, which is in its handshake. The error says which limit does not allow it.
+    pub(super) fn take(registry: &Arc<Registry>, outbox: Arc<Outbox>, config: &Config) -> Result<Seat, HandshakeError> {
+        let peer = outbox.peer;
+        let mut table = lock(&registry.table);
+        if registry.is_stopping() {
+            return Err(HandshakeError::GoingDown);
+        }
+        let from_this_ip = table.per_ip.get(&peer.ip()).copied().unwrap_or(0);
+        if config.max_clients_per_ip.is_some_and(|limit| from_this_ip >= limit) {
+            return Err(HandshakeError::TooManyFromThisAddress);
+        }
+        if table.clients.len() >= config.max_clients {
+            return Err(HandshakeError::TooManyClients);
+        }
+        table.per_ip.insert(peer.ip(), from_this_ip + 1);
+        let number = table.next_number;
+        table.next_number += 1;
+        let key = if table.clients.contains_key(&peer) { namesake(peer, number) } else { peer };
+        let client = Client { seat_number: number, outbox: Arc::clone(&outbox), stage: Stage::Handshake };
+        table.clients.insert(key, client);
+        Ok(Seat { outbox, registry: Arc::clone(registry), key, number, has_left: Cell::new(false) })
+    }
+
+    /// Enters the client, whose 101 is about to be written. The error is that the server goes down.
+    pub(super) fn enter(&self, path: &str) -> Result<Client, HandshakeError> {
+        let stage = Stage::Entered(path.into());
+        let client = Client { seat_number: self.number, outbox: Arc::clone(&self.outbox), stage };
+        let mut table = lock(&self.registry.table);
+        if self.registry.is_stopping() {
+            return Err(HandshakeError::GoingDown);
+        }
+        table.clients.insert(self.key, client.clone());
+        table.member_lists.forget(path);
+        Ok(client)
+    }
+
+    /// Frees the seat before its thread ends. A second call does nothing: the key may be another connection's by then.
+    pub(super) fn leave(&self) {
+        if self.has_left.replace(true) {
+            return;
+        }
+        let mut guard = lock(&self.registry.table);
+        let Table { clients, per_ip, member_lists, .. } = &mut *guard;
+        if let Some(Client { stage: Stage::Entered(path), .. }) = clients.remove(&self.key) {
+            member_lists.forget(&path);
+        }
+        let ip = self.outbox.peer.ip();
+        if let Some(count) = per_ip.get_mut(&ip) {
+            *count -= 1;
+            if *count == 0 {
+                per_ip.remove(&ip);
+            }
+        }
+        if clients.is_empty() {
+            self.registry.empty.notify_all();
+        }
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.leave();
+    }
+}
+
+/// Returns the key for a connection whose peer address is in the table already. A peer address is unique only for each
+/// address of ours: a server that listens on all of them can be reached on two from the same address and port. No peer
+/// has this key, and no other namesake: it contains the seat's number, beyond the 20 bits of a flow label.
+fn namesake(peer: SocketAddr, number: u64) -> SocketAddr {
+    let ip = match peer.ip() {
+        IpAddr::V4(ip) => ip.to_ipv6_mapped(),
+        IpAddr::V6(ip) => ip,
+    };
+    let (flow, scope) = (1 << 31 | number as u32, (number >> 31) as u32);
+    SocketAddrV6::new(ip, peer.port(), flow, scope).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::server::drain::Drain;
+    use crate::server::socket::Socket;
+    use crate::server::tests::ClientsEnd;
+    use std::io::ErrorKind;
+    use std::time::{Duration, Instant};
+
+    fn outbox(peer: SocketAddr) -> Arc<Outbox> {
+        let socket = Arc::new(Socket::new(ClientsEnd::default().servers_end()));
+        Arc::new(Outbox::new(peer, socket, Drain::start().unwrap(), Arc::default()))
+    }
+
+    fn take(registry: &Arc<Registry>, peer: SocketAddr) -> Seat {
+        Seat::take(registry, outbox(peer), &Config::default()).unwrap()
+    }
+
+    fn enter(registry: &Arc<Registry>, peer: SocketAddr) -> Seat {
+        let seat = take(registry, peer);
+        seat.enter("/chat").unwrap();
+        seat
+    }
+
+    fn peer(port: u16) -> SocketAddr {
+        SocketAddr::from(([192, 0, 2, 1], port))
+    }
+
+    #[test]
+    fn two_clients_with_the_same_peer_address_are_both_reached_until_each_has_left() {
+        let registry = Arc::new(Registry::default());
+        for peer in ["192.0.2.1:7", "[2001:db8::1]:7"] {
+            let peer = peer.parse().unwrap();
+            let reached = || (registry.count(), registry.members("/chat").len());
+            let [first, second, third] = [(); 3].map(|()| enter(&registry, peer));
+            assert_eq!(reached(), (3, 3));
+            drop(second);
+            assert_eq!(reached(), (2, 2));
+            drop(first);
+            assert_eq!(reached(), (1, 1));
+            let fourth = enter(&registry, peer);
+            assert_eq!(reached(), (2, 2));
+            drop((third, fourth));
+            assert_eq!(reached(), (0, 0));
+        }
+    }
+
+    #[test]
+    fn leaving_twice_spares_the_next_connection_of_the_address() {
+        let registry = Arc::new(Registry::default());
+        let config = Config { max_clients_per_ip: Some(1), ..Config::default() };
+        let first = enter(&registry, peer(1));
+        first.leave();
+        let second = enter(&registry, peer(1));
+        drop(first);
+        assert_eq!((registry.count(), registry.members("/chat").len()), (1, 1));
+        let third = Seat::take(&registry, outbox(peer(2)), &config);
+        assert_eq!(third.err(), Some(HandshakeError::TooManyFromThisAddress));
+        drop(second);
+        assert_eq!(registry.count(), 0);
+    }
+
+    #[test]
+    fn leaving_frees_a_slot_of_its_address() {
+        let registry = Arc::new(Registry::default());
+        let config = Config { max_clients_per_ip: Some(2), ..Config::default() };
+        let seat = |port| Seat::take(&registry, outbox(peer(port)), &config);
+        let (first, second) = (seat(1).ok(), seat(2).ok());
+        assert_eq!(seat(3).err(), Some(HandshakeError::TooManyFromThisAddress));
+        drop(first);
+        let third = seat(3).ok();
+        assert!(second.is_some() && third.is_some());
+        assert_eq!(seat(4).err(), Some(HandshakeError::TooManyFromThisAddress));
+        drop((second, third));
+        assert!(lock(&registry.table).per_ip.is_empty(), "no address is remembered");
+    }
+
+    #[test]
+    fn nobody_takes_a_seat_or_enters_once_shutdown_has_begun() {
+        let registry = Arc::new(Registry::default());
+        let seat = take(&registry, peer(1));
+        registry.stop();
+        assert_eq!(seat.outbox.socket.read_now(&mut [0]).ok(), Some(0), "a connection in its handshake is cut off");
+        assert_eq!(seat.enter("/chat").err(), Some(HandshakeError::GoingDown));
+        assert_eq!((registry.count(), registry.members("/chat").len()), (0, 0));
+        let late = Seat::take(&registry, outbox(peer(2)), &Config::default());
+        assert_eq!(late.err(), Some(HandshakeError::GoingDown));
+        assert!(!registry.wait_until_empty(Instant::now()));
+        drop(seat);
+        assert!(registry.wait_until_empty(Instant::now() + Duration::from_secs(1)));
+    }
+
+    #[test]
+    fn client_entered_before_shutdown_is_told_by_its_own_thread() {
+        let registry = Arc::new(Registry::default());
+        let seat = enter(&registry, peer(1));
+        registry.stop();
+        let read = seat.outbox.socket.read_now(&mut [0]).map_err(|error| error.kind());
+        assert_eq!(read, Err(ErrorKind::WouldBlock), "it is still connected");
+        assert!(seat.outbox.turn.give(), "before it waits for its client, it says goodbye");
+    }
+}
