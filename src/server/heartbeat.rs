@@ -1,5 +1,7 @@
-//! The heartbeat: who is silent gets a Ping (§5.5.2), who stays silent is dropped. TCP alone does not tell that a
-//! client's machine or network is gone; a server that only waits keeps its thread forever.
+//! The heartbeat: a silent client gets a Ping (§5.5.2), and one that stays silent is dropped. TCP alone does not report
+//! that a client's machine or network is gone, and a server that only waits would keep its thread forever.
+//!
+//! One thread decides for all clients, in [`verdict`]. It goes by what [`activity`](super::activity) measures.
 
 use super::frames::Frames;
 use super::refusal;
@@ -11,10 +13,10 @@ use crate::protocol::frame::{self, Opcode};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-/// How long memory lies unused before it is given up. The sweeps may be more frequent.
+/// How often unused memory is given back. The sweeps can be more frequent.
 const TIDY_EVERY: Duration = Duration::from_secs(1);
 
-/// How long the other threads need to read what has arrived while the process was stopped.
+/// How long the other threads need to read the bytes that arrived while the process was stopped.
 const TURN: Duration = Duration::from_millis(100);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,8 +26,8 @@ enum Verdict {
     Drop,
 }
 
-/// What to do about a client that has been silent for so long, and was sent a Ping so long ago if there was one in
-/// this silence.
+/// Decides about a client: `silent` is how long it has been silent, `pinged` how long ago it was sent a Ping in this
+/// silence, if it was.
 fn verdict(silent: Duration, pinged: Option<Duration>, config: &Config) -> Verdict {
     match pinged {
         _ if silent < config.ping_interval => Verdict::Fine,
@@ -35,20 +37,20 @@ fn verdict(silent: Duration, pinged: Option<Duration>, config: &Config) -> Verdi
     }
 }
 
-/// How long to sleep between two sweeps: a tenth of the shorter limit, so that neither is passed by more than a tenth
-/// (or by 10 ms, if that is more).
+/// Returns the time between two sweeps: a tenth of the shorter limit, so that no client outlasts a limit by more than a
+/// tenth (or 10 ms, if that is more).
 fn period(config: &Config) -> Duration {
     let limit = config.ping_interval.min(config.pong_timeout);
     (limit / 10).clamp(Duration::from_millis(10), Duration::from_secs(1))
 }
 
-/// What the thread does until `stopped` is dropped.
+/// Runs the thread of the heartbeat until there is a message in `stopped`.
 pub(super) fn run(service: &Service, stopped: &Receiver<()>) {
     let period = period(&service.config);
     let mut tidied = Instant::now();
     let pause = || if service.refusals.is_empty() { period } else { period.min(refusal::PAUSE) };
     while let Some(late) = sleep(pause(), stopped) {
-        // The process was stopped, or the machine is busy: what has arrived meanwhile may still be unread.
+        // The process was stopped, or the machine is busy: bytes that have arrived meanwhile can still be unread.
         if late > period && sleep(period.max(TURN), stopped).is_none() {
             return;
         }
@@ -61,15 +63,17 @@ pub(super) fn run(service: &Service, stopped: &Receiver<()>) {
     }
 }
 
-/// Returns by how much it slept too long; `None`: the server ends.
+/// Sleeps, and returns by how much it slept too long. `None`: the server is being stopped.
 fn sleep(pause: Duration, stopped: &Receiver<()>) -> Option<Duration> {
     let begin = Instant::now();
-    let is_over = stopped.recv_timeout(pause) != Err(RecvTimeoutError::Timeout);
-    if is_over { None } else { Some(begin.elapsed().saturating_sub(pause)) }
+    match stopped.recv_timeout(pause) {
+        Err(RecvTimeoutError::Timeout) => Some(begin.elapsed().saturating_sub(pause)),
+        Ok(()) | Err(RecvTimeoutError::Disconnected) => None,
+    }
 }
 
-/// Looks at every client once. None of them can hold up the sweep, because it writes only what a socket takes at once.
-/// One that is closing has the close timeout instead, and a dead one has nothing to lose.
+/// Looks at every open client once. A client that is closing has the close timeout instead. No client can hold up the
+/// sweep, because it writes only what a socket takes at once.
 pub(super) fn sweep(registry: &Registry, config: &Config) {
     let mut awake = Instant::now();
     for client in registry.clients().iter().filter(|client| client.outbox.is_open()) {
@@ -78,7 +82,7 @@ pub(super) fn sweep(registry: &Registry, config: &Config) {
         let age = oldest.map_or(Duration::ZERO, |oldest| oldest.elapsed());
         let silent = client.outbox.activity.silence();
         let verdict = verdict(silent, client.outbox.activity.since_ping().filter(|since| *since < silent), config);
-        // The process was stopped in this very loop: the next sweep judges.
+        // The process was stopped in the middle of this loop, so the figures prove nothing. The next sweep decides.
         if awake.elapsed() > period(config) {
             return;
         }
@@ -100,7 +104,7 @@ pub(super) fn sweep(registry: &Registry, config: &Config) {
     }
 }
 
-/// It may be alive after all, so it is told. Where bytes wait already the socket has no room, and this goes nowhere.
+/// Drops a silent client. It gets a Close, because it can be alive after all; but if bytes wait for it, there is no room.
 fn drop_silent(client: &Client, silent: Duration, bytes: usize) {
     let peer = client.outbox.peer;
     match bytes {

@@ -1,18 +1,18 @@
-//! The sockets that the server listens on: one for each address of its name, because `localhost` has two.
+//! The sockets that the server listens on: one for each address, because a name such as `localhost` can have two.
 
 use super::system;
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, ToSocketAddrs};
 use std::thread;
 
-/// How often the system may pick a port that is free for the first address and taken for another one.
+/// How often we let the system pick a port, if it is free for the first address and taken for another one.
 const TRIES: usize = 10;
 
-/// The sockets, never none, and the address that needs no socket of its own if there is one.
+/// At least one socket, and the address that needs no socket of its own, if there is one.
 type Bound = (Vec<TcpListener>, Option<SocketAddr>);
 
-/// Listens on every one of `addresses`, all with the same port if the system picks it. The error is that there is none, that
-/// one is in use or may not be used, or that this machine has none of them.
+/// Listens on each of `addresses`, with the same port for all if the system picks it. The error is that there is no
+/// address, that one is in use or not permitted, or that this machine has none of them.
 pub(super) fn bind_all(addresses: impl ToSocketAddrs) -> io::Result<Bound> {
     let addresses: Vec<SocketAddr> = addresses.to_socket_addrs()?.collect();
     let is_picked = addresses.iter().any(|address| address.port() == 0);
@@ -56,12 +56,13 @@ fn try_bind(addresses: &[SocketAddr]) -> io::Result<Bound> {
     if listeners.is_empty() { Err(missing) } else { Ok((listeners, covered)) }
 }
 
+/// Returns whether the socket for `[::]` accepts the clients of `address` too.
 fn is_covered(address: SocketAddr, taken: &[SocketAddr]) -> bool {
     let every = SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), address.port());
     address.ip() == Ipv4Addr::UNSPECIFIED && taken.contains(&every)
 }
 
-/// Lets `accept` run for each listener until it returns: for the first in this thread, for each other in one of its own.
+/// Runs `accept` for each listener until it returns: for the first in this thread, for the others in threads of their own.
 pub(super) fn serve(listeners: Vec<TcpListener>, accept: impl Fn(&TcpListener) + Sync) {
     let accept = &accept;
     thread::scope(|scope| {
@@ -78,12 +79,13 @@ pub(super) fn serve(listeners: Vec<TcpListener>, accept: impl Fn(&TcpListener) +
     });
 }
 
-/// The client's own address: a socket that listens on `[::]` shows one of IPv4 as `::ffff:192.0.2.1`.
+/// Returns the client's own address: a socket that listens on `[::]` shows one of IPv4 as `::ffff:192.0.2.1`.
 pub(super) fn peer(shown: SocketAddr) -> SocketAddr {
     SocketAddr::new(shown.ip().to_canonical(), shown.port())
 }
 
-/// An address at which this machine reaches what listens on `address`: nobody can connect to "every address".
+/// Returns an address at which this machine reaches a socket that listens on `address`, because nobody can connect to
+/// "every address".
 pub(super) fn reachable(mut address: SocketAddr) -> SocketAddr {
     match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),

@@ -1,5 +1,5 @@
-//! What the machine allows: file descriptors and threads. A server that promises more clients than there can be threads is
-//! better off with the smaller number: it refuses the client that is one too many, with 503, and nothing fails.
+//! What the machine allows: file descriptors and threads. A server that promised more clients than it can start threads
+//! would fail in the middle of its work. With the smaller number it refuses the client that is one too many, with 503.
 
 use super::speed::memory::LONG;
 use super::system;
@@ -12,7 +12,7 @@ const SPARE_MAPPINGS: usize = 2048;
 /// Two for a thread's stack and its guard page, and two for the small stack on which it would handle an overflow.
 const MAPPINGS_OF_A_THREAD: usize = 4;
 
-/// Raises the soft limit of descriptors, and lowers `max_clients` to the number of threads that can be had.
+/// Raises the soft limit of file descriptors, and lowers `max_clients` to the number of threads that the machine has.
 pub(super) fn prepare(config: &mut Config) {
     if let Err(error) = system::raise_descriptor_limit() {
         log::debug!("the limit of file descriptors stays as it is: {error}");
@@ -28,11 +28,11 @@ fn read(path: &str) -> Option<String> {
     std::fs::read_to_string(path).ok()
 }
 
-/// How many threads more the process may start, and what limits it. `read` gives the text of a file; where there is none,
-/// as outside of Linux, there is no limit that we know.
+/// Returns how many more threads the process can start, and what limits it. `read` returns the text of a file. Without
+/// these files, as outside Linux, we know no limit.
 fn most_threads(max_memory: usize, read: impl Fn(&str) -> Option<String>) -> Option<(usize, &'static str)> {
     let number = |path: &str| read(path)?.trim().parse::<usize>().ok();
-    // A thread that cannot map the stack for its overflow ends the process, and no `spawn` returns an error.
+    // If a thread cannot map the stack for its overflow, the process ends: `spawn` returns no error for that.
     let mappings = number("/proc/sys/vm/max_map_count").map(|most| {
         let in_use = read("/proc/self/maps").map_or(0, |maps| maps.lines().count());
         let for_messages = max_memory / LONG;
@@ -52,7 +52,7 @@ fn most_threads(max_memory: usize, read: impl Fn(&str) -> Option<String>) -> Opt
     .min()
 }
 
-/// What `pids.max` leaves, of the process's cgroup and of each one above it.
+/// Returns what `pids.max` leaves, for the process's cgroup and for each one above it.
 fn pid_limits(read: &impl Fn(&str) -> Option<String>) -> Vec<usize> {
     let groups = read("/proc/self/cgroup").unwrap_or_default();
     let mut limits = Vec::new();

@@ -1,4 +1,24 @@
-//! The server: sockets and threads. The accept loop, and one client's life from top to bottom.
+//! The server: sockets and threads. Its files in reading order:
+//!
+//! | file | job |
+//! | --- | --- |
+//! | `server` | [`Server`]: what a program sets up and runs |
+//! | `handle` | [`Handle`]: looks at a running server, and shuts it down |
+//! | `listeners`, `machine` | the listening sockets; the limits of the machine |
+//! | `accept` | the accept loop: a seat and a thread for each client |
+//! | `refusal` | a reply without a thread: 429 and 503 |
+//! | `client` | **one client's life**, from top to bottom |
+//! | `opening`, `reply` | the opening handshake's I/O; what all HTTP replies have in common |
+//! | `connection` | [`Connection`], what a handler holds: `recv`, `send`, `broadcast`, the closing handshake |
+//! | `seat`, `registry` | a connection's way through the registry; who is connected |
+//! | `heartbeat`, `activity` | decides about silent clients; measures how long each has been silent |
+//! | `turn` | which thread sends the Close at shutdown |
+//! | `socket`, `system` | how a thread waits for its socket; the system calls that std lacks |
+//! | `inbox`, `desk` | the receiving side: a buffer between the socket and the decoders; the memory to work with |
+//! | `outbox`, `frames` | the sending side: which thread writes, which one waits; frames for one client or many |
+//! | `backlog`, `drain` | what waits for a slow client; the one thread that writes it |
+//! | `budget` | one bound for what all clients make the server hold |
+//! | `trace` | the log of every frame |
 
 mod accept;
 mod activity;
@@ -35,8 +55,8 @@ pub use handle::Handle;
 pub use server::Server;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// A thread that panicked while it held a lock is no reason for all others to panic too: no lock of this server is held
-/// where its data would be left half-changed.
+/// Takes a lock, also one that a panic has poisoned. A thread that panicked is no reason for all others to panic too,
+/// because no lock of this server is held while its data is half-changed.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,7 +1,7 @@
-//! Sockets that need no thread any more. Clients that get a reply and no thread: the server or the client's address has
-//! no seat left, the system no thread, memory is at its bound, or the server goes down. And clients after the closing
-//! handshake. What was sent is whole only once the client has read it, and a socket closed with bytes unread sends a
-//! reset that takes it away (§1.4). So the socket is kept for a moment, and emptied by the heartbeat's thread.
+//! Sockets without a thread: refused clients get a reply, and clients after the closing handshake nothing more.
+//!
+//! A reply is delivered only once the client has read it, because a socket that is closed with bytes unread sends a
+//! reset, which takes the reply away (§1.4). So each socket is kept for a moment, and the heartbeat's thread empties it.
 
 use super::socket::Socket;
 use super::{lock, reply};
@@ -13,22 +13,24 @@ use std::net::{Shutdown, SocketAddr};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-/// How long a refused client may take to read its reply and go.
+/// How long a refused client has to read its reply and leave.
 const MOMENT: Duration = Duration::from_secs(2);
 
-/// How long to sleep between two sweeps while somebody is leaving.
+/// The time between two sweeps while a client is leaving.
 pub(super) const PAUSE: Duration = Duration::from_millis(50);
 
-/// The most refused clients that are kept; one more, and the oldest is closed at once.
+/// How many sockets are kept at most. One more, and the oldest is closed at once.
 const MOST: usize = 64;
 
+/// The sockets of clients that are leaving.
 #[derive(Default)]
 pub(super) struct Refusals {
+    /// Each with the time since when it has been kept, the oldest first.
     leaving: Mutex<VecDeque<(Arc<Socket>, Instant)>>,
 }
 
 impl Refusals {
-    /// Replies without ever waiting, since it is the accept loop that calls this.
+    /// Replies with an HTTP error. Never waits, because the accept loop calls this.
     pub(super) fn refuse(&self, peer: SocketAddr, socket: Arc<Socket>, fault: &HandshakeError) {
         let response = reply::dated(reply::refusal(peer, fault, &[]));
         // A fresh socket has room for so short a reply.
@@ -40,7 +42,7 @@ impl Refusals {
         }
     }
 
-    /// Keeps a socket whose sending side has ended until the client has left too, at most for a moment.
+    /// Keeps a half-closed socket until the client has left too, at most for a moment.
     pub(super) fn see_off(&self, socket: Arc<Socket>) {
         if has_left(&socket) {
             return;
@@ -49,19 +51,20 @@ impl Refusals {
         leaving.push_back((socket, Instant::now()));
         let oldest = if leaving.len() > MOST { leaving.pop_front() } else { None };
         drop(leaving);
-        // Closed after the lock.
+        // This closes the socket, so it happens after the lock.
         drop(oldest);
     }
 
+    /// Returns whether no client is leaving.
     pub(super) fn is_empty(&self) -> bool {
         lock(&self.leaving).is_empty()
     }
 
-    /// Throws away what the refused have sent, and lets go of those that have left or had their moment.
+    /// Discards what the clients have sent, and closes the sockets of those that have left or had their moment.
     pub(super) fn sweep(&self) {
-        // Out of the lock, since the accept loop must not wait for these reads.
+        // Outside the lock, because the accept loop must not wait for these reads.
         let mut leaving = std::mem::take(&mut *lock(&self.leaving));
-        // First the read: a socket that is closed with bytes unread resets the connection.
+        // The read comes first, because a socket that is closed with bytes unread resets the connection.
         leaving.retain(|(socket, since)| !has_left(socket) && since.elapsed() < MOMENT);
         let mut newcomers = lock(&self.leaving);
         leaving.append(&mut newcomers);
@@ -72,7 +75,8 @@ impl Refusals {
     }
 }
 
-/// Reads what is there, without waiting; a few portions, so that a client that floods holds nobody up.
+/// Discards what has arrived, and returns whether the client has left. Reads a few portions only, so that a client that
+/// floods holds nobody up.
 fn has_left(socket: &Socket) -> bool {
     let mut buffer = [0; 4096];
     for _ in 0..16 {

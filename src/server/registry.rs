@@ -42,6 +42,7 @@ pub(super) struct Table {
     pub(super) member_lists: MemberLists,
 }
 
+/// Who is connected, and what all connections share beside that.
 #[derive(Default)]
 pub(super) struct Registry {
     pub(super) table: Mutex<Table>,
@@ -71,7 +72,7 @@ impl Registry {
     /// in that order.
     pub(super) fn members(&self, path: &str) -> Members {
         let Table { clients, member_lists, .. } = &mut *lock(&self.table);
-        member_lists.get(path, || members(clients, path))
+        member_lists.get(path, || members_on(clients, path))
     }
 
     /// Returns the bound on what all clients together make the server hold.
@@ -112,11 +113,11 @@ impl Registry {
     /// Begins the shutdown: every client gets Close 1001, and a connection that has not entered is cut off. A spare
     /// descriptor is given back, so that the accept loop can be woken even when no other is left.
     pub(super) fn stop(&self) {
-        drop(lock(&self.spare).take());
         let table = lock(&self.table);
         self.stopping.store(true, Ordering::Release);
         let all: Vec<Client> = table.clients.values().cloned().collect();
         drop(table);
+        drop(lock(&self.spare).take());
         for client in all {
             match client.stage {
                 Stage::Handshake => client.disconnect(),
@@ -184,8 +185,8 @@ impl Client {
 /// The outboxes of all clients on one path.
 pub(super) type Members = Arc<[Arc<Outbox>]>;
 
-/// Builds the list of all on `path`.
-fn members(clients: &HashMap<SocketAddr, Client>, path: &str) -> Members {
+/// Returns the outboxes of all on `path`, in the order of their seats.
+fn members_on(clients: &HashMap<SocketAddr, Client>, path: &str) -> Members {
     let is_here = |client: &&Client| matches!(&client.stage, Stage::Entered(its_path) if **its_path == *path);
     let mut here: Vec<&Client> = clients.values().filter(is_here).collect();
     here.sort_unstable_by_key(|client| client.seat_number);

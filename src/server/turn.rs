@@ -1,11 +1,11 @@
-//! Whose turn it is: the client's, while its thread waits for it, or the handler's. When the server goes down, that says
-//! who sends the Close 1001. For a client whose thread waits, whoever ends the server does it at once. A handler that is
-//! busy with a message comes first with its replies; then its own thread sends the Close.
+//! Whose turn it is: the client's, while its thread waits for it, or the handler's. At shutdown that decides which thread
+//! sends the Close 1001. If the client's thread waits, the thread that shuts down sends it at once. If the handler is
+//! busy with a message, its replies come first, and then its own thread sends the Close.
 
 use super::lock;
 use std::sync::Mutex;
 
-/// It begins with the handler's turn.
+/// The turn of one client. It begins with the handler's.
 #[derive(Default)]
 pub(super) struct Turn(Mutex<State>);
 
@@ -16,22 +16,23 @@ struct State {
 }
 
 impl Turn {
-    /// Before the client's own thread waits for it. `true`: the server goes down, so the thread is to say goodbye.
+    /// Gives the turn to the client, before its own thread waits for it. Returns `true` at shutdown: the thread has to
+    /// say goodbye.
     pub(super) fn give(&self) -> bool {
         let mut state = lock(&self.0);
         state.is_clients = !state.is_last;
         state.is_last
     }
 
-    /// After the wait. `true`: the server goes down, and the client may have been told so.
+    /// Takes the turn back after the wait. Returns `true` at shutdown: the client may have got its Close already.
     pub(super) fn take(&self) -> bool {
         let mut state = lock(&self.0);
         state.is_clients = false;
         state.is_last
     }
 
-    /// No turn comes after this one. If it is the client's, `say_goodbye` tells it, and the handler's does not begin
-    /// before that has been done: so it must not wait for anything.
+    /// Makes this turn the last one. If it is the client's, calls `say_goodbye`, and the handler's turn does not begin
+    /// before that returns: so it must not wait for anything.
     pub(super) fn end(&self, say_goodbye: impl FnOnce()) {
         let mut state = lock(&self.0);
         state.is_last = true;
