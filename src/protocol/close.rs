@@ -1,37 +1,36 @@
-//! The Close frame (§5.5.1), its codes (§7.4), and the code for each fault (§7.1.7).
+//! The Close frame (§5.5.1), its codes (§7.4), and the code for each protocol error (§7.1.7).
 
 use crate::error::ProtocolError;
 use std::fmt;
 
-/// A status code that may stand in a Close frame (§7.4).
+/// A status code that a Close frame can carry (§7.4).
 ///
-/// 1005 and 1006 are what an API reports when no code or no Close came, 1015 when TLS failed; they "MUST NOT be
-/// set as a status code in a Close control frame" (§7.4.1), so no `CloseCode` holds them.
+/// An API reports 1005 if no code arrived, 1006 if no Close arrived, and 1015 if TLS failed. They "MUST NOT be set as a
+/// status code in a Close control frame" (§7.4.1), so no `CloseCode` holds them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CloseCode(u16);
 
 impl CloseCode {
     /// The purpose of the connection is fulfilled.
     pub const NORMAL: CloseCode = CloseCode(1000);
-    /// The server goes down, or the browser leaves the page.
+    /// The server shuts down, or the browser leaves the page.
     pub const GOING_AWAY: CloseCode = CloseCode(1001);
-    /// A rule of the protocol was broken.
+    /// The other side broke a rule of the protocol.
     pub const PROTOCOL_ERROR: CloseCode = CloseCode(1002);
-    /// The endpoint cannot take this type of data.
+    /// The endpoint cannot accept this type of data.
     pub const UNSUPPORTED_DATA: CloseCode = CloseCode(1003);
-    /// The payload does not fit its type: text that is not UTF-8.
+    /// The payload does not match its type: text that is not UTF-8.
     pub const INVALID_PAYLOAD: CloseCode = CloseCode(1007);
     /// A message breaks the endpoint's policy.
     pub const POLICY_VIOLATION: CloseCode = CloseCode(1008);
     /// A message is too big.
     pub const MESSAGE_TOO_BIG: CloseCode = CloseCode(1009);
-    /// The server met a condition that it did not expect.
+    /// The server met an unexpected condition.
     pub const INTERNAL_ERROR: CloseCode = CloseCode(1011);
-
-    /// The server is overloaded; the client may come back later.
+    /// The server is overloaded; the client can try again later.
     pub const TRY_AGAIN_LATER: CloseCode = CloseCode(1013);
 
-    /// The code `code`, or `None` if it must not stand in a Close frame.
+    /// Returns the code, or `None` if a Close frame must not carry it.
     ///
     /// ```
     /// use plainsocket::CloseCode;
@@ -39,20 +38,20 @@ impl CloseCode {
     /// assert_eq!(CloseCode::new(1005), None);
     /// ```
     pub fn new(code: u16) -> Option<CloseCode> {
-        // §7.4.2: 1000-2999 belong to the RFC and its registry (1012-1014 were added to it),
-        // 3000-3999 to what is registered with IANA, 4000-4999 to private use.
+        // §7.4.2: 1000-2999 are for the RFC and its registry (which added 1012-1014), 3000-3999 for registration with
+        // IANA, 4000-4999 for private use.
         match code {
             1000..=1003 | 1007..=1014 | 3000..=4999 => Some(CloseCode(code)),
             _ => None,
         }
     }
 
-    /// The code as the number that goes on the wire.
+    /// Returns the code as its number on the wire.
     pub fn get(self) -> u16 {
         self.0
     }
 
-    /// What the code says, in a few words (§7.4).
+    /// Returns the meaning in a few words (§7.4).
     pub fn name(self) -> &'static str {
         match self.0 {
             1000 => "normal closure",
@@ -81,18 +80,18 @@ impl fmt::Display for CloseCode {
 
 /// The payload of a Close frame that has one: a code and a reason (§5.5.1).
 ///
-/// A Close frame without payload is `None` wherever a `CloseFrame` is expected.
+/// A Close frame without payload is `None` where a `CloseFrame` is optional.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive] // `new` and `decode` see to it that it fits a control frame
+#[non_exhaustive] // only `new` and `decode` make one, so that it fits a control frame
 pub struct CloseFrame {
-    /// Why the connection ends.
+    /// The status code.
     pub code: CloseCode,
-    /// The same in words, for whoever debugs; may be empty.
+    /// The reason in words, for debugging; can be empty.
     pub reason: String,
 }
 
 impl CloseFrame {
-    /// A Close payload. A control frame takes 125 bytes (§5.5): a reason over 123 bytes is cut, between characters.
+    /// Returns a payload that fits a control frame (§5.5): a reason over 123 bytes is cut between characters.
     pub fn new(code: CloseCode, reason: &str) -> CloseFrame {
         let mut end = reason.len().min(123);
         while !reason.is_char_boundary(end) {
@@ -101,8 +100,9 @@ impl CloseFrame {
         CloseFrame { code, reason: reason[..end].to_owned() }
     }
 
-    /// Reads the payload of a Close frame; `None` if it is empty. An error is one byte alone, a code that must not
-    /// be sent, or a reason that is not UTF-8.
+    /// Decodes the payload of a Close frame; `None` if it is empty.
+    ///
+    /// The error is a single byte, a code that must not be sent, or a reason that is not UTF-8.
     ///
     /// ```
     /// use plainsocket::{CloseCode, CloseFrame};
@@ -120,14 +120,14 @@ impl CloseFrame {
         Ok(Some(CloseFrame { code, reason: reason.to_owned() }))
     }
 
-    /// The payload of a Close frame with this code and reason.
+    /// Encodes the code and the reason as the payload of a Close frame.
     pub fn encode(&self) -> Vec<u8> {
         [&self.code.get().to_be_bytes(), self.reason.as_bytes()].concat()
     }
 }
 
 impl From<ProtocolError> for CloseFrame {
-    /// The one place where a broken rule becomes a Close code (§7.1.7). The reason names the rule.
+    /// Maps a protocol error to its Close code (§7.1.7), and names the rule as the reason. No other place does.
     fn from(error: ProtocolError) -> CloseFrame {
         let code = match error {
             ProtocolError::InvalidUtf8 => CloseCode::INVALID_PAYLOAD,

@@ -1,9 +1,9 @@
-//! The date of a reply, as HTTP writes it (RFC 9110 §5.6.7).
+//! Dates in HTTP's format (RFC 9110 §5.6.7).
 
 const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
 const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
-/// Returns the value of `Date` for a moment, given in seconds since the beginning of 1970 (UTC).
+/// Formats a moment, in seconds since the beginning of 1970 (UTC), as the value of `Date`.
 pub(super) fn http_date(seconds: u64) -> String {
     let (days, time) = (seconds / 86_400, seconds % 86_400);
     // 1 January 1970 was a Thursday.
@@ -13,10 +13,10 @@ pub(super) fn http_date(seconds: u64) -> String {
     format!("{weekday}, {day:02} {} {year:04} {hour:02}:{minute:02}:{second:02} GMT", MONTHS[month])
 }
 
-/// The year, the month (from 0) and the day (from 1) that begin so many days after 1 January 1970.
+/// Returns the year, the month (from 0) and the day (from 1) that begin `days` after 1 January 1970.
 fn civil(mut days: u64) -> (u64, usize, u64) {
     let is_leap = |year: u64| year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
-    // The calendar repeats itself every 400 years, which keeps the loop short for any number.
+    // The calendar repeats itself every 400 years, so the loop is short for any number.
     let mut year = 1970 + days / 146_097 * 400;
     days %= 146_097;
     while days >= 365 + u64::from(is_leap(year)) {

@@ -15,26 +15,26 @@
 
 use crate::error::ProtocolError;
 
-/// What a frame is for (§5.2). The numbers are those on the wire.
+/// The type of a frame (§5.2), with its number on the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Opcode {
-    /// A fragment of a message, not its first.
+    /// A fragment of a message after its first.
     Continuation = 0x0,
     /// A text message, or its first fragment.
     Text = 0x1,
     /// A binary message, or its first fragment.
     Binary = 0x2,
-    /// The begin of, or the answer in, the closing handshake (§5.5.1).
+    /// Begins the closing handshake, or answers in it (§5.5.1).
     Close = 0x8,
     /// Asks for a Pong (§5.5.2).
     Ping = 0x9,
-    /// Answers a Ping, or is a sign of life on its own (§5.5.3).
+    /// Answers a Ping, or shows unasked that its sender is alive (§5.5.3).
     Pong = 0xA,
 }
 
 impl Opcode {
-    /// The opcode in the lower four bits of a frame's first byte; the rest are reserved.
+    /// Decodes the lower four bits of a frame's first byte. The error is a reserved opcode.
     pub(super) fn decode(bits: u8) -> Result<Opcode, ProtocolError> {
         match bits {
             0x0 => Ok(Opcode::Continuation),
@@ -47,7 +47,7 @@ impl Opcode {
         }
     }
 
-    /// Whether this is Close, Ping or Pong: "opcodes where the most significant bit of the opcode is 1" (§5.5).
+    /// Returns whether this is Close, Ping or Pong: "opcodes where the most significant bit of the opcode is 1" (§5.5).
     pub fn is_control(self) -> bool {
         self as u8 & 0x8 != 0
     }
@@ -56,20 +56,21 @@ impl Opcode {
 /// The bytes of a frame before its masking key and payload (§5.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Header {
-    /// This is the last fragment of its message.
+    /// Whether this is the last fragment of its message.
     pub fin: bool,
-    /// What the frame is for.
+    /// The type of the frame.
     pub opcode: Opcode,
-    /// A masking key of four bytes follows. A client always masks, a server never (§5.1).
+    /// Whether a masking key of four bytes follows. A client always masks, a server never (§5.1).
     pub masked: bool,
     /// The payload length in bytes.
     pub length: u64,
 }
 
 impl Header {
-    /// Reads the header at the start of `bytes`, and tells how many bytes it took; `None`: more bytes are needed. An
-    /// error is any rule that a header can break in either direction; a bad bit or opcode is told at its byte, before
-    /// the rest has come.
+    /// Decodes the header at the start of `bytes`. Returns it and how many bytes it took.
+    ///
+    /// `None`: more bytes are needed. The error is a rule that a header breaks in either direction; a bad bit or opcode is
+    /// reported at its byte, before the rest arrives.
     ///
     /// ```
     /// use plainsocket::protocol::frame::{Header, Opcode};
@@ -82,7 +83,7 @@ impl Header {
     pub fn decode(bytes: &[u8]) -> Result<Option<(Header, usize)>, ProtocolError> {
         let Some(&first) = bytes.first() else { return Ok(None) };
         let fin = first & 0x80 != 0;
-        // §5.2: "MUST be 0 unless an extension is negotiated ..."; this server negotiates none.
+        // §5.2: "MUST be 0 unless an extension is negotiated ..."; we negotiate none.
         if first & 0x70 != 0 {
             return Err(ProtocolError::ReservedBit);
         }
@@ -100,7 +101,7 @@ impl Header {
         Ok(Some((Header { fin, opcode, masked, length }, used)))
     }
 
-    /// Appends the header's bytes to `out`, with the length in its shortest form.
+    /// Encodes the header onto the end of `out`, with the length in its shortest form.
     pub fn encode(&self, out: &mut Vec<u8>) {
         let fin = if self.fin { 0x80 } else { 0 };
         let mask = if self.masked { 0x80 } else { 0 };
@@ -119,8 +120,8 @@ impl Header {
     }
 }
 
-/// The payload length, and how many bytes of the frame it and the two before it take. `bits` are the seven bits
-/// of the second byte, `rest` is what follows that byte.
+/// Decodes the payload length from the seven bits of the second byte and the `rest` after that byte. Returns the length
+/// and how many bytes the header has.
 fn decode_length(bits: u8, rest: &[u8]) -> Result<Option<(u64, usize)>, ProtocolError> {
     // §5.2: "the minimal number of bytes MUST be used to encode the length".
     match (bits, rest) {
@@ -138,11 +139,11 @@ fn decode_length(bits: u8, rest: &[u8]) -> Result<Option<(u64, usize)>, Protocol
     }
 }
 
-/// Masks or unmasks `payload` in place (§5.3): "Octet i of the transformed data ... is the XOR of octet i
-/// of the original data ... with octet at index i modulo 4 of the masking key". Returns whether the result is all ASCII, which the
-/// check of text asks for: here it costs nothing (1 MiB takes 22 microseconds with it and without), later another 15.
+/// Masks or unmasks `payload` in place (§5.3), and returns whether the result is all ASCII.
 ///
-/// `offset` is how many bytes of the frame's payload went before these, for a payload that comes in pieces.
+/// "Octet i of the transformed data ... is the XOR of octet i of the original data ... with octet at index i modulo 4 of the
+/// masking key". `offset` is how many bytes of the frame's payload came before these, for a payload in pieces. The check of
+/// text needs the answer about ASCII, which costs nothing here.
 ///
 /// ```
 /// let mut payload = *b"Hello";
@@ -151,8 +152,7 @@ fn decode_length(bits: u8, rest: &[u8]) -> Result<Option<(u64, usize)>, Protocol
 /// ```
 pub fn apply_mask(payload: &mut [u8], mut key: [u8; 4], offset: u64) -> bool {
     key.rotate_left((offset % 4) as usize);
-    // A word a turn: the compiler makes vector instructions of it, 16 times as fast as byte by byte, and a build without
-    // optimisation gains as much.
+    // The compiler turns a loop over words into vector instructions, 16 times as fast as byte by byte.
     let wide = u64::from_ne_bytes(std::array::from_fn(|i| key[i % 4]));
     let mut seen = 0;
     let (words, rest) = payload.as_chunks_mut::<8>();
@@ -170,7 +170,7 @@ pub fn apply_mask(payload: &mut [u8], mut key: [u8; 4], offset: u64) -> bool {
     is_ascii
 }
 
-/// Appends a whole frame, as a server sends it, to `out`.
+/// Encodes a whole frame, as a server sends it, onto the end of `out`.
 ///
 /// ```
 /// use plainsocket::protocol::frame::{Opcode, encode};
@@ -183,8 +183,9 @@ pub fn encode(opcode: Opcode, payload: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(payload);
 }
 
-/// Appends the header of such a frame: FIN set, and no mask, since a server "MUST NOT mask any frames that it sends to
-/// the client" (§5.1). The payload follows it as it is.
+/// Encodes only the header of such a frame, whose payload of `length` bytes follows as it is.
+///
+/// FIN is set and MASK is not, because a server "MUST NOT mask any frames that it sends to the client" (§5.1).
 pub fn encode_header(opcode: Opcode, length: usize, out: &mut Vec<u8>) {
     Header { fin: true, opcode, masked: false, length: length as u64 }.encode(out);
 }

@@ -1,16 +1,16 @@
-//! HTTP's grammar where two files need it: tokens, and the offers of extensions (§9.1) that are made of them.
+//! The parts of HTTP's grammar that several files need: tokens, and the offers of extensions made of them (§9.1).
 
-/// RFC 9110 §5.6.2: the characters of a method, a header name or a subprotocol.
+/// Returns whether this is a token (RFC 9110 §5.6.2): a method, a header name or a subprotocol.
 pub(crate) fn is_token(text: &str) -> bool {
     !text.is_empty() && token_length(text) == text.len()
 }
 
-/// How many characters of a token `text` begins with.
+/// Returns how many characters of a token are at the start of `text`.
 fn token_length(text: &str) -> usize {
     text.bytes().take_while(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte)).count()
 }
 
-/// Whether all lines of a `Sec-WebSocket-Extensions` together are a list of one offer or more:
+/// Returns whether all lines of `Sec-WebSocket-Extensions` together list at least one offer, for example
 /// `permessage-deflate; client_max_window_bits=10, x-other`.
 pub(super) fn is_extension_list<'a>(lines: impl Iterator<Item = &'a str>) -> bool {
     let mut offers = 0;
@@ -23,7 +23,7 @@ pub(super) fn is_extension_list<'a>(lines: impl Iterator<Item = &'a str>) -> boo
     offers > 0
 }
 
-/// `1#extension`: how many there are. `None`: the line breaks the grammar.
+/// Counts the offers of a line, `1#extension`. `None`: the line breaks the grammar.
 fn count_offers(line: &str) -> Option<usize> {
     let mut offers = 0;
     let mut rest = trim(line);
@@ -42,7 +42,7 @@ fn count_offers(line: &str) -> Option<usize> {
     Some(offers)
 }
 
-/// `extension-token *( ";" extension-param )`
+/// Skips `extension-token *( ";" extension-param )`.
 fn skip_extension(text: &str) -> Option<&str> {
     let mut rest = skip_token(text)?;
     while let Some(parameter) = trim(rest).strip_prefix(';') {
@@ -51,7 +51,7 @@ fn skip_extension(text: &str) -> Option<&str> {
     Some(rest)
 }
 
-/// `token [ "=" ( token | quoted-string ) ]`
+/// Skips `token [ "=" ( token | quoted-string ) ]`.
 fn skip_parameter(text: &str) -> Option<&str> {
     let rest = skip_token(text)?;
     match trim(rest).strip_prefix('=').map(trim) {
@@ -66,7 +66,7 @@ fn skip_token(text: &str) -> Option<&str> {
     (length > 0).then(|| &text[length..])
 }
 
-/// §9.1: "the value after quoted-string unescaping MUST conform to the 'token' ABNF", so that it could be a token as well.
+/// Skips a quoted string. §9.1: "the value after quoted-string unescaping MUST conform to the 'token' ABNF".
 fn skip_quoted_token(text: &str) -> Option<&str> {
     let mut value = String::new();
     let mut characters = text.char_indices().skip(1);
@@ -79,7 +79,7 @@ fn skip_quoted_token(text: &str) -> Option<&str> {
     }
 }
 
-/// The grammar of §9.1 allows white space between any two of its words (RFC 2616 §2.1).
+/// Trims the white space that §9.1 allows between any two words (RFC 2616 §2.1).
 fn trim(text: &str) -> &str {
     text.trim_matches([' ', '\t'])
 }

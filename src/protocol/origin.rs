@@ -1,28 +1,28 @@
-//! Origins (RFC 6454): whether the page that opens a connection may do so (§10.2).
+//! Origins (RFC 6454): which pages are allowed to open a connection (§10.2).
 
-/// In a list of Origins: pages of every Origin.
+/// The entry in a list of Origins that stands for all of them.
 pub(crate) const ANY: &str = "any";
 
-/// Whether a page of `origin` may connect to a server that its client calls `host`: if the page is the server's own, or
-/// `allowed` names its Origin or is [`ANY`].
+/// Returns whether a page of `origin` is allowed to connect to `host`: it is the server's own, or `allowed` names its
+/// Origin or [`ANY`].
 pub(super) fn is_allowed(origin: &str, host: &str, allowed: &[String]) -> bool {
     is_same(origin, host) || allowed.iter().any(|one| one == ANY || is_equal(one, origin))
 }
 
-/// Whether `origin` has the host and the port of `Host`. Schemes are not compared: behind a proxy that does the TLS, the
-/// page is `https` and the server knows nothing of it.
+/// Returns whether `origin` has the host and port of `Host`. The schemes can differ: behind a proxy that does TLS the page
+/// is `https`, and the server cannot know.
 fn is_same(origin: &str, host: &str) -> bool {
     let Some(page) = Web::new(origin) else { return false };
-    // A `Host` without a port means the default one, which the page's scheme knows.
+    // A `Host` without a port means the default port of the page's scheme.
     split_port(host, page.default_port()).is_some_and(|ours| page.authority == ours)
 }
 
-/// RFC 6454 §5: the same scheme, host and port. Cases do not count, and a default port need not be written.
+/// Returns whether scheme, host and port are the same (RFC 6454 §5), ignoring case, with or without a default port.
 fn is_equal(a: &str, b: &str) -> bool {
     a.eq_ignore_ascii_case(b) || Web::new(a).is_some_and(|page| Some(page) == Web::new(b))
 }
 
-/// An Origin of the web, in parts. Others, as `null` or that of a browser's extension, are compared as a whole.
+/// An Origin of the web, in parts. Others, such as `null` or a browser extension's, are compared as a whole.
 #[derive(PartialEq)]
 struct Web {
     is_secure: bool,
@@ -36,7 +36,7 @@ impl Web {
         if !is_secure && !scheme.eq_ignore_ascii_case("http") {
             return None;
         }
-        // No browser writes the slash, but some programs do.
+        // Browsers never write this slash, but some programs do.
         let authority = split_port(authority.strip_suffix('/').unwrap_or(authority), default_port(is_secure))?;
         Some(Web { is_secure, authority })
     }
@@ -50,7 +50,8 @@ pub(crate) fn default_port(is_secure: bool) -> u16 {
     if is_secure { 443 } else { 80 }
 }
 
-/// `host` or `host:port` (RFC 3986 §3.2) in lower case, with `default` for no port. `None`: the port is no number.
+/// Splits `host` or `host:port` (RFC 3986 §3.2), and turns the host into lower case. `None`: no host, or a port that is no
+/// number.
 pub(crate) fn split_port(authority: &str, default: u16) -> Option<(String, u16)> {
     // The colons within `[::1]` are part of the host.
     let end = authority.rfind(']').map_or(0, |at| at + 1);
