@@ -5,7 +5,7 @@ use crate::protocol::origin::{ANY, default_port, split_port};
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
-/// The limits and timeouts of a [`Server`](crate::Server). `Config::default()` holds the values named below.
+/// The limits and timeouts of a [`Server`](crate::Server).
 ///
 /// ```
 /// use plainsocket::Config;
@@ -14,35 +14,39 @@ use std::time::Duration;
 /// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Config {
-    /// The most connections at a time, those in their handshake too; one more gets 503. 10,000.
+    /// The most connections at a time, including those in their handshake; one more gets 503. Default: 10,000.
     pub max_clients: usize,
-    /// The most connections at a time from one IP address; one more gets 429. No limit.
+    /// The most connections at a time from one IP address; one more gets 429. Default: no limit.
     pub max_clients_per_ip: Option<usize>,
-    /// The largest message in bytes, summed over its fragments; a larger one is closed with 1009. 16 MiB.
+    /// The largest message in bytes, summed over its fragments; a larger one gets Close 1009. Default: 16 MiB.
     pub max_message_size: usize,
-    /// How many bytes may wait for one client that does not read as fast as others send. If more wait when the next message
-    /// arrives, the client is evicted; one message on top of little may always wait. Default: 16 MiB.
+    /// The most bytes queued for a client that reads more slowly than others send. If more are queued when the next message
+    /// arrives, the client is evicted. Default: 16 MiB.
     pub max_backlog: usize,
-    /// How many bytes all clients together may make the server hold: unfinished messages, frames that wait, requests. A
-    /// client that needs more is closed with 1013; among slow clients, the slowest is evicted first. Default: 1 GiB.
+    /// The most bytes that all clients together can make the server hold: requests, unfinished messages, queued frames. A
+    /// client that needs more gets Close 1013; of several slow clients, the slowest is evicted first. Default: 1 GiB.
     pub max_memory: usize,
-    /// The time for the whole handshake, from accept to the blank line. 10 s.
+    /// The time for the whole opening handshake, from `accept` to the blank line. Default: 10 s.
     pub handshake_timeout: Duration,
-    /// A client that is silent for this long while its thread waits for it gets a Ping. 20 s.
+    /// The silence after which a client gets a Ping, while its thread waits for it. Default: 20 s.
     pub ping_interval: Duration,
-    /// A client that stays silent for this long after the Ping is dropped. 20 s.
+    /// The silence after the Ping until the client is dropped. Default: 20 s.
     pub pong_timeout: Duration,
-    /// The longest wait for the client's part of the closing handshake, and for a refused one to read why. 5 s.
+    /// The longest wait for the client's Close, and for a refused client to read the reason. Default: 5 s.
     pub close_timeout: Duration,
-    /// The Origins whose pages may connect (§10.2) beside the server's own pages, which always may: those whose Origin
-    /// names the host and port of the request's `Host`. `any` lets every page connect. A client without an Origin is no
-    /// browser, and always may. [`Config::allow_origin`] adds one and checks its form. Default: empty.
+    /// The Origins whose pages are allowed to connect (§10.2), or `any`. [`Config::allow_origin`] adds one and checks its
+    /// form. Default: empty.
+    ///
+    /// Two kinds of clients need no entry: the server's own pages, whose Origin names the host and port of the request's
+    /// `Host`, and clients without an Origin, which are no browsers.
     pub allowed_origins: Vec<String>,
 }
 
 impl Config {
-    /// Lets pages of `origin` connect too, for example `https://chat.example` or `http://localhost:3000`; `null` is that
-    /// of local files and sandboxed frames, and `any` stands for all. The error is that no browser writes an Origin so.
+    /// Lets pages of `origin` connect too, for example `https://chat.example` or `http://localhost:3000`.
+    ///
+    /// `null` is the Origin of local files and sandboxed frames, and `any` stands for all. The error is a form that no
+    /// browser sends.
     ///
     /// ```
     /// use plainsocket::Config;
@@ -57,13 +61,13 @@ impl Config {
         Ok(())
     }
 
-    /// The first Origin that would never match, and why.
+    /// Returns the first Origin that would never match, and the reason.
     pub(crate) fn impossible_origin(&self) -> Option<(&str, OriginError)> {
         self.allowed_origins.iter().find_map(|origin| Some((origin.as_str(), check_origin(origin).err()?)))
     }
 
-    /// The same with each time between a millisecond and a year: shorter ones leave no time to answer, and longer ones
-    /// overflow the clock.
+    /// Limits each time to between a millisecond and a year: a shorter one leaves no time to answer, and a longer one
+    /// overflows the clock.
     pub(crate) fn within_reason(mut self) -> Config {
         let [shortest, longest] = [Duration::from_millis(1), Duration::from_secs(365 * 24 * 3600)];
         let times =
@@ -92,13 +96,13 @@ impl Default for Config {
     }
 }
 
-/// An Origin must be written as browsers do, because another form would never match, and nobody would know why.
+/// Rejects an Origin that is not in the form of browsers, because it would never match and nobody would know why.
 fn check_origin(text: &str) -> Result<(), OriginError> {
     let right = right_form(text);
     if right.as_deref() == Some(text) { Ok(()) } else { Err(OriginError { right }) }
 }
 
-/// How browsers write the Origin that `text` is meant to be (RFC 6454 §6.2). `None`: that cannot be told.
+/// Returns the form in which browsers send the Origin that `text` means (RFC 6454 §6.2), if that is clear.
 fn right_form(text: &str) -> Option<String> {
     let text = text.trim();
     match text.to_ascii_lowercase().as_str() {
@@ -114,7 +118,7 @@ fn right_form(text: &str) -> Option<String> {
         "http" | "ws" => web("http", authority),
         "https" | "wss" => web("https", authority),
         "file" => Some("file://".to_owned()),
-        // Of an extension or an app: the identifier keeps its case.
+        // The identifier of an extension or an app keeps its case.
         scheme if is_scheme(scheme) && authority.bytes().all(|byte| byte.is_ascii_graphic()) => {
             Some(format!("{scheme}://{authority}"))
         }
@@ -122,13 +126,13 @@ fn right_form(text: &str) -> Option<String> {
     }
 }
 
-/// RFC 3986 §3.1.
+/// Returns whether this is the scheme of a URI (RFC 3986 §3.1).
 fn is_scheme(text: &str) -> bool {
     let more = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
     text.starts_with(|first: char| first.is_ascii_alphabetic()) && text.bytes().all(more)
 }
 
-/// The Origin of a page of the web: the host in lower case, and no default port.
+/// Returns the Origin of a page of the web: the host in lower case, and no default port.
 fn web(scheme: &str, authority: &str) -> Option<String> {
     let default = default_port(scheme == "https");
     let (host, port) = split_port(authority, default)?;
@@ -139,7 +143,7 @@ fn web(scheme: &str, authority: &str) -> Option<String> {
     Some(if port == default { format!("{scheme}://{host}") } else { format!("{scheme}://{host}:{port}") })
 }
 
-/// As the URL standard serialises it: unlike Rust, never with a part in the form of IPv4.
+/// Formats an address as the URL standard does: unlike in Rust, no part has the form of IPv4.
 fn ipv6(address: Ipv6Addr) -> String {
     match address.segments() {
         [0, 0, 0, 0, 0, 0xffff, high, low] => format!("::ffff:{high:x}:{low:x}"),
@@ -147,7 +151,7 @@ fn ipv6(address: Ipv6Addr) -> String {
     }
 }
 
-/// A name in its ASCII form, without patterns; browsers take one whose last part is a number for IPv4.
+/// Accepts a name in ASCII without patterns, or IPv4, which browsers expect where the last part is a number.
 fn name_or_ipv4(host: String) -> Option<String> {
     let is_plain = host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte));
     let last = host.trim_end_matches('.').rsplit('.').next().unwrap_or_default();

@@ -1,16 +1,15 @@
-//! Everything that can go wrong, one variant per broken rule.
+//! Everything that can go wrong, with one variant for each broken rule.
 //!
-//! [`HandshakeError`] becomes an HTTP status (in `protocol/response.rs`), [`ProtocolError`] becomes a Close
-//! code (in `protocol/close.rs`), each in that one place. [`Error`] is what a handler sees. What a client wrote is shown by
-//! [`shown`], here and in the log.
+//! `protocol/response.rs` maps a [`HandshakeError`] to an HTTP status, and `protocol/close.rs` a [`ProtocolError`] to a Close
+//! code. A handler sees an [`Error`]. [`shown`] escapes what a client wrote, for error texts and for the log.
 
 use std::{error, fmt, io};
 
 /// The most characters of a client's text that a log line, a reply or an explanation shows.
 const MOST_SHOWN: usize = 200;
 
-/// Returns a client's text as it may be shown: cut after some 200 characters, and escaped, so that it can begin no line
-/// and move no cursor. The quotation marks around it are the caller's.
+/// Returns a client's text cut after some 200 characters and escaped, so that it begins no line and moves no cursor. The
+/// caller adds the quotation marks.
 pub(crate) fn shown(text: &str) -> String {
     let start = cut(text);
     let quoted = format!("{start:?}");
@@ -31,27 +30,27 @@ pub(crate) fn cut(text: &str) -> &str {
     &text[..text.len() - rest.len()]
 }
 
-/// Why a [`Connection`](crate::Connection) could not go on. A handler passes it up with `?`.
+/// The reason why a [`Connection`](crate::Connection) cannot continue. A handler passes it up with `?`.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
-    /// The connection's socket failed, or ended without a Close frame (then the kind is `UnexpectedEof`; a browser
-    /// calls it 1006).
+    /// The connection's socket failed, or ended without a Close frame: then the kind is `UnexpectedEof`, and a browser
+    /// reports 1006.
     Io(io::Error),
-    /// The client broke a rule. It has been sent the Close code for it, unless a Close frame had gone out before.
+    /// The client broke a rule, and was sent the Close code for it unless a Close frame had been sent before.
     Protocol(ProtocolError),
-    /// A message was sent after the Close frame: "the application MUST NOT send any more data frames" (§5.5.1).
+    /// A message follows the Close frame: "the application MUST NOT send any more data frames" (§5.5.1).
     Closed,
-    /// The client was closed with 1013 (try again later): what all clients together make the server hold is at
+    /// The client got Close 1013 (try again later), because the clients together reached
     /// [`Config::max_memory`](crate::Config::max_memory).
     MemoryLimit,
-    /// The handler's own reason, made with [`Error::handler`], or with `?` from an [`io::Error`]. The client is sent Close
-    /// 1011 if it is still connected.
+    /// The handler's own reason, from [`Error::handler`] or from an [`io::Error`] with `?`. The client gets Close 1011 if it
+    /// is still connected.
     Handler(Box<dyn error::Error + Send + Sync>),
 }
 
 impl Error {
-    /// Wraps a handler's own error, or simply a text.
+    /// Wraps a handler's own error, or a text.
     ///
     /// ```
     /// use plainsocket::Error;
@@ -89,14 +88,14 @@ impl error::Error for Error {
     }
 }
 
-/// So that `?` on an error of another file or socket makes it the handler's own: the connection's are [`Error::Io`].
+/// Makes an error of another file or socket the handler's own; only the connection's errors are [`Error::Io`].
 impl From<io::Error> for Error {
     fn from(error: io::Error) -> Error {
         Error::handler(error)
     }
 }
 
-/// A request that does not get its 101 (§4.2). The text of each is the body of the reply.
+/// The reason why a request gets no 101 (§4.2). Its text is the body of the response.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum HandshakeError {
@@ -112,17 +111,17 @@ pub enum HandshakeError {
     Tls,
     /// HTTP below 1.1 for an upgrade (§4.2.1 rule 1), or below 1.0.
     HttpVersionTooLow,
-    /// HTTP 2 or above: its major version is not spoken here (RFC 9110 §15.6.6).
+    /// HTTP 2 or above, a major version that we do not support (RFC 9110 §15.6.6).
     HttpVersionUnsupported,
     /// A header line is not `Name: value`.
     BadHeader,
-    /// A header line that continues the one before, which RFC 9112 §5.2 has ended.
+    /// A header line that continues the one before, which RFC 9112 §5.2 made obsolete.
     FoldedHeader,
     /// No `Host` header (§4.2.1 rule 2), and it is not HTTP/1.0.
     HostMissing,
-    /// `Host` is no authority: `host` or `host:port`. Only an upgrade's may not be empty.
+    /// `Host` is neither `host` nor `host:port`, or is empty in an upgrade.
     HostInvalid,
-    /// A header that may stand only once came twice.
+    /// A header that is allowed only once is repeated.
     HeaderRepeated(&'static str),
     /// `Content-Length` (other than 0) or `Transfer-Encoding`: a handshake has no body.
     BodyAnnounced,
@@ -132,19 +131,19 @@ pub enum HandshakeError {
     KeyMissing,
     /// `Sec-WebSocket-Key` is not 16 bytes in base64 (§4.2.1 rule 5).
     KeyInvalid,
-    /// The first line alone is longer than a head may be.
+    /// The request line alone is longer than the limit for a head.
     TargetTooLong,
     /// `Sec-WebSocket-Extensions` is no list of extensions and their parameters (§9.1).
     ExtensionsInvalid,
     /// The head is longer than [`MAX_HEAD`](crate::protocol::request::MAX_HEAD).
     HeadTooLong,
-    /// More header lines than [`MAX_HEADERS`](crate::protocol::request::MAX_HEADERS).
+    /// There are more header lines than [`MAX_HEADERS`](crate::protocol::request::MAX_HEADERS).
     TooManyHeaders,
     /// Neither GET nor HEAD.
     MethodNotAllowed,
-    /// Nothing lives at this path.
+    /// There is no route and no page at this path.
     NotFound,
-    /// A plain GET for a path that speaks WebSocket only.
+    /// A plain GET for a path that only speaks WebSocket.
     UpgradeRequired,
     /// `Sec-WebSocket-Version` is not 13 (§4.4).
     VersionUnsupported,
@@ -152,13 +151,13 @@ pub enum HandshakeError {
     OriginNotAllowed(String),
     /// The head did not arrive within the handshake timeout.
     Timeout,
-    /// Every place is taken, or the system has no thread left.
+    /// Every connection slot is taken, or the system has no thread left.
     TooManyClients,
-    /// What all clients together make the server hold is at [`Config::max_memory`](crate::Config::max_memory).
+    /// The clients together reached [`Config::max_memory`](crate::Config::max_memory).
     MemoryLimit,
-    /// The server is about to end.
+    /// The server is shutting down.
     GoingDown,
-    /// Every place for this IP address is taken.
+    /// Every connection slot for this IP address is taken.
     TooManyFromThisAddress,
 }
 
@@ -196,7 +195,7 @@ impl fmt::Display for HandshakeError {
             Timeout => "the request took too long to arrive",
             TooManyClients => "the server is full",
             MemoryLimit => "the server holds too much for its clients; try again later",
-            GoingDown => "the server goes down",
+            GoingDown => "the server is shutting down",
             TooManyFromThisAddress => "too many connections from this IP address",
         })
     }
@@ -204,10 +203,10 @@ impl fmt::Display for HandshakeError {
 
 impl error::Error for HandshakeError {}
 
-/// An Origin that would never match as it is written: browsers write theirs in one form only (RFC 6454 §6.2).
+/// An Origin that would never match, because browsers send theirs in one form only (RFC 6454 §6.2).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OriginError {
-    /// How browsers write it, if that can be told.
+    /// The form of browsers, if it is clear.
     pub(crate) right: Option<String>,
 }
 
@@ -222,7 +221,7 @@ impl fmt::Display for OriginError {
 
 impl error::Error for OriginError {}
 
-/// A rule of §5 to §8, or the limit of §10.4, that the client broke. The connection is failed with a Close code (§7.1.7).
+/// A rule of §5 to §8, or the limit of §10.4, that the client broke. The server fails the connection (§7.1.7).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ProtocolError {
@@ -240,9 +239,9 @@ pub enum ProtocolError {
     FragmentedControl,
     /// A Close, Ping or Pong of over 125 bytes (§5.5).
     ControlTooLong,
-    /// A continuation frame while no message is open (§5.4).
+    /// A continuation frame without an unfinished message (§5.4).
     NothingToContinue,
-    /// A text or binary frame while another message is open (§5.4).
+    /// A text or binary frame inside another message (§5.4).
     MessageInsideMessage,
     /// A Close payload of one byte: a code takes two (§5.5.1).
     CloseCodeCut,
@@ -255,7 +254,7 @@ pub enum ProtocolError {
 }
 
 impl ProtocolError {
-    /// The section of RFC 6455 that holds the rule, for example `"5.2"`.
+    /// Returns the section of RFC 6455 with the rule, for example `"5.2"`.
     pub fn section(&self) -> &'static str {
         use ProtocolError::*;
         match self {

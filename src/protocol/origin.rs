@@ -14,7 +14,7 @@ pub(super) fn is_allowed(origin: &str, host: &str, allowed: &[String]) -> bool {
 fn is_same(origin: &str, host: &str) -> bool {
     let Some(page) = Web::new(origin) else { return false };
     // A `Host` without a port means the default port of the page's scheme.
-    split_port(host, page.default_port()).is_some_and(|ours| page.authority == ours)
+    split_port(host, default_port(page.is_secure)).is_some_and(|ours| page.authority == ours)
 }
 
 /// Returns whether scheme, host and port are the same (RFC 6454 §5), ignoring case, with or without a default port.
@@ -39,10 +39,6 @@ impl Web {
         // Browsers never write this slash, but some programs do.
         let authority = split_port(authority.strip_suffix('/').unwrap_or(authority), default_port(is_secure))?;
         Some(Web { is_secure, authority })
-    }
-
-    fn default_port(&self) -> u16 {
-        default_port(self.is_secure)
     }
 }
 

@@ -163,12 +163,9 @@ fn parse_request_line(line: &str) -> Result<(Method, String, Version), Handshake
         return Err(HandshakeError::BadRequestLine);
     };
     let version = match version.strip_prefix("HTTP/").map(str::as_bytes) {
-        Some(&[major @ b'0'..=b'9', b'.', minor @ b'0'..=b'9']) => (major, minor),
+        Some(&[major @ b'0'..=b'9', b'.', minor @ b'0'..=b'9']) if is_token(method) => (major, minor),
         _ => return Err(HandshakeError::BadRequestLine),
     };
-    if !is_token(method) {
-        return Err(HandshakeError::BadRequestLine);
-    }
     match version.0 {
         b'0' => return Err(HandshakeError::HttpVersionTooLow),
         b'1' => {}

@@ -4,7 +4,7 @@ use plainsocket::{Connection, Error};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// What a client may say at once, in bytes, and what it may say in a second after that.
+/// The bytes that a client can send at once, and the bytes in each second after that.
 const BURST: f64 = 16.0 * 1024.0 * 1024.0;
 const RATE: f64 = 4.0 * 1024.0 * 1024.0;
 
@@ -14,7 +14,7 @@ pub fn chat(connection: &mut Connection) -> Result<(), Error> {
         let pause = bucket.take(message.as_bytes().len());
         connection.broadcast(message)?;
         if !pause.is_zero() {
-            // While this thread does not read, the client's own system soon stops the client: that is TCP's backpressure.
+            // While this thread does not read, TCP's backpressure soon stops the client.
             connection.flush()?;
             thread::sleep(pause);
         }
@@ -22,14 +22,14 @@ pub fn chat(connection: &mut Connection) -> Result<(), Error> {
     Ok(())
 }
 
-/// A rate limit: a token is a byte, and new ones arrive at a constant rate until the bucket is full.
+/// A rate limit: a token is a byte, and new tokens arrive at a constant rate until the bucket is full.
 struct TokenBucket {
     tokens: f64,
     filled: Instant,
 }
 
 impl TokenBucket {
-    /// Takes tokens, and returns how long to wait until those that were missing have arrived.
+    /// Takes tokens, and returns how long to wait until the missing ones have arrived.
     fn take(&mut self, count: usize) -> Duration {
         let new = RATE * self.filled.elapsed().as_secs_f64();
         self.filled = Instant::now();

@@ -1,8 +1,7 @@
 //! The log, written to stderr by a thread of its own.
 //!
-//! stderr can be a pipe that nobody reads, or a terminal that was stopped with Ctrl-S. Then a write to it waits for as
-//! long as that lasts, and only the log's thread may wait so: the others leave their lines in a queue with a bound. Lines
-//! that find no room are lost, and counted.
+//! stderr can be a pipe that nobody reads, or a terminal stopped with Ctrl-S: then a write blocks. Only the log's thread
+//! can afford that, so the others leave their lines in a bounded queue. Lines that do not fit are lost and counted.
 
 use env_logger::{Builder, Env, Target, WriteStyle};
 use log::{Level, LevelFilter, Log as _, Record};
@@ -12,28 +11,28 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use std::{env, mem, panic, thread};
 
-/// How many bytes of lines may wait.
+/// The most bytes of lines in the queue.
 const MOST: usize = 1024 * 1024;
 
-/// How long the end of the program waits for the last lines.
+/// The longest wait for the last lines before the program exits.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// The pause before another try where somebody has made stderr non-blocking, for example a program that shares it.
+/// The pause before another try where a program that shares stderr made it non-blocking.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// The lines that wait; the threads of the server are on one side of it, and the log's thread is on the other.
+/// The lines on their way from the server's threads to the log's thread.
 #[derive(Clone, Default)]
-struct Queue(Arc<(Mutex<State>, Condvar)>);
+struct Queue(Arc<(Mutex<Lines>, Condvar)>);
 
 #[derive(Default)]
-struct State {
+struct Lines {
     lines: Vec<u8>,
-    /// How many lines found no room since the last batch was taken.
+    /// The number of lines that did not fit since the last batch.
     lost: u64,
     is_writing: bool,
 }
 
-/// A guard: however the program's work ends, by return, error or panic, the last lines are written.
+/// A guard that writes the last lines however the program's work ends, by return, error or panic.
 pub struct Log(Queue);
 
 impl Drop for Log {
@@ -42,7 +41,7 @@ impl Drop for Log {
     }
 }
 
-/// Starts the thread, and makes it the program's log. The error is that there is no thread.
+/// Starts the log's thread, and makes it the program's log. The error is that the system has no thread left.
 pub fn start() -> io::Result<Log> {
     let queue = Queue::default();
     let style = if has_colours() { "always" } else { "never" };
@@ -54,7 +53,7 @@ pub fn start() -> io::Result<Log> {
     Ok(Log(queue))
 }
 
-/// The usual hook writes to stderr itself, and so a thread that panics would wait for it.
+/// Logs a panic. The usual hook writes to stderr itself, so that a thread that panics could block.
 fn log_panic(panic: &panic::PanicHookInfo) {
     log::error!("{}", panic.to_string().replacen(":\n", ": ", 1).escape_debug());
     let backtrace = Backtrace::capture();
@@ -63,14 +62,14 @@ fn log_panic(panic: &panic::PanicHookInfo) {
     }
 }
 
-/// `env_logger` sees a queue where it would look for a terminal. Elsewhere than on Unix a terminal may not know colours.
+/// Returns whether stderr shows colours, because `env_logger` sees only the queue. Only on Unix does each terminal do so.
 fn has_colours() -> bool {
     let no_color = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let dumb = env::var_os("TERM").is_none_or(|terminal| terminal == "dumb");
     cfg!(unix) && io::stderr().is_terminal() && !no_color && !dumb
 }
 
-/// Each call is a line; it never waits.
+/// Puts one line a call into the queue, without waiting.
 impl Write for Queue {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         let mut state = self.lock();
@@ -89,19 +88,19 @@ impl Write for Queue {
 }
 
 impl Queue {
-    /// Waits until every line is written, but no longer than a second.
+    /// Waits until every line is written, for at most a second.
     fn finish(&self) {
-        let is_busy = |state: &mut State| state.is_writing || !state.lines.is_empty();
+        let is_busy = |state: &mut Lines| state.is_writing || !state.lines.is_empty();
         let _ = self.0.1.wait_timeout_while(self.lock(), PATIENCE, is_busy);
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, Lines> {
         self.0.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The log's thread.
+    /// Writes lines out as they arrive, forever: the log's thread.
     fn write_out(&self) {
-        // How many lines are lost must be said whatever RUST_LOG is.
+        // The number of lost lines is reported whatever RUST_LOG says.
         let style = if has_colours() { WriteStyle::Always } else { WriteStyle::Never };
         let notices = Builder::new().filter_level(LevelFilter::Warn).write_style(style).build();
         loop {
@@ -121,7 +120,7 @@ impl Queue {
         }
     }
 
-    /// Waits for lines, and takes all of them.
+    /// Waits for lines, and takes all of them with the number of those lost.
     fn take(&self) -> (Vec<u8>, u64) {
         let mut state = self.lock();
         state.is_writing = false;
@@ -133,7 +132,7 @@ impl Queue {
     }
 }
 
-/// Writes to stderr, and waits for it. Lines that it will never take, because it is closed for example, are dropped.
+/// Writes to stderr, which can block. Lines are dropped if stderr fails, for example because it is closed.
 fn write_all(mut bytes: &[u8]) {
     while !bytes.is_empty() {
         match io::stderr().write(bytes) {

@@ -1,4 +1,4 @@
-//! The program: flags, log, and what lives at which path.
+//! The program: flags, the log, and the handler of each path.
 #![forbid(unsafe_code)]
 
 mod chat;
@@ -26,7 +26,7 @@ fn main() -> ExitCode {
             }
         },
         Ok(Command::Print(text)) => {
-            // A reader such as `head` may be gone; that is no failure.
+            // A reader such as `head` can be gone already, which is no failure.
             let _ = io::stdout().write_all(text.as_bytes());
             ExitCode::SUCCESS
         }
@@ -37,7 +37,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Whatever the end needs exists before the first client: with all threads in use, a signal still ends the server.
+/// Runs the server. What shutdown needs exists before the first client, so that it works with all threads in use.
 fn serve(options: &Options) -> io::Result<()> {
     let signals = signals::start()?;
     let _log = logger::start()?;

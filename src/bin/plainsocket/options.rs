@@ -6,10 +6,10 @@ use std::io::{self, ErrorKind};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs as _};
 use std::time::Duration;
 
-/// What the command line asks for.
+/// The task that the command line gives.
 pub enum Command {
     Serve(Options),
-    /// Print this text and end: `--help`, `--version`.
+    /// Print this text and exit: `--help`, `--version`.
     Print(String),
 }
 
@@ -68,11 +68,11 @@ pub fn parse(mut arguments: lexopt::Parser) -> Result<Command, lexopt::Error> {
     Ok(Command::Serve(options))
 }
 
-/// What `--listen` names: every address of the host, and for `*:8000` or `:8000` every address of the machine.
+/// Returns the addresses that `--listen` names: all of the host, and for `*:8000` or `:8000` all of the machine.
 pub fn addresses(listen: &str) -> io::Result<Vec<SocketAddr>> {
     if let Some(port) = listen.strip_prefix('*').unwrap_or(listen).strip_prefix(':').and_then(|port| port.parse().ok())
     {
-        // IPv6 first: on most systems its socket takes clients of IPv4 too.
+        // IPv6 first, because on most systems its socket accepts clients of IPv4 too.
         return Ok(vec![(Ipv6Addr::UNSPECIFIED, port).into(), (Ipv4Addr::UNSPECIFIED, port).into()]);
     }
     let found = listen.to_socket_addrs().map_err(|error| match error.kind() {
@@ -90,7 +90,7 @@ fn count(arguments: &mut lexopt::Parser) -> Result<usize, lexopt::Error> {
     })
 }
 
-/// Decimals are fine. A year is as good as forever, and keeps sums of timeouts from overflowing.
+/// Parses seconds with decimals. A year is as good as forever, and keeps sums of timeouts from overflowing.
 fn seconds(arguments: &mut lexopt::Parser) -> Result<Duration, lexopt::Error> {
     const YEAR: f64 = 365.0 * 24.0 * 3600.0;
     arguments.value()?.parse_with(|text| match text.parse::<f64>() {

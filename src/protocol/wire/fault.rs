@@ -1,4 +1,4 @@
-//! A broken rule, pointed at: which field of the frame it was.
+//! Protocol errors explained: the field that broke a rule, and the rule.
 
 use super::fields::{EXTENDED_LENGTH, FIN, LENGTH, MASK, OPCODE, PAYLOAD, RSV};
 use super::frame::Frame;
@@ -9,24 +9,24 @@ use crate::protocol::close::{CloseCode, CloseFrame};
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Fault {
-    /// The name of the field that broke it, as in [`Frame::fields`], or `"payload"`.
+    /// The name of the field that broke the rule, as in [`Frame::fields`], or `"payload"`.
     pub field: &'static str,
     /// The rule in words.
     pub rule: String,
-    /// The section of RFC 6455 that holds it.
+    /// The section of RFC 6455 with the rule.
     pub section: &'static str,
-    /// For a message that is too long: the bytes that it would have with this frame.
+    /// The length in bytes that a message over the limit would have with this frame.
     pub message_length: Option<u64>,
     /// The Close code with which the server fails the connection.
     pub code: CloseCode,
 }
 
 impl Frame {
-    /// The rule that the frame broke, if it did.
+    /// Returns the rule that the frame broke, if it did.
     pub fn fault(&self) -> Option<Fault> {
         let error = self.error?;
         let (section, code) = (error.section(), CloseFrame::from(error).code);
-        // A fragment may be short, and yet be the one that is too much.
+        // A short fragment can be the one that exceeds the limit.
         let message_length = matches!(error, ProtocolError::MessageTooBig(_)).then_some(self.length_so_far);
         Some(Fault { field: self.guilty_field(error), rule: rule(error), section, message_length, code })
     }
@@ -47,7 +47,7 @@ impl Frame {
     }
 }
 
-/// What should have been.
+/// Returns the rule in words.
 fn rule(error: ProtocolError) -> String {
     use ProtocolError::*;
     let rule = match error {

@@ -17,15 +17,15 @@ pub(super) const PAYLOAD: &str = "payload";
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Field {
-    /// Its name in §5.2.
+    /// The name in §5.2.
     pub name: &'static str,
-    /// Its bits as they crossed the wire.
+    /// The bits as they crossed the wire.
     pub bits: String,
-    /// The same as a number or a name.
+    /// The bits as a number or a name.
     pub value: String,
-    /// What that means.
+    /// The meaning of the value.
     pub about: &'static str,
-    /// The section of RFC 6455 that says so.
+    /// The section of RFC 6455 with that meaning.
     pub section: &'static str,
 }
 
@@ -34,7 +34,7 @@ impl Field {
         Field { name, bits, value, about, section }
     }
 
-    /// A field of one bit.
+    /// Returns a field of one bit.
     fn bit(name: &'static str, set: bool, about: &'static str, section: &'static str) -> Field {
         let bit = if set { "1" } else { "0" };
         Field::new(name, bit.to_owned(), bit.to_owned(), about, section)
@@ -42,7 +42,7 @@ impl Field {
 }
 
 impl Frame {
-    /// The fields of the header and the masking key, as far as they came.
+    /// Returns the fields of the header and the masking key, as far as they arrived.
     pub fn fields(&self) -> Vec<Field> {
         let mut fields = self.fields_of_first_byte();
         if let Some(&second) = self.header.get(1) {

@@ -1,4 +1,4 @@
-//! The handshake, line by line (§4).
+//! The opening handshake explained line by line (§4).
 
 use super::hex::hex_joined;
 use crate::error::{cut, shown};
@@ -11,26 +11,27 @@ use std::fmt;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Handshake {
-    /// The client's lines.
+    /// The lines of the request.
     pub request: Vec<Line>,
-    /// The server's lines.
+    /// The lines of the response.
     pub response: Vec<Line>,
-    /// The value of `Sec-WebSocket-Key`; empty if there is none.
+    /// The value of `Sec-WebSocket-Key`, or nothing.
     pub key: String,
     /// The SHA-1 of the key and the GUID.
     pub sha1: [u8; 20],
 }
 
-/// A line of a head. As text ([`Display`](fmt::Display)) it is the line, escaped.
+/// A line of a head. [`Display`](fmt::Display) writes it escaped.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Line {
-    /// The line, put together again from what was understood of it, without its end, and cut if it is long. Of most headers
-    /// it has the name only. What a client sent is in here as it is: escape it before it is shown.
+    /// The line as it was parsed, without its end, and cut if it is long. Most headers have their name only.
+    ///
+    /// The text is as the client sent it: escape it before you show it.
     pub line: String,
-    /// What it is for.
+    /// The purpose of the line.
     pub about: &'static str,
-    /// The section of RFC 6455 that says so.
+    /// The section of RFC 6455 about it.
     pub section: &'static str,
 }
 
@@ -41,38 +42,36 @@ impl fmt::Display for Line {
 }
 
 impl Handshake {
-    /// Explains `request`, and `response` as the reply to it.
+    /// Explains a request and the response to it.
     pub fn new(request: &Request, response: &Response) -> Handshake {
         let key = request.header("Sec-WebSocket-Key").unwrap_or_default().to_owned();
         let sha1 = accept_digest(&key);
         Handshake { request: request_lines(request), response: response_lines(response), key, sha1 }
     }
 
-    /// What is put behind the key.
+    /// Returns the text that is appended to the key.
     pub fn guid(&self) -> &'static str {
         GUID
     }
 
-    /// The key and the GUID: what is hashed.
+    /// Returns the text that is hashed: the key and the GUID.
     pub fn joined(&self) -> String {
         format!("{}{GUID}", self.key)
     }
 
-    /// The SHA-1 as it is usually shown.
+    /// Returns the SHA-1 in hexadecimal digits.
     pub fn sha1_hex(&self) -> String {
         hex_joined(&self.sha1)
     }
 
-    /// The SHA-1 in base64: the value of `Sec-WebSocket-Accept`.
+    /// Returns the SHA-1 in base64: the value of `Sec-WebSocket-Accept`.
     pub fn base64(&self) -> String {
         accept_key(&self.key)
     }
 }
 
-/// The headers whose values are shown. Those of all others might prove who the client is, and nobody can list them all:
-/// proxies add `X-Forwarded-Access-Token`, `Cf-Access-Jwt-Assertion` and more. A page of another site may read what
-/// `/inspect` says, and many people a log. Browsers can set no headers for a WebSocket, so a token may also be in the query
-/// or among the subprotocols.
+/// The headers whose values are shown. Any other value might prove who the client is, and too many people can read a log
+/// or what `/inspect` says. The query and the subprotocols can hold a token too, because browsers set no headers.
 const HARMLESS: [&str; 19] = [
     "accept",
     "accept-encoding",
@@ -124,7 +123,7 @@ fn request_lines(request: &Request) -> Vec<Line> {
     lines
 }
 
-/// A line of the client's, cut where [`shown`] would cut it.
+/// Cuts a client's line where [`shown`] would cut it.
 fn as_shown(line: String) -> String {
     let start = cut(&line);
     if start.len() == line.len() { line } else { format!("{start}...") }

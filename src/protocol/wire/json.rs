@@ -1,4 +1,4 @@
-//! The explanations as JSON (RFC 8259), written by hand: one function escapes, two put together.
+//! The explanations as JSON (RFC 8259), written by hand: one function escapes, two assemble.
 
 use super::fault::Fault;
 use super::fields::Field;
@@ -8,7 +8,7 @@ use super::hex::hex_joined;
 use std::fmt::Display;
 
 impl Frame {
-    /// The frame explained, as one JSON object in one line.
+    /// Returns the frame explained, as a JSON object in one line.
     pub fn to_json(&self) -> String {
         let close = self.close().map(|close| {
             object(&[
@@ -62,7 +62,7 @@ fn fault(fault: &Fault) -> String {
 }
 
 impl Handshake {
-    /// The handshake explained, as one JSON object in one line.
+    /// Returns the handshake explained, as a JSON object in one line.
     pub fn to_json(&self) -> String {
         let accept = object(&[
             ("key", string(&self.key)),
@@ -92,7 +92,7 @@ fn or_null(value: Option<impl Display>) -> String {
     value.map_or_else(|| "null".to_owned(), |value| value.to_string())
 }
 
-/// The values are JSON already.
+/// Assembles an object from values that are JSON already.
 fn object(members: &[(&str, String)]) -> String {
     let members: Vec<String> = members.iter().map(|(name, value)| format!("{}:{value}", string(name))).collect();
     format!("{{{}}}", members.join(","))
@@ -102,16 +102,16 @@ fn array(elements: impl Iterator<Item = String>) -> String {
     format!("[{}]", elements.collect::<Vec<_>>().join(","))
 }
 
-/// A JSON string that harms neither a terminal nor a page: what is not printable is escaped, and what would begin a tag.
+/// Returns a JSON string that is safe for a terminal and a page: unprintable characters and those of tags are escaped.
 fn string(text: &str) -> String {
     let mut out = "\"".to_owned();
     for c in text.chars() {
-        // Rust's own idea of what to escape in a string: quotes, control characters, and whatever cannot be seen.
+        // Rust escapes quotes, control characters, and whatever is invisible.
         let is_plain = c.escape_debug().len() == 1 || c == '\'';
         if is_plain && !matches!(c, '<' | '>') {
             out.push(c);
         } else {
-            // Outside of 16 bits as two surrogates (RFC 8259 §7).
+            // A character beyond 16 bits is a pair of surrogates (RFC 8259 §7).
             out.extend(c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")));
         }
     }

@@ -1,5 +1,6 @@
-//! The explanations as text for a terminal of 80 columns, and as one line for the log. What a client sent is escaped: it can
-//! begin no line, and move no cursor.
+//! The explanations as text for a terminal of 80 columns, and as one line for the log.
+//!
+//! Everything that a client sent is escaped, so that it begins no line and moves no cursor.
 
 use super::fields::{EXTENDED_LENGTH, Field, MASKING_KEY, RSV};
 use super::frame::{Direction, Frame};
@@ -11,15 +12,15 @@ use std::fmt::Write as _;
 
 const WIDTH: usize = 80;
 
-/// Where the second column begins.
+/// The column where the values begin.
 const SECOND: usize = 18;
 
-/// How many bytes stand in one row, and at most in a line of the log.
+/// The most bytes in a row, and in a line of the log.
 const ROW: usize = 16;
 const LOG: usize = 32;
 
 impl Frame {
-    /// The frame explained, a field a line.
+    /// Returns the frame explained, a field a line.
     pub fn to_text(&self) -> String {
         let mut text = self.headline();
         let guilty = self.fault().map_or("", |fault| fault.field);
@@ -37,7 +38,7 @@ impl Frame {
         text
     }
 
-    /// What it is, how long, and its first bytes.
+    /// Returns what the frame is, how long, and its first bytes.
     fn headline(&self) -> String {
         let broken = if self.error.is_some() { "broken " } else { "" };
         let kind = self.opcode_name();
@@ -63,7 +64,7 @@ impl Frame {
         }
         let name = if self.key.is_some() { "unmasked" } else { "payload" };
         add_rows(text, name, payload.chunks(ROW).map(hex));
-        // A Close's text is its reason, which has a row of its own.
+        // A Close's reason has a row of its own.
         if let (Some(shown), None) = (self.text(), self.close()) {
             let quoted: Vec<char> = format!("{shown:?}").chars().collect();
             add_rows(text, "as text", quoted.chunks(WIDTH - SECOND).map(String::from_iter));
@@ -74,7 +75,7 @@ impl Frame {
         }
     }
 
-    /// What follows from the frame.
+    /// Adds the consequences of the frame.
     fn add_meaning(&self, text: &mut String) {
         if let Some(close) = self.close() {
             *text += &row("Close code", &format!("{} {}", close.code, close.code.name()), "7.4");
@@ -101,7 +102,7 @@ impl Frame {
         }
     }
 
-    /// The same in one line for the log, without an end of line.
+    /// Returns the frame explained in one line for the log, without an end of line.
     pub fn to_line(&self) -> String {
         let mut line = self.opcode_name().to_owned();
         if self.fin() {
@@ -134,7 +135,7 @@ impl Frame {
 }
 
 impl Handshake {
-    /// The handshake explained, line by line.
+    /// Returns the handshake explained, line by line.
     pub fn to_text(&self) -> String {
         let mut text = "the client's request\n".to_owned();
         self.request.iter().for_each(|line| add_line(&mut text, line));
@@ -154,7 +155,7 @@ impl Handshake {
     }
 }
 
-/// A line of the handshake, and below it what it is for.
+/// Adds a line of the handshake, and below it its purpose.
 fn add_line(text: &mut String, line: &Line) {
     let line_text = line.to_string();
     let shown: String = line_text.chars().take(WIDTH - 6).collect();
@@ -163,7 +164,7 @@ fn add_line(text: &mut String, line: &Line) {
     *text += &spread("      ", line.about, line.section);
 }
 
-/// The three bits together: in nearly every frame there is nothing to be said about them.
+/// Returns one row for the three bits, which are 0 in nearly every frame.
 fn rsv_row(fields: &[Field]) -> String {
     let bits: String = fields.iter().filter(|field| RSV.contains(&field.name)).map(|field| &field.bits[..]).collect();
     row("RSV1-3", &format!("{bits:<9}no extension is negotiated"), "5.2")
@@ -172,7 +173,7 @@ fn rsv_row(fields: &[Field]) -> String {
 fn field_row(field: &Field) -> String {
     let Field { name, bits, value, about, section } = field;
     match *name {
-        // Sixty-four bits are too many for a line.
+        // 64 bits are too long for a line.
         EXTENDED_LENGTH if bits.len() > 16 => {
             let number = u64::from_str_radix(bits, 2).unwrap_or_default();
             row("  extended", &format!("0x{number:016x} {value} bytes"), section)
@@ -184,7 +185,7 @@ fn field_row(field: &Field) -> String {
     }
 }
 
-/// The field that broke a rule has an exclamation mark at the left edge.
+/// Marks the field that broke a rule with an exclamation mark at the left edge.
 fn marked(row: String, guilty: bool) -> String {
     if guilty { row.replacen(' ', "!", 1) } else { row }
 }
@@ -193,7 +194,7 @@ fn row(name: &str, text: &str, section: &str) -> String {
     spread(&format!("  {name:<width$}", width = SECOND - 2), text, section)
 }
 
-/// The section at the end.
+/// Returns a line with the section at its end.
 fn spread(start: &str, text: &str, section: &str) -> String {
     if section.is_empty() { format!("{start}{text}\n") } else { format!("{start}{text} (§{section})\n") }
 }

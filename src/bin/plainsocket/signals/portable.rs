@@ -1,11 +1,11 @@
-//! Where there is no `sigwait`, as on Windows: `ctrlc` waits for Ctrl-C and its like in a thread of its own.
+//! Signals where there is no `sigwait`, as on Windows: a thread of `ctrlc` waits for Ctrl-C and its like.
 
 use std::io;
 
-/// The number of SIGINT: which event it was, `ctrlc` does not tell.
+/// The number of SIGINT, because `ctrlc` does not report which event it was.
 const SIGINT: i32 = 2;
 
-/// Starts the thread that calls `act`.
+/// Starts the thread that calls `act` for each event.
 pub fn wait_for_signals(mut act: impl FnMut(i32) + Send + 'static) -> io::Result<()> {
     ctrlc::set_handler(move || act(SIGINT)).map_err(io::Error::other)
 }

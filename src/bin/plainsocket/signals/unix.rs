@@ -1,12 +1,12 @@
-//! Unix: the signals are blocked in all threads, so that the system keeps them until a thread asks with `sigwait`.
-//! That thread is an ordinary one. A signal handler may call next to nothing, and would need `unsafe`.
+//! Signals on Unix: they are blocked in all threads, so that the system keeps them until one thread calls `sigwait`.
+//! That thread is an ordinary one, whereas a signal handler can call next to nothing and needs `unsafe`.
 
 use nix::sys::signal::{SigSet, Signal};
 use std::{fs, io, thread};
 
-/// Blocks the signals in this thread, whose future threads inherit that, and starts one that gives their numbers to `act`.
+/// Blocks the signals in this thread and those that it starts, and starts one that gives their numbers to `act`.
 pub fn wait_for_signals(mut act: impl FnMut(i32) + Send + 'static) -> io::Result<()> {
-    // Without that file, as on other systems than Linux, nothing tells safely what is ignored.
+    // Only Linux has this file. Elsewhere we know no safe way to see which signals are ignored.
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mut signals = SigSet::empty();
     for signal in [Signal::SIGHUP, Signal::SIGINT, Signal::SIGTERM] {
@@ -17,7 +17,7 @@ pub fn wait_for_signals(mut act: impl FnMut(i32) + Send + 'static) -> io::Result
     signals.thread_block()?;
     let wait = move || {
         loop {
-            // The only error is a set that the system does not know.
+            // The only error is an unknown signal in the set.
             if let Ok(signal) = signals.wait() {
                 act(signal as i32);
             }
@@ -26,8 +26,8 @@ pub fn wait_for_signals(mut act: impl FnMut(i32) + Send + 'static) -> io::Result
     thread::Builder::new().name("signals".to_owned()).spawn(wait).map(drop)
 }
 
-/// Whoever started us has decided that this signal does not concern us: `nohup` does so with SIGHUP, and a shell with
-/// SIGINT for a job in the background.
+/// Returns whether our parent had this signal ignored, as `nohup` does with SIGHUP, and a shell with SIGINT for a job in
+/// the background.
 fn is_ignored(status: &str, signal: Signal) -> bool {
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
