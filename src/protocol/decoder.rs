@@ -71,7 +71,7 @@ impl ArrivingFrame {
 }
 
 impl MessageDecoder {
-    /// Returns a decoder for one client, whose messages may have up to `limit` bytes, summed over their fragments.
+    /// Returns a decoder for one client, whose messages can have up to `limit` bytes, summed over their fragments.
     pub fn new(limit: usize) -> MessageDecoder {
         let (expected, control) = (Expected::Header, Payload::default());
         MessageDecoder { limit, expected, message: None, control, growth: &PLAIN, memory: None }

@@ -4,7 +4,7 @@ use super::frame::{Opcode, apply_mask};
 use crate::error::ProtocolError;
 use std::mem;
 
-/// How much more than twice its length a message may own, in bytes.
+/// How much more than twice its length a message is allowed to own, in bytes.
 const LITTLE: usize = 4 * 1024;
 
 /// How the memory of messages grows, and which payloads a read can put straight into it.
@@ -86,7 +86,7 @@ pub(super) struct Unfinished {
 }
 
 impl Unfinished {
-    /// Begins a message in `memory`, which may hold anything.
+    /// Begins a message in `memory`, which can hold anything.
     pub(super) fn new(kind: Opcode, memory: Option<Vec<u8>>) -> Unfinished {
         Unfinished { kind, payload: Payload { memory: memory.unwrap_or_default(), arrived: 0 }, checked: 0 }
     }

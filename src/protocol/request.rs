@@ -114,7 +114,7 @@ impl Request {
     }
 }
 
-/// Returns the length up to the blank line, within `most` bytes, and rejects bytes that no line may contain.
+/// Returns the length up to the blank line, within `most` bytes, and rejects bytes that no line is allowed to contain.
 // Each read scans the whole head again, which is cheap: 8 KiB in 8,192 reads of one byte cost a tenth of a second.
 fn head_length(bytes: &[u8], most: usize) -> Result<Option<usize>, HandshakeError> {
     // RFC 8446 §5.1: TLS begins with a record of type 22 (handshake), whose version begins with 3.
