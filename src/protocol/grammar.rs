@@ -13,14 +13,8 @@ fn token_length(text: &str) -> usize {
 /// Returns whether all lines of `Sec-WebSocket-Extensions` together list at least one offer, for example
 /// `permessage-deflate; client_max_window_bits=10, x-other`.
 pub(super) fn is_extension_list<'a>(lines: impl Iterator<Item = &'a str>) -> bool {
-    let mut offers = 0;
-    for line in lines {
-        match count_offers(line) {
-            Some(count) => offers += count,
-            None => return false,
-        }
-    }
-    offers > 0
+    // The sum is `None` as soon as one line breaks the grammar.
+    lines.map(count_offers).sum::<Option<usize>>().is_some_and(|offers| offers > 0)
 }
 
 /// Counts the offers of a line, `1#extension`. `None`: the line breaks the grammar.
