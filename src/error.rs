@@ -156,7 +156,7 @@ pub enum HandshakeError {
     /// The clients together reached [`Config::max_memory`](crate::Config::max_memory).
     MemoryLimit,
     /// The server is shutting down.
-    GoingDown,
+    ShuttingDown,
     /// Every connection slot for this IP address is taken.
     TooManyFromThisAddress,
 }
@@ -195,7 +195,7 @@ impl fmt::Display for HandshakeError {
             Timeout => "the request took too long to arrive",
             TooManyClients => "the server is full",
             MemoryLimit => "the server holds too much for its clients; try again later",
-            GoingDown => "the server is shutting down",
+            ShuttingDown => "the server is shutting down",
             TooManyFromThisAddress => "too many connections from this IP address",
         })
     }

@@ -88,7 +88,7 @@ impl From<&HandshakeError> for Response {
             UpgradeRequired | VersionUnsupported => (426, "Upgrade Required"),
             TooManyFromThisAddress => (429, "Too Many Requests"),
             HeadTooLong | TooManyHeaders => (431, "Request Header Fields Too Large"),
-            TooManyClients | MemoryLimit | GoingDown => (503, "Service Unavailable"),
+            TooManyClients | MemoryLimit | ShuttingDown => (503, "Service Unavailable"),
             HttpVersionUnsupported => (505, "HTTP Version Not Supported"),
             _ => (400, "Bad Request"),
         };

@@ -8,7 +8,7 @@
 //!    function, by return, error or panic.
 //!
 //! Each step holds the registry's lock, and so does shutdown when it begins. Shutdown finds a step that came before it
-//! in the table, and a seat or an entry that comes after it is refused with [`GoingDown`](HandshakeError::GoingDown).
+//! in the table, and a seat or an entry that comes after it is refused with [`ShuttingDown`](HandshakeError::ShuttingDown).
 
 use super::lock;
 use super::outbox::Outbox;
@@ -34,7 +34,7 @@ impl Seat {
         let peer = outbox.peer;
         let mut table = lock(&registry.table);
         if registry.is_stopping() {
-            return Err(HandshakeError::GoingDown);
+            return Err(HandshakeError::ShuttingDown);
         }
         let from_this_ip = table.per_ip.get(&peer.ip()).copied().unwrap_or(0);
         if config.max_clients_per_ip.is_some_and(|limit| from_this_ip >= limit) {
@@ -58,7 +58,7 @@ impl Seat {
         let client = Client { seat_number: self.number, outbox: Arc::clone(&self.outbox), stage };
         let mut table = lock(&self.registry.table);
         if self.registry.is_stopping() {
-            return Err(HandshakeError::GoingDown);
+            return Err(HandshakeError::ShuttingDown);
         }
         table.clients.insert(self.key, client.clone());
         table.member_lists.forget(path);
@@ -189,10 +189,10 @@ mod tests {
         let seat = take(&registry, peer(1));
         registry.stop();
         assert_eq!(seat.outbox.socket.read_now(&mut [0]).ok(), Some(0), "a connection in its handshake is cut off");
-        assert_eq!(seat.enter("/chat").err(), Some(HandshakeError::GoingDown));
+        assert_eq!(seat.enter("/chat").err(), Some(HandshakeError::ShuttingDown));
         assert_eq!((registry.count(), registry.members("/chat").len()), (0, 0));
         let late = Seat::take(&registry, outbox(peer(2)), &Config::default());
-        assert_eq!(late.err(), Some(HandshakeError::GoingDown));
+        assert_eq!(late.err(), Some(HandshakeError::ShuttingDown));
         assert!(!registry.wait_until_empty(Instant::now()));
         drop(seat);
         assert!(registry.wait_until_empty(Instant::now() + Duration::from_secs(1)));

@@ -637,7 +637,7 @@ fn every_fault_has_its_status_and_a_body_that_says_what_was_wrong() {
         (E::OriginNotAllowed("https://evil.example".to_owned()), 403),
         (E::Timeout, 408),
         (E::TooManyClients, 503),
-        (E::GoingDown, 503),
+        (E::ShuttingDown, 503),
         (E::TooManyFromThisAddress, 429),
     ];
     for (fault, code) in cases {
