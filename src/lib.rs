@@ -21,11 +21,11 @@
 //! # How the bytes flow
 //!
 //! ```text
-//!   TcpListener::accept                                 server/mod.rs: the accept loop, a thread per client
-//!          |                                            server/registry.rs: a seat for each, or 429, 503
+//!   TcpListener::accept                                 server/accept.rs: a thread per client (server/client.rs)
+//!          |                                            server/seat.rs: a seat for each, or 429, 503
 //!      Socket --read--> Inbox                           server/socket.rs, server/inbox.rs
 //!                           |  bytes                     (in memory of a server/desk.rs)
-//!            Request::parse |  once, then Response      protocol/request.rs, upgrade.rs, response.rs
+//!            Request::parse |  once, then Response      protocol/request.rs, upgrade.rs, response.rs (server/opening.rs)
 //!                           v
 //!            MessageDecoder::decode                     protocol/decoder.rs
 //!              Header::decode, apply_mask               protocol/frame.rs

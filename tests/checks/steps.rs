@@ -102,7 +102,7 @@ pub const STEPS: &[Step] = &[
         file: "request.rs",
         functions: "fn shake_hands",
         chapter: "handshake",
-        compare: "Service::handshake and read_request in src/server/mod.rs",
+        compare: "open and read_request in src/server/opening.rs",
         try_next: "how long may a client take for its request? See docs/limits.md, slow handshakes.",
         checks: &[
             handshake::the_client_reads_its_101,
@@ -272,7 +272,7 @@ pub const STEPS: &[Step] = &[
         file: "run.rs",
         functions: "fn serve_client",
         chapter: "clients",
-        compare: "Service::client in src/server/mod.rs and Connection::recv in src/server/connection.rs",
+        compare: "run and serve in src/server/client.rs and Connection::recv in src/server/connection.rs",
         try_next: "cargo steps --serve, once step 15 is done; then talk to it.",
         checks: &[
             clients::messages_come_back,
@@ -293,7 +293,7 @@ pub const STEPS: &[Step] = &[
         file: "run.rs",
         functions: "fn run",
         chapter: "listening",
-        compare: "accept and Service::welcome in src/server/mod.rs",
+        compare: "accept and welcome in src/server/accept.rs",
         try_next: "cargo steps --serve, and talk to it with websocat or a browser.",
         checks: &[
             clients::a_lone_client_is_served,
