@@ -23,7 +23,7 @@
 //! ```text
 //!   TcpListener::accept                                 server/accept.rs: a thread per client (server/client.rs)
 //!          |                                            server/seat.rs: a seat for each, or 429, 503
-//!      Socket --read--> Inbox                           server/socket.rs, server/inbox.rs
+//!      Socket --read--> Inbox                           server/receive.rs, server/socket.rs, server/inbox.rs
 //!                           |  bytes                     (in memory of a server/desk.rs)
 //!            Request::parse |  once, then Response      protocol/request.rs, upgrade.rs, response.rs (server/opening.rs)
 //!                           v
@@ -31,16 +31,26 @@
 //!              Header::decode, apply_mask               protocol/frame.rs
 //!                           |  Event
 //!                           v
-//!     Connection::recv -----+--> Ping: Pong             server/connection.rs
-//!          |                +--> Close: the closing handshake
+//!     Connection::recv -----+--> Ping: Pong             server/connection.rs, server/batch.rs
+//!          |                +--> Close: the closing handshake            server/closing.rs
 //!          | Message        +--> a broken rule: Close 1002, 1007, 1009   protocol/close.rs
 //!          v
-//!       handler --send-------> Outbox --write--> Socket          server/outbox.rs: who writes, who waits
-//!          |                     ^ |               ^             server/frames.rs, server/backlog.rs: what waits
-//!          |                     | +- drain thread +             server/drain.rs: one thread for all slow clients
-//!          +----broadcast--> the outboxes of all on the path     server/registry.rs
-//!                                ^
-//!                       Pings, from the heartbeat's thread       server/heartbeat.rs
+//!       handler
+//!          | send, broadcast
+//!          v
+//!        Batch                                          server/batch.rs: gathered while more messages are unread
+//!          | flushed by recv before it waits, or full
+//!          v
+//!       Outbox --write--> Socket                        server/outbox.rs: who writes, who waits
+//!        ^  |               ^                           server/frames.rs, server/backlog.rs: what waits
+//!        |  +- drain thread +                           server/drain.rs: one thread for all slow clients
+//!        |
+//!        +-- broadcasts of others on the path           server/registry.rs
+//!        +-- Pings                                      server/heartbeat.rs
+//!        +-- the Close 1001 of a shutdown               server/registry.rs
+//!
+//!   Past the inbox: a large payload, which is read directly into its message.
+//!   Past the outbox: the 101, and the replies to refused requests.
 //! ```
 //!
 //! What all clients make the server hold has one bound (`server/budget.rs`). The system calls that std lacks are in

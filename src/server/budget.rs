@@ -97,6 +97,11 @@ impl Share {
         self.bytes -= bytes;
     }
 
+    /// Logs that the budget is full, as [`Budget::log_full`] does.
+    pub(super) fn log_full(&self, peer: SocketAddr) {
+        self.budget.log_full(peer);
+    }
+
     /// A share of nothing in the same budget.
     pub(super) fn empty(&self) -> Share {
         self.budget.share()

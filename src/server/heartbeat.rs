@@ -112,7 +112,7 @@ fn drop_silent(client: &Client, silent: Duration, bytes: usize) {
         bytes => log::info!("{peer}: dropped after {silent:.1?}: it does not read, and {bytes} bytes wait for it"),
     }
     client.send_close(&CloseFrame::new(CloseCode::GOING_AWAY, &format!("no sign of life for {silent:.0?}")));
-    client.outbox.kill();
+    client.outbox.disconnect();
 }
 
 #[cfg(test)]

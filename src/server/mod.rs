@@ -9,24 +9,29 @@
 //! | `refusal` | a reply without a thread: 429 and 503 |
 //! | `client` | **one client's life**, from top to bottom |
 //! | `opening`, `reply` | the opening handshake's I/O; what all HTTP replies have in common |
-//! | `connection` | [`Connection`], what a handler holds: `recv`, `send`, `broadcast`, the closing handshake |
+//! | `connection` | [`Connection`], what a handler holds: `recv`, `send`, `broadcast`, `close` |
+//! | `receive`, `inbox` | waits for bytes and decodes them; the buffer between the socket and the decoders |
+//! | `dissect`, `trace` | looks at the frames meanwhile, for `recv_frame` and the log |
+//! | `batch` | replies gathered into one write; the broadcast |
+//! | `closing` | how far the end of a connection has come, and its deadline |
 //! | `seat`, `registry` | a connection's way through the registry; who is connected |
 //! | `heartbeat`, `activity` | decides about silent clients; measures how long each has been silent |
 //! | `turn` | which thread sends the Close at shutdown |
-//! | `socket`, `system` | how a thread waits for its socket; the system calls that std lacks |
-//! | `inbox`, `desk` | the receiving side: a buffer between the socket and the decoders; the memory to work with |
+//! | `socket`, `system` | one client's socket; the system calls that std lacks |
 //! | `outbox`, `frames` | the sending side: which thread writes, which one waits; frames for one client or many |
 //! | `backlog`, `drain` | what waits for a slow client; the one thread that writes it |
 //! | `budget` | one bound for what all clients make the server hold |
-//! | `trace` | the log of every frame |
 
 mod accept;
 mod activity;
 mod backlog;
+mod batch;
 mod budget;
 mod client;
+mod closing;
 mod connection;
 mod desk;
+mod dissect;
 mod drain;
 mod frames;
 mod handle;
@@ -36,6 +41,7 @@ mod listeners;
 mod machine;
 mod opening;
 mod outbox;
+mod receive;
 mod refusal;
 mod registry;
 mod reply;

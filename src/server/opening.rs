@@ -128,7 +128,7 @@ fn switch_protocols(opened: &Opened, deadline: Instant) -> io::Result<()> {
     let accept_value = response.header_value("Sec-WebSocket-Accept").unwrap_or_default();
     log::debug!("{}: connected to \"{}\", accept value {accept_value}", outbox.peer, shown(request.path()));
     trace::handshake(outbox.peer, request, response);
-    outbox.open(&response.encode(request.method), deadline)
+    outbox.write_response(&response.encode(request.method), deadline)
 }
 
 /// Returns the deadline for a whole reply: it has as much time as a Close.

@@ -1,9 +1,4 @@
-//! One client's socket, and how its thread waits for it.
-//!
-//! **Look again before you sleep.** To sleep until bytes come and to be woken is a third of what a small message
-//! costs. So a thread whose client is busy asks the socket a few times more, and gives way to the other threads in
-//! between, before it sleeps: one client alone gets 1.5 times as many replies, 64 at once 1.1 times. The price is a
-//! few calls in vain each time that a busy client falls silent.
+//! One client's socket: reads that wait, for its own thread, and writes that never do, for all threads.
 
 #[cfg(not(any(test, fuzzing)))]
 use super::system;
@@ -12,9 +7,6 @@ use std::io::{self, ErrorKind, IoSlice};
 use std::net::Shutdown;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-
-/// How often a thread looks before it sleeps.
-pub(super) const LOOKS: usize = 4;
 
 /// A client that lets its thread sleep for longer than this is quiet, and not looked for.
 const LULL: Duration = Duration::from_millis(50);

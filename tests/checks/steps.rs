@@ -253,7 +253,7 @@ pub const STEPS: &[Step] = &[
         file: "close.rs",
         functions: "fn answer_close, fn hang_up",
         chapter: "close",
-        compare: "CloseFrame::decode in src/protocol/close.rs; finish in src/server/connection.rs",
+        compare: "CloseFrame::decode in src/protocol/close.rs; src/server/closing.rs",
         try_next: "leave out the draining, and look at the client's side with websocat -v.",
         checks: &[
             close::a_close_is_answered_with_its_code,

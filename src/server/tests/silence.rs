@@ -61,7 +61,7 @@ fn dead_client_is_not_judged_again() {
     let client = ClientsEnd::default();
     let seat = seat(&service, &client, peer(1));
     let entry = seat.enter("/").unwrap();
-    entry.outbox.kill();
+    entry.outbox.disconnect();
     let _wait = entry.outbox.activity.wait();
     silent_client(&service);
     sweep_for_a_while(&service);

@@ -29,7 +29,7 @@ fn outbox(client: &ClientsEnd, registry: &Registry, limit: usize) -> Arc<Outbox>
     let drain = Drain::start().unwrap();
     let budget = Arc::clone(registry.budget());
     let outbox = Arc::new(Outbox::new(peer(1), socket, drain, budget));
-    outbox.open(&[], Instant::now()).unwrap();
+    outbox.write_response(&[], Instant::now()).unwrap();
     outbox
 }
 
@@ -157,7 +157,7 @@ fn whoever_waits_for_a_client_that_is_given_up_goes_on() {
             }
             if seed % 2 == 0 {
                 let killer = &outbox;
-                scope.spawn(move || killer.kill());
+                scope.spawn(move || killer.disconnect());
             }
         });
         drop(outbox);

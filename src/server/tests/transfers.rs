@@ -6,7 +6,7 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::protocol::frame::{Header, Opcode};
 use crate::server::Connection;
-use crate::server::socket::LOOKS;
+use crate::server::receive::POLLS;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -217,10 +217,10 @@ fn a_busy_client_is_looked_for_a_few_times_and_then_its_thread_sleeps() {
     client.send(request("/"));
     let serving = start(&client, echo);
     let messages = make_busy(&client);
-    wait_until(|| in_vain(&client, "read") >= LOOKS);
+    wait_until(|| in_vain(&client, "read") >= POLLS);
     // Asleep, it does not look again.
     thread::sleep(Duration::from_millis(20));
-    assert_eq!(in_vain(&client, "read"), LOOKS, "after {messages} messages");
+    assert_eq!(in_vain(&client, "read"), POLLS, "after {messages} messages");
     client.end();
     serving.join().unwrap();
 }

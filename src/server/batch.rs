@@ -1,0 +1,148 @@
+//! Frames that a handler has sent and nobody has written yet. While the client's next message is there already, replies
+//! are gathered, so that messages received together are answered with one write.
+
+use super::closing::{Closing, unless_closed};
+use super::frames::Frames;
+use super::outbox::Outbox;
+use super::registry::Registry;
+use crate::error::Error;
+use crate::protocol::close::CloseFrame;
+use crate::protocol::frame::{self, Opcode};
+use crate::protocol::message::Message;
+use std::sync::Arc;
+
+/// A batch of this many bytes is written at once, and a payload of this many is not copied to it.
+const MOST_BYTES: usize = 64 * 1024;
+
+/// And so is a batch of this many replies: a slow handler holds no more of them back.
+const MOST_REPLIES: usize = 16;
+
+/// For how many members at a time a broadcast fetches what it needs.
+const FETCHED: usize = 32;
+
+pub(super) struct Batch {
+    pub(super) outbox: Arc<Outbox>,
+    /// What a broadcast goes by: the resource name without its query.
+    path: Box<str>,
+    registry: Arc<Registry>,
+    /// Frames for this client.
+    pub(super) out: Vec<u8>,
+    /// Frames for all others on the same path.
+    pub(super) out_to_others: Vec<u8>,
+    replies: usize,
+    has_pong: bool,
+}
+
+impl Batch {
+    pub(super) fn new(outbox: Arc<Outbox>, path: Box<str>, registry: Arc<Registry>) -> Batch {
+        Batch { outbox, path, registry, out: Vec::new(), out_to_others: Vec::new(), replies: 0, has_pong: false }
+    }
+
+    /// Adds a message for this client. A large one is written at once, from where it is in memory.
+    pub(super) fn send(&mut self, message: &Message, closing: &mut Closing) -> Result<(), Error> {
+        let payload = message.as_bytes();
+        if payload.len() >= MOST_BYTES {
+            frame::encode_header(message.opcode(), payload.len(), &mut self.out);
+            return self.write_with(payload, closing);
+        }
+        frame::encode(message.opcode(), payload, &mut self.out);
+        self.replies += 1;
+        Ok(())
+    }
+
+    /// Adds a message for every client on the path, this one included. A large one is written at once.
+    pub(super) fn broadcast(&mut self, message: &Message, closing: &mut Closing) -> Result<(), Error> {
+        let payload = message.as_bytes();
+        if payload.len() < MOST_BYTES {
+            let start = self.out_to_others.len();
+            frame::encode(message.opcode(), payload, &mut self.out_to_others);
+            self.out.extend_from_slice(&self.out_to_others[start..]);
+            self.replies += 1;
+            return Ok(());
+        }
+        // The batch goes first, so that these frames are the same for all and one copy serves all who have to wait.
+        self.write(closing)?;
+        frame::encode_header(message.opcode(), payload.len(), &mut self.out);
+        let frames = Frames::new([&self.out, payload], &self.registry);
+        self.write_to_others(&frames);
+        let written = closing.write(&frames);
+        self.out.clear();
+        written
+    }
+
+    /// Answers a Ping with the same bytes (§5.5.3).
+    pub(super) fn answer_ping(&mut self, payload: &[u8], closing: &mut Closing) -> Result<(), Error> {
+        log::debug!("{}: Ping, payload length {}", self.outbox.peer, payload.len());
+        if closing.may_send_close() {
+            frame::encode(Opcode::Pong, payload, &mut self.out);
+            self.has_pong = true;
+            self.replies += 1;
+            return Ok(());
+        }
+        // Our Close is sent. §5.5.2: a Pong is due, "unless it already received a Close frame".
+        closing.begin();
+        let mut pong = Vec::new();
+        frame::encode(Opcode::Pong, payload, &mut pong);
+        closing.write(&Frames::late_pong(&pong))
+    }
+
+    pub(super) fn has_pong(&self) -> bool {
+        self.has_pong
+    }
+
+    /// Returns whether the batch is written even if more messages are waiting to be handled.
+    pub(super) fn is_full(&self) -> bool {
+        self.replies >= MOST_REPLIES || self.out.len() >= MOST_BYTES || self.registry.is_stopping()
+    }
+
+    /// Writes the batch. The error is [`Error::Closed`] if another thread's Close went out before it.
+    pub(super) fn write(&mut self, closing: &mut Closing) -> Result<(), Error> {
+        self.write_with(&[], closing)
+    }
+
+    /// Writes the batch, and after it a large payload whose header ends the batch.
+    fn write_with(&mut self, payload: &[u8], closing: &mut Closing) -> Result<(), Error> {
+        self.flush_to_others();
+        (self.replies, self.has_pong) = (0, false);
+        if self.out.is_empty() {
+            return Ok(());
+        }
+        let written = closing.write(&Frames::new([&self.out, payload], &self.registry));
+        self.out.clear();
+        written
+    }
+
+    /// Writes the batch, and a Close after it.
+    pub(super) fn write_close(&mut self, close: Option<CloseFrame>, closing: &mut Closing) -> Result<(), Error> {
+        self.flush_to_others();
+        let payload = close.map_or_else(Vec::new, |close| close.encode());
+        frame::encode(Opcode::Close, &payload, &mut self.out);
+        let written = closing.write(&Frames::close(&self.out));
+        self.out.clear();
+        unless_closed(written)
+    }
+
+    /// Drops what nobody can be sent any more.
+    pub(super) fn clear(&mut self) {
+        self.out.clear();
+        self.out_to_others.clear();
+    }
+
+    fn flush_to_others(&mut self) {
+        if !self.out_to_others.is_empty() {
+            self.write_to_others(&Frames::new([&self.out_to_others, &[]], &self.registry));
+            self.out_to_others.clear();
+        }
+    }
+
+    fn write_to_others(&self, frames: &Frames) {
+        let members = self.registry.members(&self.path);
+        for group in members.chunks(FETCHED) {
+            group.iter().for_each(|member| member.prefetch());
+            for other in group.iter().filter(|member| !Arc::ptr_eq(member, &self.outbox)) {
+                // An error is the other client's own affair.
+                let _ = other.write(frames);
+            }
+        }
+    }
+}

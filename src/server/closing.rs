@@ -1,0 +1,174 @@
+//! The end of a connection (§7): how far it has come, and until when it must be over.
+
+use super::batch::Batch;
+use super::frames::Frames;
+use super::outbox::Outbox;
+use crate::error::{Error, ProtocolError, shown};
+use crate::protocol::close::CloseFrame;
+use std::io::ErrorKind;
+use std::net::Shutdown;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// How far the end of a connection has come (§7.1).
+///
+/// [`Outbox`] has one, shared by all threads, for what may still be written. [`Closing`] has what the client's own thread
+/// knows of it: a Close that another thread has sent shows with this thread's next write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum CloseState {
+    Open,
+    /// Our Close is sent, and the client's is to come. No data may follow ours (§5.5.1), only Pongs (§5.5.2).
+    CloseSent,
+    /// Both Close frames have passed: nothing is read or written any more.
+    Closed,
+    /// We have failed the connection (§7.1.7): what the client sends is not processed any more.
+    Failed,
+    /// The socket has failed, the client has ended its side without a Close, or another thread has disconnected it.
+    Lost,
+}
+
+/// The end of a connection as the client's own thread sees it, through which it writes.
+pub(super) struct Closing {
+    outbox: Arc<Outbox>,
+    state: CloseState,
+    timeout: Duration,
+    /// Set by the first step of the end: all further steps share one close timeout.
+    deadline: Option<Instant>,
+}
+
+impl Closing {
+    pub(super) fn new(outbox: Arc<Outbox>, timeout: Duration) -> Closing {
+        Closing { outbox, state: CloseState::Open, timeout, deadline: None }
+    }
+
+    pub(super) fn state(&self) -> CloseState {
+        self.state
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        self.state == CloseState::Open
+    }
+
+    /// Returns whether nothing is read any more.
+    pub(super) fn is_over(&self) -> bool {
+        matches!(self.state, CloseState::Closed | CloseState::Failed | CloseState::Lost)
+    }
+
+    /// Returns when the end must be over, once it has begun.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.deadline
+    }
+
+    /// Returns whether no Close of ours is sent, not even by another thread during shutdown.
+    pub(super) fn may_send_close(&self) -> bool {
+        self.is_open() && self.outbox.is_open()
+    }
+
+    /// Sends a Close, unless one of ours is sent already.
+    pub(super) fn start(&mut self, close: CloseFrame, batch: &mut Batch) -> Result<(), Error> {
+        if self.may_send_close() {
+            let CloseFrame { code, reason } = &close;
+            log::debug!("{}: Close {code} \"{}\", begun by the server", self.outbox.peer, shown(reason));
+        }
+        self.send_close(Some(close), batch)
+    }
+
+    /// Answers the client's Close with its code, and an empty one with an empty one. "When sending a Close frame in
+    /// response, the endpoint typically echos the status code it received" (§5.5.1).
+    pub(super) fn answer(&mut self, close: Option<CloseFrame>, batch: &mut Batch) -> Result<(), Error> {
+        let (peer, is_first) = (self.outbox.peer, self.may_send_close());
+        let role = if is_first { "begun by the client" } else { "the client's answer" };
+        match &close {
+            Some(CloseFrame { code, reason }) => log::debug!("{peer}: Close {code} \"{}\", {role}", shown(reason)),
+            None => log::debug!("{peer}: Close without a code, {role}"),
+        }
+        self.send_close(close.map(|close| CloseFrame::new(close.code, "")), batch)?;
+        self.state = CloseState::Closed;
+        Ok(())
+    }
+
+    /// Fails the connection (§7.1.7): sends the client the reason, and reads no more of what it sends.
+    pub(super) fn fail(&mut self, error: ProtocolError, batch: &mut Batch) -> Error {
+        let close = CloseFrame::from(error);
+        if self.may_send_close() {
+            log::debug!("{}: Close {}, begun by the server: {error}", self.outbox.peer, close.code);
+        }
+        self.fail_with(close, batch);
+        Error::Protocol(error)
+    }
+
+    /// Fails the connection with a Close for another reason than a broken rule.
+    pub(super) fn fail_with(&mut self, close: CloseFrame, batch: &mut Batch) {
+        // If the Close cannot be delivered, the caller's error still is the better reason.
+        let _ = self.send_close(Some(close), batch);
+        if self.state != CloseState::Lost {
+            self.state = CloseState::Failed;
+        }
+        self.half_close();
+    }
+
+    pub(super) fn send_close(&mut self, close: Option<CloseFrame>, batch: &mut Batch) -> Result<(), Error> {
+        if !self.is_open() {
+            return Ok(());
+        }
+        self.begin();
+        batch.write_close(close, self)
+    }
+
+    /// Writes frames, and waits while the client reads too slowly. The error is [`Error::Closed`] if another thread has sent
+    /// a Close before them; any other error ends the connection.
+    pub(super) fn write(&mut self, frames: &Frames) -> Result<(), Error> {
+        self.outbox.write_own(frames, self.deadline).map_err(|error| match error {
+            Error::Closed => {
+                self.begin();
+                error
+            }
+            _ => self.note_failure(error),
+        })
+    }
+
+    /// Notes that our Close is sent, or about to be.
+    pub(super) fn begin(&mut self) {
+        self.state = CloseState::CloseSent;
+        self.set_deadline();
+    }
+
+    /// Notes another thread's Close, which came while this one was waiting for the client.
+    pub(super) fn notice_close(&mut self) {
+        if !self.outbox.is_open() {
+            self.begin();
+        }
+    }
+
+    /// Notes that the socket has failed, and returns why. It is not used again.
+    pub(super) fn note_failure(&mut self, error: Error) -> Error {
+        self.state = CloseState::Lost;
+        match &error {
+            // A client that has closed only its side still gets what is queued, within the close timeout.
+            Error::Io(error) if error.kind() == ErrorKind::UnexpectedEof => self.set_deadline(),
+            _ => self.outbox.disconnect(),
+        }
+        error
+    }
+
+    /// Sends FIN after everything queued. The server is the first to (§7.1.1), so TIME_WAIT is on its side.
+    pub(super) fn half_close(&mut self) {
+        self.outbox.wait_until_out(self.deadline);
+        // Without a FIN the client could not be left to the close by itself.
+        if self.outbox.socket.shutdown(Shutdown::Write).is_err() {
+            self.state = CloseState::Lost;
+        }
+    }
+
+    fn set_deadline(&mut self) {
+        self.deadline.get_or_insert_with(|| Instant::now() + self.timeout);
+    }
+}
+
+/// Takes another thread's Close for no error: the client's answer to it is still to come.
+pub(super) fn unless_closed(written: Result<(), Error>) -> Result<(), Error> {
+    match written {
+        Err(Error::Closed) => Ok(()),
+        written => written,
+    }
+}
