@@ -1,11 +1,13 @@
 """Judges the JSON report of a run of the Autobahn cases.
 
-usage: check_report.py REPORT-DIRECTORY [--whole-suite]
+usage: check_report.py REPORT-DIRECTORY [--whole-suite] [--expected-failures FILE]
 
 Stricter than the suite itself, which passes NON-STRICT: every case must behave
-OK and close OK. Exit status 0 means that they all did.
+OK and close OK, except those that FILE lists, which must fail. Exit status 0
+means that each case did what was expected of it.
 """
 
+import argparse
 import json
 import pathlib
 import sys
@@ -41,30 +43,56 @@ def explain(directory, case_id, entry):
     print(f"     {page}")
 
 
+def read_expected_failures(path):
+    """The case ids of a file: several to a line, and a comment after a "#"."""
+    lines = path.read_text().splitlines()
+    ids = [case_id for line in lines for case_id in line.partition("#")[0].split()]
+    if len(ids) != len(set(ids)):
+        raise SystemExit(f"{path} lists a case twice")
+    return set(ids)
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("report", type=pathlib.Path)
+    parser.add_argument("--whole-suite", action="store_true")
+    parser.add_argument("--expected-failures", type=pathlib.Path, metavar="FILE")
+    return parser.parse_args()
+
+
 def main():
-    directory = pathlib.Path(sys.argv[1])
-    whole_suite = "--whole-suite" in sys.argv[2:]
+    arguments = parse_arguments()
+    file = arguments.expected_failures
+    expected_failures = read_expected_failures(file) if file else set()
 
     counts = {"OK": 0, "INFORMATIONAL": 0, "failed": 0}
-    cases = load(directory)
+    good = True
+    cases = load(arguments.report)
     for case_id, entry in cases:
         result = outcome(case_id, entry)
         counts[result] += 1
-        if result == "failed":
-            explain(directory, case_id, entry)
+        if result == "failed" and case_id not in expected_failures:
+            good = False
+            explain(arguments.report, case_id, entry)
+        elif result != "failed" and case_id in expected_failures:
+            good = False
+            print(f"FAIL {case_id}: passes, and {file} says that it fails")
 
-    good = counts["failed"] == 0 and len(cases) > 0
-    if whole_suite:
+    if arguments.whole_suite:
         expected = (WHOLE_SUITE, len(INFORMATIONAL))
         if (len(cases), counts["INFORMATIONAL"]) != expected:
             good = False
             print("FAIL expected %d cases, %d of them INFORMATIONAL" % expected)
+        for case_id in sorted(expected_failures - {case_id for case_id, _ in cases}):
+            good = False
+            print(f"FAIL {case_id}: {file} lists it, and the suite has no such case")
 
     print(
         f"autobahn: {len(cases)} cases, {counts['OK']} OK, "
         f"{counts['INFORMATIONAL']} INFORMATIONAL, {counts['failed']} failed"
+        + (f", {len(expected_failures)} are expected to fail" if file else "")
     )
-    return 0 if good else 1
+    return 0 if good and cases else 1
 
 
 sys.exit(main())

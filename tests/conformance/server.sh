@@ -2,6 +2,7 @@
 # starts it on a port that the system picks, and ends it with the script.
 #
 # start_server takes flags for it. After it: $address is HOST:PORT, $reports a directory that exists.
+# choose_one_page, called before it, starts the server of docs/one-page.rs instead.
 
 # PLAINSOCKET may be relative to where the caller stands, which the cd leaves.
 server=${PLAINSOCKET:+$(realpath -- "$PLAINSOCKET")}
@@ -10,6 +11,16 @@ target=${CARGO_TARGET_DIR:-target}
 reports=$target/conformance
 script=$(basename "$0")
 server_log=$reports/$script-server.log
+build=(--bin plainsocket)
+program=plainsocket
+listen=(--listen 127.0.0.1:0)
+
+choose_one_page() {
+    build=(--example one-page)
+    program=examples/one-page
+    listen=(127.0.0.1:0)
+    server_log=$reports/$script-one-page-server.log
+}
 
 die() {
     echo "$script: $*" >&2
@@ -18,14 +29,14 @@ die() {
 
 start_server() {
     if [[ -z $server ]]; then
-        cargo build --release
-        server=$target/release/plainsocket
+        cargo build --release "${build[@]}"
+        server=$target/release/$program
     fi
     [[ -x $server ]] || die "$server is not a program"
     mkdir -p "$reports"
 
     local output line
-    exec {output}< <(exec "$server" --listen 127.0.0.1:0 "$@" 2>"$server_log")
+    exec {output}< <(exec "$server" "${listen[@]}" "$@" 2>"$server_log")
     server_pid=$!
     trap stop_server EXIT
 
