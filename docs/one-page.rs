@@ -1,11 +1,11 @@
-//! The server on one page: the whole idea of this project, for clients that mean well. It echoes at `/` and `/echo`, and
-//! passes messages on at `/chat`. docs/one-page.md explains it, lists what breaks it, and names the chapter that mends it.
+//! The server on one page: the whole idea of this project, for clients that mean well. It echoes at `/` and `/echo`,
+//! and at `/chat` it sends each message to all. The chapter docs/one-page.md explains it, and says what breaks it.
 //!
 //! Start it:      cargo run --example one-page
 //! Talk to it:    websocat ws://127.0.0.1:8000/chat
-//! in a browser:  new WebSocket("ws://127.0.0.1:8000/echo")
+//! In a browser:  new WebSocket("ws://127.0.0.1:8000/chat")
 //!
-//! The address is the first argument, the heartbeat's interval in seconds the second: 127.0.0.1:8000 and 20.
+//! The first argument is the address (127.0.0.1:8000), the second the heartbeat's interval in seconds (20).
 #![forbid(unsafe_code)]
 
 use base64::{Engine, prelude::BASE64_STANDARD};
@@ -54,8 +54,9 @@ fn main() -> io::Result<()> {
         let (stream, peer) = listener.accept()?;
         let registry = Arc::clone(&registry);
         thread::spawn(move || {
-            let result = serve(stream, peer, &registry);
-            log::info!("{peer}: {result:?}");
+            if let Err(error) = serve(stream, peer, &registry) {
+                log::info!("{peer}: {error}");
+            }
             registry.lock().unwrap().remove(&peer);
         });
     }
@@ -155,10 +156,9 @@ fn read_number(reader: &mut BufReader<TcpStream>, size: usize) -> io::Result<u64
     Ok(u64::from_be_bytes(bytes))
 }
 
-/// Returns a whole message as one frame. A server does not mask (§5.1).
+/// Returns a message as one frame. A server does not mask (§5.1).
 fn encode_frame(opcode: u8, payload: &[u8]) -> Vec<u8> {
-    let fin = 0x80;
-    let mut frame = vec![fin | opcode];
+    let mut frame = vec![0x80 | opcode]; // FIN: nothing of this message follows
     match payload.len() {
         length @ 0..=125 => frame.push(length as u8),
         length @ 126..=65_535 => frame.extend([126, (length >> 8) as u8, length as u8]),

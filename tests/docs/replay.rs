@@ -3,6 +3,7 @@
 //! `…` in a line stands for anything, a line of it alone for any number of lines.
 
 use super::markdown::{self, Block};
+use super::support::one_page::OnePage;
 use super::support::program::{Program, plainsocket};
 use super::support::{Client, header, status};
 use std::io::{BufRead, BufReader, Read as _};
@@ -38,6 +39,7 @@ fn check_block(block: &Block, body: &str, program: &Program) -> Result<(), Strin
     for command in commands(body)? {
         match kind.as_str() {
             "websocat" => websocat(&command, program.address)?,
+            "one-page" => websocat(&command, OnePage::start().address)?,
             "http" if rest.is_empty() => http(&command, program.address)?,
             "http" if *rest == ["full"] => {
                 let full = Program::start(&["--max-clients", "2"]);

@@ -3,6 +3,7 @@
 #![allow(dead_code, unused_imports)] // each test file uses its part
 
 pub mod bytes;
+pub mod one_page;
 pub mod program;
 
 pub use bytes::{KEY, frame, request};
