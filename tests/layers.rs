@@ -391,6 +391,17 @@ fn the_program_sees_only_the_public_api() {
     }
 }
 
+#[test]
+fn one_page_names_std_and_four_packages_only() {
+    let source = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/one-page.rs")).expect("the page");
+    let paths = paths("crate", &source, &BTreeSet::from(["crate".to_owned()]));
+    // Not those of types, such as `TcpListener::bind`.
+    let is_crate = |root: &&str| root.starts_with(|first: char| first.is_ascii_lowercase()) && *root != "u64";
+    let roots: BTreeSet<&str> = paths.iter().filter_map(|path| path.split("::").next()).filter(is_crate).collect();
+    assert_eq!(roots, BTreeSet::from(["base64", "env_logger", "log", "sha1_smol", "std"]));
+    assert!(!takes_files_in(source.parse().expect("Rust")), "it takes a file in");
+}
+
 /// Whether a file of another folder becomes a part of this one: `#[path = "..."]` or `include!`.
 fn takes_files_in(tokens: TokenStream) -> bool {
     let tokens: Vec<TokenTree> = tokens.into_iter().collect();

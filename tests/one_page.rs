@@ -82,7 +82,7 @@ fn announce(length: u64) -> Vec<u8> {
 fn handshake_of_the_rfc_gets_its_accept_value() {
     let server = OnePage::start();
     let mut client = Client::tcp(server.address);
-    // A frame right behind the request is no part of it.
+    // The frame after the request arrives with it.
     client.send([request("/echo").as_bytes(), &frame(TEXT, b"early")].concat());
     let head = client.read_head();
     assert_eq!(status(&head), 101);
@@ -160,7 +160,7 @@ fn member_that_left_gets_no_message_and_harms_nobody() {
 
 #[test]
 fn heartbeat_pings_and_drops_silent_clients_only() {
-    let server = OnePage::start_with_interval("0.05");
+    let server = OnePage::start_with_interval("0.3");
     let (mut silent, mut answers) = (server.connect("/echo"), server.connect("/echo"));
     let pings = thread::spawn(move || {
         let mut pings = 0;
@@ -170,7 +170,7 @@ fn heartbeat_pings_and_drops_silent_clients_only() {
         pings
     });
     let mut answered = 0;
-    while answered < 5 || !pings.is_finished() {
+    while answered < 4 || !pings.is_finished() {
         assert_eq!(answers.read_frame(), (PING, Vec::new()));
         answers.send(frame(PONG, b""));
         answered += 1;
@@ -196,7 +196,7 @@ mod attacks {
         let mut unfinished = Client::tcp(server.address);
         let (begin, rest) = ("GET /ec", request("/echo").split_off("GET /ec".len()));
         unfinished.send(begin);
-        // Who has got through the handshake and is silent is dropped, although it came later.
+        // A client that came later, and is silent after its handshake, is dropped.
         let mut silent = server.connect("/echo");
         while silent.stream.read(&mut [0; 64]).is_ok_and(|count| count > 0) {}
         unfinished.send(rest);
@@ -250,7 +250,7 @@ mod attacks {
         rude.send(announce(1 << 63));
         server.wait_for_log("capacity overflow");
         echoes(&mut good);
-        // Nobody closes it: the registry has the socket too.
+        // The registry has the socket too, so nobody closes it.
         rude.stream.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
         let error = rude.stream.read(&mut [0]).expect_err("neither a byte nor an end");
         assert!(is_timeout(error.kind()), "{error}");
@@ -292,39 +292,56 @@ mod attacks {
 
         let mut newcomer = server.wait_for_a_stuck_newcomer();
         stops.store(true, Ordering::Relaxed);
-        // It was the one that waited for: it reads, and the newcomer gets in.
+        // Once the member reads, the newcomer gets in.
         thread::spawn(move || while slow.stream.read(&mut [0; 65_536]).is_ok_and(|count| count > 0) {});
         assert_eq!(status(&newcomer.read_head()), 101);
         echoes(&mut newcomer);
     }
+
+    /// More than a socket of Linux buffers.
+    #[cfg(target_os = "linux")]
+    const LENGTH: usize = 4_000_000;
 
     /// Elsewhere a system keeps the bytes of one write together.
     #[cfg(target_os = "linux")]
     #[test]
     fn ping_of_the_heartbeat_tears_an_echo() {
         let server = OnePage::start_with_interval("0.3");
-        let (mut slow, mut witness) = (server.connect_with_small_buffer("/echo"), server.connect("/echo"));
-        let mut wait_for_ping = || {
-            assert_eq!(witness.read_frame(), (PING, Vec::new()));
-            witness.send(frame(PONG, b""));
-        };
-        wait_for_ping();
-        slow.send(frame(TEXT, &[b'x'; 4_000_000]));
-        // With the second of these the sweep before it is over, and the echo has been waiting all the time.
-        wait_for_ping();
-        wait_for_ping();
-        let mut payload: Vec<u8> = Vec::new();
-        while payload.len() < 4_000_010 {
-            let mut buffer = [0; 65_536];
-            let count = slow.stream.read(&mut buffer).unwrap();
-            assert!(count > 0, "the end after {} bytes", payload.len());
-            payload.extend(&buffer[..count]);
+        // On a busy machine the heartbeat may come too early, or drop the client.
+        let message = frame(TEXT, &[b'x'; LENGTH]);
+        assert!((0..8).any(|_| has_a_torn_echo(&server, &message)), "no Ping within an echo");
+    }
+
+    /// Lets the server begin a large echo and the heartbeat pass, and only then reads on.
+    #[cfg(target_os = "linux")]
+    fn has_a_torn_echo(server: &OnePage, message: &[u8]) -> bool {
+        let mut slow = server.connect_with_small_buffer("/echo");
+        let mut byte = [0];
+        let mut is_sent = slow.stream.write_all(message).is_ok();
+        while is_sent && byte != [TEXT] {
+            is_sent = slow.stream.read_exact(&mut byte).is_ok();
         }
-        // A Ping from before the message may be there too.
-        let begin = payload.iter().position(|byte| *byte == TEXT).unwrap();
-        assert_eq!(payload[begin..begin + 10], [TEXT, 127, 0, 0, 0, 0, 0, 0x3D, 0x09, 0x00]);
-        let ping = payload[begin + 10..].windows(3).position(|bytes| bytes == [b'x', PING, 0]).expect("a Ping");
-        assert!(payload[begin + 10 + ping + 3..].contains(&b'x'), "the Ping is after the message, not in it");
+        let mut witness = Client::tcp(server.address);
+        witness.send(request("/echo"));
+        // Its Ping, or nothing for as long as an interval: then the heartbeat waits for the slow client.
+        witness.stream.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
+        let (mut heard, mut buffer) = (Vec::new(), [0; 65_536]);
+        while !heard.ends_with(&[PING, 0]) {
+            let Ok(count) = witness.stream.read(&mut buffer) else { break };
+            heard.extend(&buffer[..count]);
+        }
+
+        let mut bytes = Vec::new();
+        while bytes.len() < LENGTH {
+            let Some(count) = slow.stream.read(&mut buffer).ok().filter(|count| *count > 0) else { return false };
+            bytes.extend(&buffer[..count]);
+        }
+        // After its header an echo is all `x`, up to where a Ping is.
+        let begin = bytes.iter().position(|byte| *byte == b'x').unwrap();
+        let echo = &bytes[begin..];
+        let ping = echo.iter().position(|byte| *byte != b'x').unwrap_or(echo.len());
+        let pings = echo[ping..].chunks(2).take_while(|pair| *pair == [PING, 0]).count();
+        pings > 0 && echo.get(ping + 2 * pings) == Some(&b'x')
     }
 
     #[test]
@@ -389,7 +406,7 @@ mod attacks {
     fn lack_of_descriptors_ends_the_server() {
         let script = "ulimit -n 12; exec \"$0\" 127.0.0.1:0";
         let mut server = OnePage::spawn(Command::new("sh").args(["-c", script]).arg(program()));
-        let _clients: Vec<Client> = (0..12).map(|_| Client::tcp(server.address)).collect();
+        let _clients: Vec<TcpStream> = (0..12).map_while(|_| TcpStream::connect(server.address).ok()).collect();
         assert!(!server.wait_for_end());
         server.wait_for_log("Too many open files");
     }
