@@ -62,6 +62,35 @@
 //! Imports point one way: `bin` -> `server` -> `protocol` -> `error` (`server` uses `config` too). Nothing in
 //! [`protocol`] knows a socket, a thread or a clock; read it first.
 //!
+//! # How a connection ends
+//!
+//! | word | who decides | why | what the client sees |
+//! | --- | --- | --- | --- |
+//! | refused | `accept.rs`, `opening.rs` | no seat, or a request that cannot be served | an HTTP error and its reason |
+//! | closed | the client or the handler: `closing.rs` | one of them is done | a Close each way, then FIN (§7.1.2) |
+//! | failed | the decoder: `closing.rs` | a protocol violation, or no memory for the message | Close 1002, 1007, 1009 or 1013 |
+//! | dropped | the heartbeat: `heartbeat.rs` | silence, or a client that takes no bytes for too long | Close 1001, if its socket has room |
+//! | evicted | a writer: `outbox.rs`; the heartbeat | a slow consumer: its queue is too long or too old | nothing: its socket is full |
+//! | cut off | shutdown: `registry.rs` | it has not answered 1001 within the close timeout | Close 1001, if it got none |
+//!
+//! "Dropped" and "evicted" are two mechanisms. The heartbeat measures how long the server has **waited for a client**, to
+//! read from it or to write its own replies (`activity.rs`). The queue's age measures how long bytes **of others** have
+//! waited for it (`backlog.rs`). Only a client's own thread waits for it, so a slow consumer delays nobody until then.
+//!
+//! # Where to change what
+//!
+//! | to change | look at |
+//! | --- | --- |
+//! | a rule of the request, a header of the response | `Request::accept` in `protocol/upgrade.rs` |
+//! | what a refusal says | `HandshakeError` in `error.rs`, `protocol/response.rs` |
+//! | the Close code for a protocol violation | `CloseFrame::from` in `protocol/close.rs` |
+//! | when a client counts as silent, and what follows | `verdict` and `sweep` in `server/heartbeat.rs` |
+//! | what happens to a client that does not read | `Outbox::put` and `Outbox::evict` in `server/outbox.rs` |
+//! | how small replies are gathered | `Batch` in `server/batch.rs` |
+//! | who can be found, and by which key | `Table` in `server/registry.rs`, `Seat::enter` in `server/seat.rs` |
+//! | how a connection's end is logged | `log_end` in `server/client.rs` |
+//! | what a path does, for example a rate limit in `/chat` | its handler in `bin/plainsocket/` |
+//!
 //! # Glossary
 //!
 //! The words are those of RFC 6455.
@@ -78,6 +107,19 @@
 //! - **closing handshake**: a Close frame each way, then the end of TCP (§7).
 //! - **Close code**: the number in a Close frame that says why (§7.4).
 //! - **to fail the connection**: to end it because a rule was broken (§7.1.7).
+//!
+//! These words are the server's own:
+//!
+//! - **seat**: a connection slot, held by an RAII guard from `accept` to the end of the client's thread.
+//! - **registry**: the table of all connections, `Mutex<HashMap<SocketAddr, Client>>`.
+//! - **inbox**: the buffer of bytes that are received and not yet decoded.
+//! - **batch**: encoded frames of a handler that nobody has written yet.
+//! - **outbox**: the sending side of a client: the right to write, and a queue.
+//! - **backlog**: that queue. It is empty unless the socket is full or another thread is writing.
+//! - **drain thread**: the one thread that writes the backlogs of all slow clients.
+//! - **slow consumer**: a client that reads more slowly than others send to it; in the end it is **evicted**.
+//! - **turn**: whose move it is, the client's or the handler's. At shutdown that decides which thread sends the Close.
+//! - **dissector**: explains the bytes of frames and handshakes for people, as Wireshark's dissectors do.
 #![forbid(unsafe_code)]
 #![warn(missing_docs, missing_debug_implementations)]
 
