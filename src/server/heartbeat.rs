@@ -66,10 +66,8 @@ pub(super) fn run(service: &Service, stopped: &Receiver<()>) {
 /// Sleeps, and returns by how much it slept too long. `None`: the server is being stopped.
 fn sleep(pause: Duration, stopped: &Receiver<()>) -> Option<Duration> {
     let begin = Instant::now();
-    match stopped.recv_timeout(pause) {
-        Err(RecvTimeoutError::Timeout) => Some(begin.elapsed().saturating_sub(pause)),
-        Ok(()) | Err(RecvTimeoutError::Disconnected) => None,
-    }
+    let is_over = stopped.recv_timeout(pause) != Err(RecvTimeoutError::Timeout);
+    if is_over { None } else { Some(begin.elapsed().saturating_sub(pause)) }
 }
 
 /// Looks at every open client once. A client that is closing has the close timeout instead. No client can hold up the

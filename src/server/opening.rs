@@ -1,5 +1,5 @@
 //! The opening handshake's I/O (§4.2): reads the request, answers it, and enters a client that is upgraded. The rules of
-//! the handshake are in `protocol/handshake.rs`.
+//! the handshake are in `protocol/`: `request.rs`, `upgrade.rs` and `response.rs`.
 
 use super::budget::Share;
 use super::inbox::Inbox;
@@ -29,7 +29,7 @@ enum Answer<'a> {
     Page(Response),
 }
 
-/// Why no request was read. `?` makes one of either error.
+/// Why no request was read.
 enum Failure {
     /// The client gets an HTTP error.
     Refused(HandshakeError),
@@ -80,20 +80,23 @@ fn read_request(service: &Service, inbox: &mut Inbox, share: &mut Share) -> Resu
     // One deadline for the whole head: a timeout for each read would let a byte a second go on forever.
     let deadline = Instant::now() + service.config.handshake_timeout;
     loop {
-        if let Some((request, length)) = Request::parse(inbox.unread())? {
+        if let Some((request, length)) = Request::parse(inbox.unread()).map_err(Failure::Refused)? {
             inbox.consume(length);
             // The connection keeps the request, and the buffer as long as the head has made it.
             count(share, inbox.size() + length)?;
             return Ok(request);
         }
-        inbox.fill(Until::Deadline(deadline))?;
+        inbox.fill(Until::Deadline(deadline)).map_err(|error| match error.kind() {
+            ErrorKind::TimedOut => Failure::Refused(HandshakeError::Timeout),
+            _ => Failure::Gone(error),
+        })?;
         count(share, inbox.size())?;
     }
 }
 
 /// Counts the memory that a handshake holds.
-fn count(share: &mut Share, bytes: usize) -> Result<(), HandshakeError> {
-    if share.resize(bytes) { Ok(()) } else { Err(HandshakeError::MemoryLimit) }
+fn count(share: &mut Share, bytes: usize) -> Result<(), Failure> {
+    if share.resize(bytes) { Ok(()) } else { Err(Failure::Refused(HandshakeError::MemoryLimit)) }
 }
 
 /// Finds the answer to a request. A client that is upgraded is entered before it can know, so that it misses nothing that
@@ -134,19 +137,4 @@ fn switch_protocols(opened: &Opened, deadline: Instant) -> io::Result<()> {
 /// Returns the deadline for a whole reply: it has as much time as a Close.
 fn reply_deadline(service: &Service) -> Instant {
     Instant::now() + service.config.close_timeout
-}
-
-impl From<HandshakeError> for Failure {
-    fn from(fault: HandshakeError) -> Failure {
-        Failure::Refused(fault)
-    }
-}
-
-impl From<io::Error> for Failure {
-    fn from(error: io::Error) -> Failure {
-        match error.kind() {
-            ErrorKind::TimedOut => Failure::Refused(HandshakeError::Timeout),
-            _ => Failure::Gone(error),
-        }
-    }
 }

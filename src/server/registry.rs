@@ -115,7 +115,7 @@ impl Registry {
     pub(super) fn stop(&self) {
         let table = lock(&self.table);
         self.stopping.store(true, Ordering::Release);
-        let all: Vec<Client> = table.clients.values().cloned().collect();
+        let all = table.all();
         drop(table);
         drop(lock(&self.spare).take());
         for client in all {
@@ -129,7 +129,7 @@ impl Registry {
 
     /// Ends every connection that is left, so that its thread wakes and ends.
     pub(super) fn cut_off(&self) {
-        let all: Vec<Client> = lock(&self.table).clients.values().cloned().collect();
+        let all = lock(&self.table).all();
         for client in all {
             if client.stage != Stage::Handshake {
                 client.send_close(&going_away());
@@ -149,6 +149,10 @@ impl Registry {
 }
 
 impl Table {
+    fn all(&self) -> Vec<Client> {
+        self.clients.values().cloned().collect()
+    }
+
     fn entered(&self) -> impl Iterator<Item = &Client> {
         self.clients.values().filter(|client| client.stage != Stage::Handshake)
     }
