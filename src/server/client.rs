@@ -35,8 +35,8 @@ fn serve(service: &Service, seat: &Seat, opened: Opened, inbox: Inbox, share: Sh
     let Opened { client, handler, opened_by } = opened;
     let (registry, desks) = (Arc::clone(&service.registry), Arc::clone(&service.desks));
     let mut connection = Connection::new((opened_by, share), inbox, client.outbox, registry, desks, &service.config);
-    // `catch_unwind` is Java's `catch (Throwable)` around the handler. `AssertUnwindSafe` is our word that the connection
-    // can be used after a panic in the middle of a call: it is closed, and nothing else.
+    // `catch_unwind` is Java's `catch (Throwable)` around the handler. `AssertUnwindSafe` is our word that the
+    // connection can be used after a panic in the middle of a call: it is closed, and nothing else.
     let result = catch_unwind(AssertUnwindSafe(|| handler(&mut connection)));
     let result = result.unwrap_or_else(|_| Err(Error::handler("panicked")));
     let code = if result.is_ok() { CloseCode::NORMAL } else { CloseCode::INTERNAL_ERROR };

@@ -6,7 +6,9 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-/// Looks at a running server and shuts it down, from another thread. [`Server::handle`](crate::Server::handle) makes it.
+/// Looks at a running server and shuts it down, from another thread.
+///
+/// [`Server::handle`](crate::Server::handle) makes it.
 #[derive(Clone)]
 pub struct Handle {
     pub(super) registry: Arc<Registry>,
@@ -21,8 +23,8 @@ impl fmt::Debug for Handle {
 }
 
 impl Handle {
-    /// Returns an address at which this machine reaches the server, one of IPv4 if there is one. For a server that listens
-    /// on every address, that is a loopback address.
+    /// Returns an address at which this machine reaches the server, one of IPv4 if there is one. For a server that
+    /// listens on every address, that is a loopback address.
     pub fn address(&self) -> SocketAddr {
         *self.addresses.iter().find(|address| address.is_ipv4()).unwrap_or(&self.addresses[0])
     }
@@ -32,11 +34,12 @@ impl Handle {
         self.registry.count()
     }
 
-    /// Begins a graceful shutdown: every client gets Close 1001, a connection in its handshake is cut off, and no new one
-    /// is let in. [`Server::run`](crate::Server::run) returns when all clients have answered or the close timeout is over.
+    /// Begins a graceful shutdown: every client gets Close 1001, a connection in its handshake is cut off, and no new
+    /// one is let in. [`Server::run`](crate::Server::run) returns when all clients have answered or the close timeout
+    /// is over.
     ///
-    /// This call waits for no client. While the machine is out of sockets, it can take some seconds. A second call does no
-    /// harm.
+    /// This call waits for no client. While the machine is out of sockets, it can take some seconds. A second call does
+    /// no harm.
     pub fn shutdown(&self) {
         self.registry.stop();
         self.addresses.iter().for_each(wake);

@@ -102,7 +102,8 @@ pub(super) fn sweep(registry: &Registry, config: &Config) {
     }
 }
 
-/// Drops a silent client. It gets a Close, because it can be alive after all; but if bytes wait for it, there is no room.
+/// Drops a silent client. It gets a Close, because it can be alive after all; but if bytes wait for it, there is no
+/// room.
 fn drop_silent(client: &Client, silent: Duration, bytes: usize) {
     let peer = client.outbox.peer;
     match bytes {

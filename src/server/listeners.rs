@@ -62,7 +62,8 @@ fn is_covered(address: SocketAddr, taken: &[SocketAddr]) -> bool {
     address.ip() == Ipv4Addr::UNSPECIFIED && taken.contains(&every)
 }
 
-/// Runs `accept` for each listener until it returns: for the first in this thread, for the others in threads of their own.
+/// Runs `accept` for each listener until it returns: for the first in this thread, for the others in threads of their
+/// own.
 pub(super) fn serve(listeners: Vec<TcpListener>, accept: impl Fn(&TcpListener) + Sync) {
     let accept = &accept;
     thread::scope(|scope| {

@@ -1,5 +1,5 @@
-//! The opening handshake's I/O (§4.2): reads the request, answers it, and enters a client that is upgraded. The rules of
-//! the handshake are in `protocol/`: `request.rs`, `upgrade.rs` and `response.rs`.
+//! The opening handshake's I/O (§4.2): reads the request, answers it, and enters a client that is upgraded. The rules
+//! of the handshake are in `protocol/`: `request.rs`, `upgrade.rs` and `response.rs`.
 
 use super::budget::Share;
 use super::inbox::Inbox;
@@ -38,8 +38,8 @@ enum Failure {
 }
 
 /// Does the opening handshake. `None`: the response was no 101, and the connection is over.
-// Not inlined, like `client::serve`: both need much stack, one after the other. Inlined, they would need it side by side,
-// and each client would cost a page more, 4 KiB.
+// Not inlined, like `client::serve`: both need much stack, one after the other. Inlined, they would need it side by
+// side, and each client would cost a page more, 4 KiB.
 #[inline(never)]
 pub(super) fn open<'a>(
     service: &'a Service,
@@ -99,8 +99,8 @@ fn count(share: &mut Share, bytes: usize) -> Result<(), Failure> {
     if share.resize(bytes) { Ok(()) } else { Err(Failure::Refused(HandshakeError::MemoryLimit)) }
 }
 
-/// Finds the answer to a request. A client that is upgraded is entered before it can know, so that it misses nothing that
-/// the others send from then on.
+/// Finds the answer to a request. A client that is upgraded is entered before it can know, so that it misses nothing
+/// that the others send from then on.
 fn answer<'a>(service: &'a Service, seat: &Seat, request: Request) -> Result<Answer<'a>, HandshakeError> {
     let path = request.path();
     let route = service.routes.get(path);

@@ -1,7 +1,8 @@
 //! Sockets without a thread: refused clients get a reply, and clients after the closing handshake nothing more.
 //!
 //! A reply is delivered only once the client has read it, because a socket that is closed with bytes unread sends a
-//! reset, which takes the reply away (§1.4). So each socket is kept for a moment, and the heartbeat's thread empties it.
+//! reset, which takes the reply away (§1.4). So each socket is kept for a moment, and the heartbeat's thread empties
+//! it.
 
 use super::socket::Socket;
 use super::{lock, reply};

@@ -1,7 +1,7 @@
 //! Who is connected: a `Mutex<HashMap<SocketAddr, Client>>`, with what the limits count beside the map.
 //!
-//! Each connection takes a [`Seat`](super::seat::Seat), which puts it into the map and takes it out again. Everything that
-//! has to agree is under the one lock, and the lock is never held over I/O: copy the list, then act.
+//! Each connection takes a [`Seat`](super::seat::Seat), which puts it into the map and takes it out again. Everything
+//! that has to agree is under the one lock, and the lock is never held over I/O: copy the list, then act.
 
 use super::budget::{Budget, Share};
 use super::frames::{Current, Frames};

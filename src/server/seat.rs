@@ -4,11 +4,12 @@
 //! 1. **take**: the accept loop takes a seat for each connection, if the limits allow one more.
 //! 2. **enter**: the client's thread has read a request to upgrade, and writes the 101 next. From here on the others
 //!    reach the client, and shutdown owes it a Close. What they send waits in the outbox until the 101 is out.
-//! 3. **leave**: the seat is free for the next connection. `Drop` does it, so it happens on every way out of the thread's
-//!    function, by return, error or panic.
+//! 3. **leave**: the seat is free for the next connection. `Drop` does it, so it happens on every way out of the
+//!    thread's function, by return, error or panic.
 //!
 //! Each step holds the registry's lock, and so does shutdown when it begins. Shutdown finds a step that came before it
-//! in the table, and a seat or an entry that comes after it is refused with [`ShuttingDown`](HandshakeError::ShuttingDown).
+//! in the table, and a seat or an entry that comes after it is refused with
+//! [`ShuttingDown`](HandshakeError::ShuttingDown).
 
 use super::lock;
 use super::outbox::Outbox;

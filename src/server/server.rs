@@ -77,7 +77,8 @@ impl Server {
     ///
     /// # Panics
     ///
-    /// If [`Config::allowed_origins`] has one that no browser would send. [`Config::allow_origin`] returns an error instead.
+    /// If [`Config::allowed_origins`] has one that no browser would send. [`Config::allow_origin`] returns an error
+    /// instead.
     pub fn config(mut self, config: Config) -> Server {
         if let Some((origin, error)) = config.impossible_origin() {
             panic!("allowed_origins has {origin:?}: {error}");
@@ -98,8 +99,8 @@ impl Server {
     ///
     /// # Panics
     ///
-    /// If no request can have this path: it does not begin with `/`, or it contains `?`, `#` or a byte that is not visible
-    /// ASCII. Other bytes arrive percent-encoded, so `/grüße` is `/gr%C3%BC%C3%9Fe`.
+    /// If no request can have this path: it does not begin with `/`, or it contains `?`, `#` or a byte that is not
+    /// visible ASCII. Other bytes arrive percent-encoded, so `/grüße` is `/gr%C3%BC%C3%9Fe`.
     pub fn route<H>(mut self, path: &str, handler: H) -> Server
     where
         H: Fn(&mut Connection) -> Result<(), Error> + Send + Sync + 'static,
@@ -113,8 +114,8 @@ impl Server {
     /// server prefers less.
     ///
     /// Of those that a client offers, the server selects the one that it prefers most, and the handler finds it in
-    /// [`Connection::subprotocol`]. Names are compared with their case. A client that offers none, or only unknown ones,
-    /// is served without a subprotocol; a browser whose page has offered only unknown ones gives up then.
+    /// [`Connection::subprotocol`]. Names are compared with their case. A client that offers none, or only unknown
+    /// ones, is served without a subprotocol; a browser whose page has offered only unknown ones gives up then.
     ///
     /// # Panics
     ///
@@ -128,8 +129,8 @@ impl Server {
     }
 
     /// Answers a plain GET of `path` with an HTML page, and HEAD with its head. The same path may have a
-    /// [`route`](Server::route) too. The page must contain its scripts, styles and images (images as `data:`), because its
-    /// `Content-Security-Policy` lets the browser load nothing else, and connect to this server only.
+    /// [`route`](Server::route) too. The page must contain its scripts, styles and images (images as `data:`), because
+    /// its `Content-Security-Policy` lets the browser load nothing else, and connect to this server only.
     ///
     /// # Panics
     ///
@@ -185,8 +186,8 @@ impl Server {
     /// First the server raises the process's soft limit of file descriptors to the hard one. It lowers
     /// [`max_clients`](Config::max_clients) to the number of threads that the machine has, and logs that.
     ///
-    /// The log goes to the logger that the program has set up with the crate `log`. A logger that waits, for example for
-    /// a pipe that nobody reads, holds up the thread that logs, which can be the one that accepts.
+    /// The log goes to the logger that the program has set up with the crate `log`. A logger that waits, for example
+    /// for a pipe that nobody reads, holds up the thread that logs, which can be the one that accepts.
     ///
     /// # Errors
     ///
