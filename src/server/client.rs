@@ -32,9 +32,10 @@ pub(super) fn run(service: &Service, seat: &Seat) {
 #[inline(never)]
 fn serve(service: &Service, seat: &Seat, opened: Opened, inbox: Inbox, share: Share) {
     let peer = seat.outbox.peer;
-    let Opened { client, handler, opened_by } = opened;
+    let Opened { handler, opened_by } = opened;
+    let outbox = Arc::clone(&seat.outbox);
     let (registry, desks) = (Arc::clone(&service.registry), Arc::clone(&service.desks));
-    let mut connection = Connection::new((opened_by, share), inbox, client.outbox, registry, desks, &service.config);
+    let mut connection = Connection::new((opened_by, share), inbox, outbox, registry, desks, &service.config);
     // `catch_unwind` is Java's `catch (Throwable)` around the handler. `AssertUnwindSafe` is our word that the
     // connection can be used after a panic in the middle of a call: it is closed, and nothing else.
     let result = catch_unwind(AssertUnwindSafe(|| handler(&mut connection)));

@@ -3,7 +3,7 @@
 
 use super::budget::Share;
 use super::inbox::Inbox;
-use super::registry::Client;
+use super::outbox::Outbox;
 use super::seat::Seat;
 use super::server::{Handler, Service};
 use super::socket::Until;
@@ -13,11 +13,11 @@ use crate::protocol::request::Request;
 use crate::protocol::response::Response;
 use std::io::{self, ErrorKind};
 use std::net::Shutdown;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// A connection that has become a WebSocket.
 pub(super) struct Opened<'a> {
-    pub(super) client: Client,
     pub(super) handler: &'a Handler,
     /// On the heap, because a page more of stack would cost each client 4 KiB.
     pub(super) opened_by: Box<(Request, Response)>,
@@ -57,7 +57,7 @@ pub(super) fn open<'a>(
     let mut linger = service.config.close_timeout;
     let response = match answer {
         Ok(Answer::Upgrade(opened)) => {
-            switch_protocols(&opened, reply_deadline(service))?;
+            switch_protocols(&seat.outbox, &opened, reply_deadline(service))?;
             return Ok(Some(opened));
         }
         Ok(Answer::Page(response)) => response,
@@ -112,9 +112,9 @@ fn answer<'a>(service: &'a Service, seat: &Seat, request: Request) -> Result<Ans
         {
             response = response.with_subprotocol(name);
         }
-        let client = seat.enter(path)?;
+        seat.enter(path)?;
         let opened_by = Box::new((request, reply::dated(response)));
-        Ok(Answer::Upgrade(Opened { client, handler, opened_by }))
+        Ok(Answer::Upgrade(Opened { handler, opened_by }))
     } else if let Some(html) = service.pages.get(path) {
         Ok(Answer::Page(Response::page(html)))
     } else if route.is_some() {
@@ -125,9 +125,8 @@ fn answer<'a>(service: &'a Service, seat: &Seat, request: Request) -> Result<Ans
 }
 
 /// Writes the 101.
-fn switch_protocols(opened: &Opened, deadline: Instant) -> io::Result<()> {
+fn switch_protocols(outbox: &Arc<Outbox>, opened: &Opened, deadline: Instant) -> io::Result<()> {
     let (request, response) = &*opened.opened_by;
-    let outbox = &opened.client.outbox;
     let accept_value = response.header_value("Sec-WebSocket-Accept").unwrap_or_default();
     log::debug!("{}: connected to \"{}\", accept value {accept_value}", outbox.peer, shown(request.path()));
     trace::handshake(outbox.peer, request, response);

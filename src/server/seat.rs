@@ -54,16 +54,16 @@ impl Seat {
     }
 
     /// Enters the client, whose 101 is about to be written. The error is that the server goes down.
-    pub(super) fn enter(&self, path: &str) -> Result<Client, HandshakeError> {
+    pub(super) fn enter(&self, path: &str) -> Result<(), HandshakeError> {
         let stage = Stage::Entered(path.into());
         let client = Client { seat_number: self.number, outbox: Arc::clone(&self.outbox), stage };
         let mut table = lock(&self.registry.table);
         if self.registry.is_stopping() {
             return Err(HandshakeError::ShuttingDown);
         }
-        table.clients.insert(self.key, client.clone());
+        table.clients.insert(self.key, client);
         table.member_lists.forget(path);
-        Ok(client)
+        Ok(())
     }
 
     /// Frees the seat before its thread ends. A second call does nothing: the key may be another connection's by then.

@@ -60,10 +60,10 @@ fn dead_client_is_not_judged_again() {
     let service = service(impatient(), |_| Ok(()));
     let client = ClientsEnd::default();
     let seat = seat(&service, &client, peer(1));
-    let entry = seat.enter("/").unwrap();
-    entry.outbox.disconnect();
-    let _wait = entry.outbox.activity.wait();
+    seat.enter("/").unwrap();
+    seat.outbox.disconnect();
+    let _wait = seat.outbox.activity.wait();
     silent_client(&service);
     sweep_for_a_while(&service);
-    assert_eq!(entry.outbox.activity.since_ping(), None);
+    assert_eq!(seat.outbox.activity.since_ping(), None);
 }
