@@ -267,6 +267,18 @@ mod attacks {
     }
 
     #[test]
+    fn fragmented_message_comes_back_cut() {
+        let server = OnePage::start();
+        let mut client = server.connect("/echo");
+        const CONTINUATION_AND_FIN: u8 = 0x80;
+        for (first, payload) in [(0x01, "one "), (0x00, "two "), (CONTINUATION_AND_FIN, "three"), (TEXT, "next")] {
+            client.send(frame(first, payload.as_bytes()));
+        }
+        assert_eq!(client.read_frame(), (TEXT, b"one ".to_vec()));
+        assert_eq!(client.read_frame(), (TEXT, b"next".to_vec()));
+    }
+
+    #[test]
     fn invalid_utf_8_fails_the_members_that_check_it() {
         let server = OnePage::start();
         let (mut rude, mut good) = (server.connect("/chat"), server.tungstenite("/chat"));
