@@ -7,12 +7,11 @@ use socket2::{Domain, Socket, Type};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::TcpStream;
-use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
-use support::one_page::{OnePage, program};
+use support::one_page::OnePage;
 use support::{BINARY, Client, DEADLINE, PING, PONG, TEXT, close_frame, frame, header, request, status, wait_for};
 use tungstenite::protocol::frame::coding::CloseCode;
 use tungstenite::{Error, Message, WebSocket};
@@ -407,8 +406,7 @@ mod attacks {
     fn sigterm_ends_clients_without_a_close() {
         let mut server = OnePage::start();
         let mut client = server.connect("/echo");
-        let pid = server.child.id().to_string();
-        assert!(Command::new("kill").args(["-s", "TERM", &pid]).status().unwrap().success());
+        server.signal("TERM");
         client.expect_gone();
         assert!(!server.wait_for_end());
     }
@@ -416,8 +414,7 @@ mod attacks {
     #[cfg(unix)]
     #[test]
     fn lack_of_descriptors_ends_the_server() {
-        let script = "ulimit -n 12; exec \"$0\" 127.0.0.1:0";
-        let mut server = OnePage::spawn(Command::new("sh").args(["-c", script]).arg(program()));
+        let mut server = OnePage::start_with_descriptors("12");
         let _clients: Vec<TcpStream> = (0..12).map_while(|_| TcpStream::connect(server.address).ok()).collect();
         assert!(!server.wait_for_end());
         server.wait_for_log("Too many open files");

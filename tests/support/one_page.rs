@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::{env, fs, thread};
 
 /// Where cargo puts the example: beside the folder of the tests. `cargo test --test one_page` alone does not build it.
-pub fn program() -> &'static Path {
+fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(|| {
         let test = env::current_exe().unwrap();
@@ -46,7 +46,13 @@ impl OnePage {
         OnePage::spawn(Command::new(program()).args(["127.0.0.1:0", seconds]))
     }
 
-    pub fn spawn(command: &mut Command) -> OnePage {
+    #[cfg(unix)]
+    pub fn start_with_descriptors(limit: &str) -> OnePage {
+        let script = format!("ulimit -n {limit}; exec \"$0\" 127.0.0.1:0");
+        OnePage::spawn(Command::new("sh").args(["-c", &script]).arg(program()))
+    }
+
+    fn spawn(command: &mut Command) -> OnePage {
         // As on a terminal: a pipe would get the log without colours, and without other escape codes.
         command.env("RUST_LOG", "info").env("RUST_LOG_STYLE", "always");
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
@@ -65,6 +71,12 @@ impl OnePage {
             }
         });
         OnePage { child, address, log }
+    }
+
+    #[cfg(unix)]
+    pub fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-s", name, &pid]).status().unwrap().success());
     }
 
     pub fn wait_for_log(&self, text: &str) {
