@@ -2,7 +2,7 @@
 //! to it, and how much of it is written.
 
 use super::budget::{Budget, Share};
-use super::frames::Frame;
+use super::speed::Frame;
 use std::collections::VecDeque;
 use std::mem;
 use std::sync::Arc;

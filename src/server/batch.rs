@@ -5,6 +5,7 @@ use super::closing::{Closing, unless_closed};
 use super::frames::Frames;
 use super::outbox::Outbox;
 use super::registry::Registry;
+use super::speed;
 use crate::error::Error;
 use crate::protocol::close::CloseFrame;
 use crate::protocol::frame::{self, Opcode};
@@ -16,9 +17,6 @@ const MOST_BYTES: usize = 64 * 1024;
 
 /// And so is a batch of this many replies: a slow handler holds no more of them back.
 const MOST_REPLIES: usize = 16;
-
-/// For how many members at a time a broadcast fetches what it needs.
-const FETCHED: usize = 32;
 
 pub(super) struct Batch {
     pub(super) outbox: Arc<Outbox>,
@@ -137,12 +135,9 @@ impl Batch {
 
     fn write_to_others(&self, frames: &Frames) {
         let members = self.registry.members(&self.path);
-        for group in members.chunks(FETCHED) {
-            group.iter().for_each(|member| member.prefetch());
-            for other in group.iter().filter(|member| !Arc::ptr_eq(member, &self.outbox)) {
-                // An error is the other client's own affair.
-                let _ = other.write(frames);
-            }
+        for other in speed::prefetched(&members).filter(|member| !Arc::ptr_eq(member, &self.outbox)) {
+            // An error is the other client's own affair.
+            let _ = other.write(frames);
         }
     }
 }

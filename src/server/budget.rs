@@ -22,7 +22,7 @@ pub(super) struct Budget {
 /// A guard for bytes that count: dropping it gives them back.
 pub(super) struct Share {
     budget: Arc<Budget>,
-    bytes: usize,
+    pub(super) bytes: usize,
 }
 
 impl Budget {
@@ -100,16 +100,6 @@ impl Share {
     /// Logs that the budget is full, as [`Budget::log_full`] does.
     pub(super) fn log_full(&self, peer: SocketAddr) {
         self.budget.log_full(peer);
-    }
-
-    /// A share of nothing in the same budget.
-    pub(super) fn empty(&self) -> Share {
-        self.budget.share()
-    }
-
-    /// Takes over what another share counts.
-    pub(super) fn absorb(&mut self, mut other: Share) {
-        self.bytes += std::mem::take(&mut other.bytes);
     }
 
     pub(super) fn bytes(&self) -> usize {

@@ -7,6 +7,7 @@ use super::opening::{self, Opened};
 use super::seat::Seat;
 use super::server::Service;
 use super::socket::Reader;
+use super::speed;
 use crate::error::{Error, HandshakeError, shown};
 use crate::protocol::close::CloseCode;
 use std::net::SocketAddr;
@@ -20,22 +21,21 @@ pub(super) fn run(service: &Service, seat: &Seat) {
     let Some(mut share) = service.registry.budget().reserve(inbox.size()) else {
         return service.refusals.refuse(peer, Arc::clone(socket), &HandshakeError::MemoryLimit);
     };
-    match opening::open(service, seat, &mut inbox, &mut share) {
-        Ok(Some(opened)) => serve(service, seat, opened, inbox, share),
+    // Both parts need much stack, one after the other.
+    match speed::out_of_line(|| opening::open(service, seat, &mut inbox, &mut share)) {
+        Ok(Some(opened)) => speed::out_of_line(|| serve(service, seat, opened, inbox, share)),
         Ok(None) => {}
         Err(error) => log::debug!("{peer}: gone during the handshake: {error}"),
     }
 }
 
 /// Runs the handler, then closes: with 1000 if it has returned, with 1011 if it has failed or panicked.
-// Not inlined, like `opening::open`.
-#[inline(never)]
 fn serve(service: &Service, seat: &Seat, opened: Opened, inbox: Inbox, share: Share) {
     let peer = seat.outbox.peer;
     let Opened { handler, opened_by } = opened;
     let outbox = Arc::clone(&seat.outbox);
-    let (registry, desks) = (Arc::clone(&service.registry), Arc::clone(&service.desks));
-    let mut connection = Connection::new((opened_by, share), inbox, outbox, registry, desks, &service.config);
+    let (registry, pool) = (Arc::clone(&service.registry), Arc::clone(&service.buffer_pool));
+    let mut connection = Connection::new((opened_by, share), inbox, outbox, registry, pool, &service.config);
     // `catch_unwind` is Java's `catch (Throwable)` around the handler. `AssertUnwindSafe` is our word that the
     // connection can be used after a panic in the middle of a call: it is closed, and nothing else.
     let result = catch_unwind(AssertUnwindSafe(|| handler(&mut connection)));
@@ -47,7 +47,7 @@ fn serve(service: &Service, seat: &Seat, opened: Opened, inbox: Inbox, share: Sh
         Err(_) => connection.is_open(),
         Ok(()) => false,
     };
-    let closed = connection.finish(code, seat);
+    let closed = speed::out_of_line(|| connection.finish(code, seat));
     if connection.is_closed() {
         service.refusals.see_off(Arc::clone(&seat.outbox.socket));
     }

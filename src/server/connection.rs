@@ -3,7 +3,6 @@
 use super::batch::Batch;
 use super::budget::Share;
 use super::closing::{CloseState, Closing, unless_closed};
-use super::desk::Desks;
 use super::dissect::{Dissection, Due};
 use super::inbox::Inbox;
 use super::outbox::Outbox;
@@ -11,6 +10,7 @@ use super::receive::Receiver;
 use super::registry::{Registry, going_away};
 use super::seat::Seat;
 use super::socket::Until;
+use super::speed::{self, BufferPool};
 use crate::config::Config;
 use crate::error::Error;
 use crate::protocol::close::{CloseCode, CloseFrame};
@@ -75,13 +75,13 @@ impl Connection {
         inbox: Inbox,
         outbox: Arc<Outbox>,
         registry: Arc<Registry>,
-        desks: Arc<Desks>,
+        pool: Arc<BufferPool>,
         config: &Config,
     ) -> Connection {
         let path = opened_by.0.path().into();
         Connection {
             opened_by,
-            receiver: Receiver::new(Arc::clone(&outbox), inbox, share, desks, config.max_message_size),
+            receiver: Receiver::new(Arc::clone(&outbox), inbox, share, pool, config.max_message_size),
             dissection: Dissection::for_trace(),
             batch: Batch::new(Arc::clone(&outbox), path, registry),
             closing: Closing::new(outbox, config.close_timeout),
@@ -125,7 +125,7 @@ impl Connection {
                 Event::Message(message) => {
                     self.messages += 1;
                     if !self.receiver.count_message(&message) {
-                        return Err(self.out_of_memory());
+                        return Err(speed::out_of_line(|| self.give_up_message()));
                     }
                     self.flush_pong()?;
                     return Ok(Some(message));
@@ -159,7 +159,7 @@ impl Connection {
             Some(Event::Ping(payload)) => self.batch.answer_ping(&payload, &mut self.closing)?,
             Some(Event::Message(message)) => {
                 self.messages += 1;
-                self.receiver.reuse(message);
+                speed::reuse(&mut self.receiver, message);
             }
             // The dissection keeps a Close and a fault for the next call.
             Some(Event::Pong(_) | Event::Close(_)) | None => {}
@@ -178,7 +178,7 @@ impl Connection {
         let message = message.into();
         self.batch.send(&message, &mut self.closing)?;
         self.flush_if_due()?;
-        self.receiver.reuse(message);
+        speed::reuse(&mut self.receiver, message);
         Ok(())
     }
 
@@ -192,7 +192,7 @@ impl Connection {
         let message = message.into();
         self.batch.broadcast(&message, &mut self.closing)?;
         self.flush_if_due()?;
-        self.receiver.reuse(message);
+        speed::reuse(&mut self.receiver, message);
         Ok(())
     }
 
@@ -216,8 +216,6 @@ impl Connection {
     }
 
     /// Ends the connection after its handler: the closing handshake unless it has been done, then the end of TCP.
-    // Inlined, it would take a page more of each client's stack, 4 KiB.
-    #[inline(never)]
     pub(super) fn finish(&mut self, code: CloseCode, seat: &Seat) -> Result<(), Error> {
         let closed = self.close(code, "");
         let (peer, age) = (self.peer(), self.outbox().activity.age());
@@ -264,7 +262,7 @@ impl Connection {
         loop {
             let event = match &mut self.dissection {
                 None => self.receiver.decode(),
-                Some(dissection) => dissection.next_event(&mut self.receiver),
+                Some(dissection) => speed::out_of_line(|| dissection.next_event(&mut self.receiver)),
             };
             if let Some(event) = event.map_err(|error| self.closing.fail(error, &mut self.batch))? {
                 return Ok(event);
@@ -290,11 +288,14 @@ impl Connection {
     /// Waits for the client, and reads what it sends.
     fn wait(&mut self) -> Result<(), Error> {
         if !self.receiver.count_unfinished() {
-            return Err(self.out_of_memory());
+            return Err(speed::out_of_line(|| self.give_up_message()));
         }
         let is_last = self.is_open() && self.outbox().turn.give();
-        let received =
-            if is_last { self.receive_last()? } else { self.receiver.wait(&mut self.batch, self.closing.deadline()) };
+        let received = if is_last {
+            speed::out_of_line(|| self.receive_last())?
+        } else {
+            self.receiver.wait(&mut self.batch, self.closing.deadline())
+        };
         // During shutdown another thread has sent the Close, unless this one has.
         if self.outbox().turn.take() {
             self.closing.notice_close();
@@ -303,8 +304,6 @@ impl Connection {
     }
 
     /// During shutdown: what has been received before is still answered, and then the Close follows.
-    // Inlined, it would take a page more of each client's stack, 4 KiB.
-    #[inline(never)]
     fn receive_last(&mut self) -> Result<io::Result<()>, Error> {
         match self.receiver.read(Until::Now) {
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
@@ -337,9 +336,7 @@ impl Connection {
     }
 
     /// Fails the connection with 1013: the client may try again later, when others hold less.
-    // Inlined, it would take a page more of each client's stack, 4 KiB.
-    #[inline(never)]
-    fn out_of_memory(&mut self) -> Error {
+    fn give_up_message(&mut self) -> Error {
         self.receiver.give_up_message();
         let close = CloseFrame::new(CloseCode::TRY_AGAIN_LATER, "the server holds too much");
         self.closing.fail_with(close, &mut self.batch);

@@ -31,8 +31,6 @@ impl Dissection {
     }
 
     /// Decodes the next event from the bytes received. `None`: more bytes are needed.
-    // Inlined, it would take a page more of each client's stack, 4 KiB.
-    #[inline(never)]
     pub(super) fn next_event(&mut self, receiver: &mut Receiver) -> Result<Option<Event>, ProtocolError> {
         while let Some((_, event)) = receiver.dissect(&mut self.dissector) {
             if let Some(event) = event? {

@@ -57,7 +57,7 @@ pub(super) fn run(service: &Service, stopped: &Receiver<()>) {
         sweep(&service.registry, &service.config);
         service.refusals.sweep();
         if tidied.elapsed() >= TIDY_EVERY {
-            service.desks.tidy();
+            service.buffer_pool.tidy();
             tidied = Instant::now();
         }
     }

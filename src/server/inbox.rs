@@ -2,28 +2,21 @@
 //! decoders, which take whole heads and frames. What one read brought too much of stays here for the next turn.
 
 use super::socket::{Reader, Until};
+use super::speed::INBOX;
 use std::io::{self, ErrorKind};
-use std::mem;
 use std::time::Instant;
 
-/// The buffer that a client keeps while it waits; at a desk there is a large one. A request's head that is longer makes
-/// it grow.
-const SMALL: usize = 1024;
-
 pub(super) struct Inbox {
-    reader: Reader,
-    /// What is in use: the small one, or that of a desk.
-    buffer: Vec<u8>,
-    /// The small one, while that of a desk is in use.
-    aside: Option<Vec<u8>>,
+    pub(super) reader: Reader,
+    pub(super) buffer: Vec<u8>,
     /// `buffer[start..end]` has been read from the socket, but not consumed.
-    start: usize,
-    end: usize,
+    pub(super) start: usize,
+    pub(super) end: usize,
 }
 
 impl Inbox {
     pub(super) fn new(reader: Reader) -> Inbox {
-        Inbox { reader, buffer: vec![0; SMALL], aside: None, start: 0, end: 0 }
+        Inbox { reader, buffer: vec![0; INBOX], start: 0, end: 0 }
     }
 
     /// What has come and has not been consumed.
@@ -39,11 +32,6 @@ impl Inbox {
     /// How much memory the buffer takes.
     pub(super) fn size(&self) -> usize {
         self.buffer.len()
-    }
-
-    /// [`Reader::is_busy`].
-    pub(super) fn is_busy(&self) -> bool {
-        self.reader.is_busy()
     }
 
     /// Appends to [`unread`](Inbox::unread) what [`Reader::read`] brings.
@@ -62,31 +50,6 @@ impl Inbox {
     /// The buffer has no room left: there may be more to read.
     pub(super) fn is_full(&self) -> bool {
         self.end == self.buffer.len()
-    }
-
-    /// Reads past the buffer; nothing may be unread.
-    pub(super) fn read_into(&mut self, room: &mut [u8], until: Until) -> io::Result<usize> {
-        debug_assert!(self.unread().is_empty());
-        self.reader.read(room, until)
-    }
-
-    /// Works with the buffer of a desk from now on.
-    pub(super) fn take_large(&mut self, large: Vec<u8>) {
-        self.aside = Some(self.change_buffer(large));
-    }
-
-    /// Gives the buffer of the desk back, if there is one.
-    pub(super) fn give_large(&mut self) -> Option<Vec<u8>> {
-        let small = self.aside.take()?;
-        Some(self.change_buffer(small))
-    }
-
-    /// Takes along what is unread: less than a header.
-    fn change_buffer(&mut self, mut buffer: Vec<u8>) -> Vec<u8> {
-        let unread = self.unread();
-        buffer[..unread.len()].copy_from_slice(unread);
-        (self.start, self.end) = (0, unread.len());
-        mem::replace(&mut self.buffer, buffer)
     }
 
     /// Throws away what is unread.
@@ -122,34 +85,14 @@ mod tests {
     fn a_long_head_takes_few_reads_since_the_buffer_doubles() {
         let client = ClientsEnd::default();
         let mut inbox = inbox(&client);
-        client.send([7; 5000]);
+        const LENGTH: usize = 4 * INBOX + 904;
+        client.send([7; LENGTH]);
         let mut lengths = Vec::new();
-        while inbox.unread().len() < 5000 {
+        while inbox.unread().len() < LENGTH {
             inbox.fill(Until::Forever).unwrap();
             lengths.push(inbox.unread().len());
         }
-        assert_eq!(lengths, [1024, 2048, 4096, 5000]);
-    }
-
-    #[test]
-    fn the_large_buffer_is_read_into_and_given_back_and_what_is_unread_moves_along() {
-        let client = ClientsEnd::default();
-        let mut inbox = inbox(&client);
-        client.send([1, 2, 3]);
-        inbox.fill(Until::Forever).unwrap();
-        inbox.consume(1);
-        let large = vec![0; 60_000];
-        let place = large.as_ptr();
-        inbox.take_large(large);
-        assert_eq!(inbox.unread(), [2, 3]);
-        client.send([4; 50_000]);
-        inbox.fill(Until::Forever).unwrap();
-        assert_eq!((inbox.unread().len(), &inbox.unread()[..3]), (50_002, &[2, 3, 4][..]));
-        inbox.consume(50_000);
-        let large = inbox.give_large().unwrap();
-        assert_eq!((large.as_ptr(), large.len()), (place, 60_000));
-        assert_eq!(inbox.unread(), [4, 4]);
-        assert_eq!(inbox.give_large(), None);
+        assert_eq!(lengths, [INBOX, 2 * INBOX, 4 * INBOX, LENGTH]);
     }
 
     #[test]
@@ -177,15 +120,5 @@ mod tests {
         while inbox.fill(over).is_ok() {}
         assert_eq!(inbox.unread().len(), 100);
         assert_eq!(inbox.fill(over).unwrap_err().kind(), ErrorKind::TimedOut);
-    }
-
-    #[test]
-    fn a_client_is_busy_once_it_has_not_let_its_thread_sleep_for_long() {
-        let client = ClientsEnd::default();
-        let mut inbox = inbox(&client);
-        assert!(!inbox.is_busy(), "it has said nothing yet");
-        client.send([1]);
-        inbox.fill(Until::Forever).unwrap();
-        assert!(inbox.is_busy());
     }
 }

@@ -1,7 +1,7 @@
 //! What the machine allows: file descriptors and threads. A server that promised more clients than it can start threads
 //! would fail in the middle of its work. With the smaller number it refuses the client that is one too many, with 503.
 
-use super::speed::memory::LONG;
+use super::speed::MAPPED;
 use super::system;
 use crate::config::Config;
 
@@ -35,7 +35,7 @@ fn most_threads(max_memory: usize, read: impl Fn(&str) -> Option<String>) -> Opt
     // If a thread cannot map the stack for its overflow, the process ends: `spawn` returns no error for that.
     let mappings = number("/proc/sys/vm/max_map_count").map(|most| {
         let in_use = read("/proc/self/maps").map_or(0, |maps| maps.lines().count());
-        let for_messages = max_memory / LONG;
+        let for_messages = max_memory / MAPPED;
         most.saturating_sub(in_use + for_messages + SPARE_MAPPINGS) / MAPPINGS_OF_A_THREAD
     });
     let system = number("/proc/sys/kernel/threads-max").min(number("/proc/sys/kernel/pid_max"));
@@ -84,7 +84,7 @@ mod tests {
     fn machine(files: &[(&str, &str)]) -> Option<(usize, &'static str)> {
         let file = |path: &str| Some(files.iter().find(|file| file.0 == path)?.1.to_owned());
         // The limit of the user who runs the test has no file.
-        most_threads(LONG * 100, file).filter(|(_, name)| *name != "ulimit -u")
+        most_threads(MAPPED * 100, file).filter(|(_, name)| *name != "ulimit -u")
     }
 
     #[test]

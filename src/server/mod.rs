@@ -17,6 +17,7 @@
 //! | `seat`, `registry` | a connection's way through the registry; who is connected |
 //! | `heartbeat`, `activity` | decides about silent clients; measures how long each has been silent |
 //! | `turn` | which thread sends the Close at shutdown |
+//! | `speed` | what exists only for speed or memory, and its plain counterpart; can be left for last |
 //! | `socket`, `system` | one client's socket; the system calls that std lacks |
 //! | `outbox`, `frames` | the sending side: which thread writes, which one waits; frames for one client or many |
 //! | `backlog`, `drain` | what waits for a slow client; the one thread that writes it |
@@ -30,7 +31,6 @@ mod budget;
 mod client;
 mod closing;
 mod connection;
-mod desk;
 mod dissect;
 mod drain;
 mod frames;

@@ -38,9 +38,6 @@ enum Failure {
 }
 
 /// Does the opening handshake. `None`: the response was no 101, and the connection is over.
-// Not inlined, like `client::serve`: both need much stack, one after the other. Inlined, they would need it side by
-// side, and each client would cost a page more, 4 KiB.
-#[inline(never)]
 pub(super) fn open<'a>(
     service: &'a Service,
     seat: &Seat,

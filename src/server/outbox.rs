@@ -34,8 +34,8 @@ const MOST_FRAMES: usize = 16;
 /// A client's own thread waits while more of its own bytes are queued.
 const MOST_OWN: usize = 64 * 1024;
 
-/// What a thread that waits for its client keeps busy beside its message: the buffers of its [desk](super::desk).
-const DESK: usize = 128 * 1024;
+/// What a thread that waits for its client keeps busy beside its message, in bytes: its inbox and its batch.
+const BUFFERS: usize = 128 * 1024;
 
 pub(super) struct Outbox {
     pub(super) peer: SocketAddr,
@@ -44,12 +44,12 @@ pub(super) struct Outbox {
     pub(super) turn: Turn,
     drain: Arc<Drain>,
     budget: Arc<Budget>,
-    state: Mutex<State>,
+    pub(super) state: Mutex<State>,
     /// Signalled when the queue has become shorter or the writer has gone, if a thread waits for that.
     progress: Condvar,
 }
 
-struct State {
+pub(super) struct State {
     backlog: Backlog,
     writing: bool,
     waiting: usize,
@@ -76,13 +76,6 @@ impl Outbox {
         Ok(())
     }
 
-    /// Reads what a write will need, and does nothing with it. In a broadcast to a thousand none of it is in the cache;
-    /// asked for one after the other without a write in between, many arrive in the time of one. The broadcast is 1.08
-    /// times as fast.
-    pub(super) fn prefetch(&self) {
-        std::hint::black_box((self.state.is_poisoned(), self.socket.touch()));
-    }
-
     /// Writes whole frames, or leaves what does not go out at once in the queue. Never waits. The error is
     /// [`Error::Closed`] after a Close.
     pub(super) fn write(self: &Arc<Self>, frames: &Frames) -> Result<(), Error> {
@@ -97,7 +90,7 @@ impl Outbox {
         }
         let is_much = |state: &State| state.backlog.own > MOST_OWN;
         // Without memory for its buffers the client is evicted.
-        let _share = self.budget.reserve(DESK).ok_or_else(|| self.evict_for_memory())?;
+        let _share = self.budget.reserve(BUFFERS).ok_or_else(|| self.evict_for_memory())?;
         // One that takes no bytes is as silent as one that sends none.
         let _wait = self.activity.wait();
         let state = self.wait_while(deadline, is_much);

@@ -4,9 +4,10 @@
 //! that has to agree is under the one lock, and the lock is never held over I/O: copy the list, then act.
 
 use super::budget::{Budget, Share};
-use super::frames::{Current, Frames};
+use super::frames::Frames;
 use super::lock;
 use super::outbox::Outbox;
+use super::speed::{MemberLists, Members, Segments};
 use crate::protocol::close::{CloseCode, CloseFrame};
 use crate::protocol::frame::{self, Opcode};
 use std::collections::HashMap;
@@ -52,7 +53,7 @@ pub(super) struct Registry {
     /// table, or is told of the shutdown. An atomic, because each reply asks, without the lock.
     stopping: AtomicBool,
     budget: Arc<Budget>,
-    segment: Current,
+    segments: Segments,
     /// A file descriptor that is given back at shutdown; see [`Registry::stop`].
     spare: Mutex<Option<TcpListener>>,
 }
@@ -81,8 +82,8 @@ impl Registry {
     }
 
     /// Returns where frames go that have to wait.
-    pub(super) fn segment(&self) -> &Current {
-        &self.segment
+    pub(super) fn segments(&self) -> &Segments {
+        &self.segments
     }
 
     /// Reserves memory for frames that have to wait. At the bound, slow clients are evicted to make room, the one whose
@@ -186,39 +187,12 @@ impl Client {
     }
 }
 
-/// The outboxes of all clients on one path.
-pub(super) type Members = Arc<[Arc<Outbox>]>;
-
 /// Returns the outboxes of all on `path`, in the order of their seats.
 fn members_on(clients: &HashMap<SocketAddr, Client>, path: &str) -> Members {
     let is_here = |client: &&Client| matches!(&client.stage, Stage::Entered(its_path) if **its_path == *path);
     let mut here: Vec<&Client> = clients.values().filter(is_here).collect();
     here.sort_unstable_by_key(|client| client.seat_number);
     here.iter().map(|client| Arc::clone(&client.outbox)).collect()
-}
-
-/// For speed only: keeps each path's list until somebody enters or leaves there, because building one takes a twentieth
-/// of the time of a broadcast.
-#[derive(Default)]
-pub(super) struct MemberLists {
-    lists: HashMap<Arc<str>, Members>,
-}
-
-impl MemberLists {
-    /// Returns the list of `path`. Calls `build` if none is kept.
-    fn get(&mut self, path: &str, build: impl FnOnce() -> Members) -> Members {
-        if let Some(members) = self.lists.get(path) {
-            return Arc::clone(members);
-        }
-        let members = build();
-        self.lists.insert(path.into(), Arc::clone(&members));
-        members
-    }
-
-    /// Drops the list of `path`, because it is no longer true.
-    pub(super) fn forget(&mut self, path: &str) {
-        self.lists.remove(path);
-    }
 }
 
 #[cfg(test)]

@@ -2,11 +2,11 @@
 
 use super::accept::accept;
 use super::connection::Connection;
-use super::desk::Desks;
 use super::drain::Drain;
 use super::handle::Handle;
 use super::refusal::Refusals;
 use super::registry::Registry;
+use super::speed::BufferPool;
 use super::{heartbeat, listeners, machine};
 use crate::config::Config;
 use crate::error::Error;
@@ -43,7 +43,7 @@ pub(super) struct Service {
     pub(super) subprotocols: HashMap<String, Vec<String>>,
     pub(super) pages: HashMap<String, String>,
     pub(super) registry: Arc<Registry>,
-    pub(super) desks: Arc<Desks>,
+    pub(super) buffer_pool: Arc<BufferPool>,
     pub(super) drain: Arc<Drain>,
     pub(super) refusals: Refusals,
     /// Whether there was no thread for the last client: an outage is logged once.
@@ -230,7 +230,7 @@ impl Service {
             subprotocols: HashMap::new(),
             pages: HashMap::new(),
             registry,
-            desks: Arc::default(),
+            buffer_pool: Arc::default(),
             drain: Drain::start()?,
             refusals: Refusals::default(),
             no_thread: AtomicBool::new(false),

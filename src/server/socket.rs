@@ -8,9 +8,6 @@ use std::net::Shutdown;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// A client that lets its thread sleep for longer than this is quiet, and not looked for.
-const LULL: Duration = Duration::from_millis(50);
-
 /// How many reads may still bring something after their deadline. A client that floods would have none otherwise.
 const LATE_READS: u32 = 100;
 
@@ -90,11 +87,6 @@ impl Socket {
     pub(super) fn shutdown(&self, how: Shutdown) -> io::Result<()> {
         self.stream.shutdown(how)
     }
-
-    /// Reads this object's memory, so that it is in the processor's cache.
-    pub(super) fn touch(&self) -> impl Sized {
-        self.stream.touch()
-    }
 }
 
 /// How long a read waits.
@@ -109,7 +101,6 @@ pub(super) enum Until {
 /// The reading side: only the client's own thread reads.
 pub(super) struct Reader {
     socket: Arc<Socket>,
-    busy: bool,
     /// The socket's read timeout: to set it costs a system call.
     timeout: Option<Duration>,
     late_reads: u32,
@@ -117,12 +108,7 @@ pub(super) struct Reader {
 
 impl Reader {
     pub(super) fn new(socket: Arc<Socket>) -> Reader {
-        Reader { socket, busy: false, timeout: None, late_reads: LATE_READS }
-    }
-
-    /// The client did not let its thread sleep for long the last time: it is worth a look.
-    pub(super) fn is_busy(&self) -> bool {
-        self.busy
+        Reader { socket, timeout: None, late_reads: LATE_READS }
     }
 
     /// One successful read. The error is `UnexpectedEof` where the client has ended its side, `WouldBlock` where a look
@@ -152,7 +138,6 @@ impl Reader {
     }
 
     fn sleep(&mut self, buffer: &mut [u8], until: Until) -> io::Result<usize> {
-        let begin = Instant::now();
         loop {
             match self.set_timeout(until) {
                 Err(error) if error.kind() == ErrorKind::TimedOut => return self.look_late(buffer),
@@ -163,10 +148,7 @@ impl Reader {
                 Err(error)
                     if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted) => {
                 }
-                result => {
-                    self.busy = begin.elapsed() < LULL;
-                    return result;
-                }
+                result => return result,
             }
         }
     }

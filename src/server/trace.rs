@@ -1,6 +1,7 @@
 //! The trace log: every frame in and out, explained, with `RUST_LOG=plainsocket::wire=trace`. One record is one line, so that
-//! the lines of two threads never mix. While it is off it costs a comparison.
+//! the lines of two threads never mix. While the log is off, it costs a comparison.
 
+use super::speed;
 use crate::protocol::request::Request;
 use crate::protocol::response::Response;
 use crate::protocol::wire::{Direction, Dissector, Frame, Handshake};
@@ -12,12 +13,14 @@ pub(super) fn is_on() -> bool {
     log::log_enabled!(target: TARGET, log::Level::Trace)
 }
 
-/// The lines of a handshake. Not inlined: what it needs of the stack would cost each client a page, 4 KiB.
-#[inline(never)]
+/// Logs the lines of a handshake.
 pub(super) fn handshake(peer: SocketAddr, request: &Request, response: &Response) {
-    if !is_on() {
-        return;
+    if is_on() {
+        speed::out_of_line(|| explain_handshake(peer, request, response));
     }
+}
+
+fn explain_handshake(peer: SocketAddr, request: &Request, response: &Response) {
     let handshake = Handshake::new(request, response);
     for line in &handshake.request {
         log::trace!(target: TARGET, "{peer} -> {line} ({}, §{})", line.about, line.section);
@@ -27,21 +30,19 @@ pub(super) fn handshake(peer: SocketAddr, request: &Request, response: &Response
     }
 }
 
-/// A frame that has come.
+/// Logs a frame received.
 pub(super) fn received(peer: SocketAddr, frame: &Frame) {
     log::trace!(target: TARGET, "{peer} -> {}", frame.to_line());
 }
 
-/// Whole frames that go out, in pieces. Only the thread that writes to a client calls this, just before it writes, so the
-/// lines are in the order of the wire.
+/// Logs whole frames that are about to be written, in pieces. Only the thread that writes to a client calls this, so the lines are in the order
+/// of the wire.
 pub(super) fn sent(peer: SocketAddr, pieces: [&[u8]; 2]) {
     if is_on() {
-        explain_sent(peer, pieces);
+        speed::out_of_line(|| explain_sent(peer, pieces));
     }
 }
 
-// Apart, because what it needs of the stack would cost each client a page, 4 KiB.
-#[inline(never)]
 fn explain_sent(peer: SocketAddr, pieces: [&[u8]; 2]) {
     let mut dissector = Dissector::new(Direction::Out);
     for mut rest in pieces {

@@ -26,8 +26,6 @@ impl MessageDecoder {
     }
 
     /// Decodes the first `count` bytes of the room. Panics if there was less room.
-    // Inlined, it would take a page more of each client's stack, 4 KiB.
-    #[inline(never)]
     pub(crate) fn filled(&mut self, count: usize) -> Result<Option<Event>, ProtocolError> {
         let room = self.reserve_room().map_or(0, |room| room.len());
         assert!(count <= room, "{count} bytes in room for {room}");

@@ -87,11 +87,6 @@ impl Stream {
     pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
         self.0.shutdown(how)
     }
-
-    /// Reads this object's memory, and nothing else.
-    pub fn touch(&self) -> impl Sized {
-        self.0.as_raw_fd()
-    }
 }
 
 /// Rounded up, so that a wait does not end just before its deadline.

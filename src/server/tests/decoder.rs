@@ -2,14 +2,14 @@
 
 use crate::error::ProtocolError;
 use crate::protocol::decoder::{Event, MessageDecoder};
-use crate::server::speed::memory::GROWTH;
+use crate::server::speed;
 
 /// A decoder as the server has it.
 pub struct ServersDecoder(MessageDecoder);
 
 impl ServersDecoder {
     pub fn new(limit: usize) -> ServersDecoder {
-        ServersDecoder(MessageDecoder::with_growth(limit, &GROWTH))
+        ServersDecoder(speed::decoder(limit))
     }
 
     pub fn decode(&mut self, input: &[u8]) -> Result<(usize, Option<Event>), ProtocolError> {

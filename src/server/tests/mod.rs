@@ -4,6 +4,8 @@
 
 #[cfg(fuzzing)]
 mod decoder;
+#[cfg(all(test, feature = "speed"))]
+mod devices;
 #[cfg(test)]
 mod endings;
 #[cfg(test)]

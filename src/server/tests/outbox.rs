@@ -164,10 +164,10 @@ fn backlog_over_its_limit_evicts_with_the_next_frame() {
 }
 
 #[test]
-fn own_thread_that_need_not_wait_needs_no_desk() {
+fn own_thread_that_need_not_wait_needs_no_buffers() {
     let house = House::new();
-    // Enough for what is queued, and not for a desk.
-    house.registry.budget().set_limits(MOST_OWN + DESK, usize::MAX);
+    // Enough for what is queued, and not for buffers.
+    house.registry.budget().set_limits(MOST_OWN + BUFFERS, usize::MAX);
     let outbox = house.outbox(&ClientsEnd::new(Some(10), []));
     house.write_own(&outbox, &[1; MOST_OWN + 10], None).unwrap();
     let outbox = house.outbox(&ClientsEnd::new(Some(0), []));
@@ -206,7 +206,7 @@ fn frame_that_memory_has_no_room_for_evicts_its_client_only() {
 }
 
 #[test]
-fn own_thread_that_waits_counts_its_desk() {
+fn own_thread_that_waits_counts_its_buffers() {
     const LENGTH: usize = MOST_OWN + 100;
     let house = House::new();
     let budget = house.registry.budget();
@@ -214,7 +214,7 @@ fn own_thread_that_waits_counts_its_desk() {
     let outbox = house.outbox(&client);
     thread::scope(|scope| {
         let writing = scope.spawn(|| house.write_own(&outbox, &[1; LENGTH], None));
-        wait_until(|| budget.used() > LENGTH + DESK);
+        wait_until(|| budget.used() > LENGTH + BUFFERS);
         // Ten bytes are out. After 90 more no more is queued than may be.
         for count in 1..=9 {
             client.wait_for(10 * count);
@@ -223,10 +223,10 @@ fn own_thread_that_waits_counts_its_desk() {
         wait_until(|| writing.is_finished());
     });
     assert_eq!(lock(&outbox.state).waiting, 0);
-    assert!(budget.used() < DESK, "what is queued still counts, the desk does not");
+    assert!(budget.used() < BUFFERS, "what is queued still counts, the buffers do not");
     outbox.disconnect();
     wait_until(|| budget.used() == 0);
-    budget.set_limits(LENGTH + DESK, usize::MAX);
+    budget.set_limits(LENGTH + BUFFERS, usize::MAX);
     let outbox = house.outbox(&ClientsEnd::new(Some(10), []));
     assert!(matches!(house.write_own(&outbox, &[1; LENGTH], None), Err(Error::MemoryLimit)));
 }

@@ -390,11 +390,4 @@ impl Stream {
         }
         Ok(streams.iter().enumerate().filter_map(position).collect())
     }
-
-    pub fn touch(&self) -> impl Sized {
-        match self {
-            Stream::Tcp(stream) => Some(stream.touch()),
-            Stream::Memory(_) => None,
-        }
-    }
 }

@@ -1,18 +1,26 @@
 //! Memory for large messages and long backlogs: the process gives it back as soon as it is free.
 
+use crate::protocol::decoder::MessageDecoder;
 use crate::protocol::payload::Growth;
 
 /// Up to this capacity in bytes a vector doubles, as it does by itself.
-pub(in crate::server) const LONG: usize = 256 * 1024;
+const LONG: usize = 256 * 1024;
 
 /// The address space in bytes that a longer vector reserves. Only the pages written to become memory, and glibc returns
 /// a block above 32 MiB to the system at once. No reservation where addresses are few (32 bits) or count as memory (Windows).
-pub(in crate::server) const RESERVE: usize =
-    if cfg!(all(unix, target_pointer_width = "64")) { 33 * 1024 * 1024 } else { LONG };
+pub(super) const RESERVE: usize = if cfg!(all(unix, target_pointer_width = "64")) { 33 * 1024 * 1024 } else { LONG };
 
 /// How a connection's decoder takes memory: a payload of which under 16 KiB is missing is read together with what
 /// follows it, and a portion of 256 KiB still fits the processor's cache.
-pub(in crate::server) static GROWTH: Growth = Growth { reserve, long: LONG, small: 16 * 1024, large: 256 * 1024 };
+static GROWTH: Growth = Growth { reserve, long: LONG, small: 16 * 1024, large: 256 * 1024 };
+
+/// From this many bytes on, a message can take a memory mapping of its own.
+pub(in crate::server) const MAPPED: usize = LONG;
+
+/// Returns a decoder that takes memory this way.
+pub(in crate::server) fn decoder(limit: usize) -> MessageDecoder {
+    MessageDecoder::with_growth(limit, &GROWTH)
+}
 
 /// Gives `bytes` capacity for `length` bytes in all and for some more, if the system has it.
 fn reserve(bytes: &mut Vec<u8>, length: usize) {
@@ -28,7 +36,7 @@ fn reserve(bytes: &mut Vec<u8>, length: usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::decoder::{Event, MessageDecoder};
+    use crate::protocol::decoder::Event;
 
     /// The capacities of a vector that grows by `step` bytes at a time.
     fn capacities(step: usize, length: usize) -> Vec<usize> {
@@ -79,6 +87,7 @@ mod tests {
         reserve(&mut bytes, 1000);
         assert_eq!(bytes.capacity(), 1000);
     }
+
     #[test]
     fn reservation_that_fails_leaves_the_vector_alone() {
         let mut bytes = vec![7; 10];
@@ -89,7 +98,7 @@ mod tests {
 
     #[test]
     fn message_reserves_for_what_arrives_and_not_for_what_is_announced() {
-        let mut decoder = MessageDecoder::with_growth(1 << 30, &GROWTH);
+        let mut decoder = super::decoder(1 << 30);
         let length: usize = 3 << 20;
         let header = [&[0x82, 0xFF][..], &(length as u64).to_be_bytes(), &[0; 4], b"some"].concat();
         assert_eq!(decoder.decode(&header), Ok((header.len(), None)));
@@ -103,7 +112,7 @@ mod tests {
     #[test]
     fn short_message_in_reserved_memory_moves_to_its_own() {
         for (length, is_moved) in [(100_000, true), (250_000, true), (400_000, false)] {
-            let mut decoder = MessageDecoder::with_growth(1 << 20, &GROWTH);
+            let mut decoder = super::decoder(1 << 20);
             let mut memory = Vec::with_capacity(RESERVE.max(400_000));
             memory.resize(400_000, 0);
             let lent = memory.as_ptr();
