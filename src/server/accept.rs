@@ -4,7 +4,7 @@ use super::client;
 use super::listeners;
 use super::outbox::Outbox;
 use super::seat::Seat;
-use super::server::Service;
+use super::service::Service;
 use super::socket::Socket;
 use crate::error::HandshakeError;
 use std::io::ErrorKind;

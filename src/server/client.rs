@@ -5,7 +5,7 @@ use super::connection::Connection;
 use super::inbox::Inbox;
 use super::opening::{self, Opened};
 use super::seat::Seat;
-use super::server::Service;
+use super::service::Service;
 use super::socket::Reader;
 use super::speed;
 use crate::error::{Error, HandshakeError, shown};

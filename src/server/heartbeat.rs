@@ -6,7 +6,7 @@
 use super::frames::Frames;
 use super::refusal;
 use super::registry::{Client, Registry};
-use super::server::Service;
+use super::service::Service;
 use crate::config::Config;
 use crate::protocol::close::{CloseCode, CloseFrame};
 use crate::protocol::frame::{self, Opcode};

@@ -3,6 +3,7 @@
 //! | file | job |
 //! | --- | --- |
 //! | `server` | [`Server`]: what a program sets up and runs |
+//! | `service` | what the threads of all clients share |
 //! | `handle` | [`Handle`]: looks at a running server, and shuts it down |
 //! | `listeners`, `machine` | the listening sockets; the limits of the machine |
 //! | `accept` | the accept loop: a seat and a thread for each client |
@@ -48,6 +49,7 @@ mod reply;
 mod seat;
 #[expect(clippy::module_inception, reason = "the file of the type `Server`")]
 mod server;
+mod service;
 mod socket;
 mod speed;
 mod system;

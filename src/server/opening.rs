@@ -5,7 +5,7 @@ use super::budget::Share;
 use super::inbox::Inbox;
 use super::outbox::Outbox;
 use super::seat::Seat;
-use super::server::{Handler, Service};
+use super::service::{Handler, Service};
 use super::socket::Until;
 use super::{reply, trace};
 use crate::error::{HandshakeError, shown};

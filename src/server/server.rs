@@ -2,28 +2,19 @@
 
 use super::accept::accept;
 use super::connection::Connection;
-use super::drain::Drain;
 use super::handle::Handle;
-use super::refusal::Refusals;
-use super::registry::Registry;
-use super::speed::BufferPool;
+use super::service::Service;
 use super::{heartbeat, listeners, machine};
 use crate::config::Config;
 use crate::error::Error;
 use crate::protocol::grammar::is_token;
 use crate::protocol::request::is_path;
-use std::collections::HashMap;
 use std::fmt;
 use std::io;
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
-use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
-
-/// What [`Server::route`] was given: a function or closure of any type. `dyn` is Java's call through an interface.
-/// `Send + Sync` because the threads of all clients of the path share it and call it at the same time.
-pub(super) type Handler = Box<dyn Fn(&mut Connection) -> Result<(), Error> + Send + Sync>;
 
 /// A WebSocket server: its listening sockets, and what it serves at which path.
 /// The crate's front page has an example.
@@ -33,21 +24,6 @@ pub struct Server {
     /// `0.0.0.0`, if the socket for `[::]` accepts its clients too.
     covered: Option<SocketAddr>,
     pub(super) service: Service,
-}
-
-/// What the threads of all clients share.
-pub(super) struct Service {
-    pub(super) config: Config,
-    pub(super) routes: HashMap<String, Handler>,
-    /// For each path, the preferred one first.
-    pub(super) subprotocols: HashMap<String, Vec<String>>,
-    pub(super) pages: HashMap<String, String>,
-    pub(super) registry: Arc<Registry>,
-    pub(super) buffer_pool: Arc<BufferPool>,
-    pub(super) drain: Arc<Drain>,
-    pub(super) refusals: Refusals,
-    /// Whether there was no thread for the last client: an outage is logged once.
-    pub(super) no_thread: AtomicBool,
 }
 
 impl fmt::Debug for Server {
@@ -216,24 +192,4 @@ impl Server {
 fn check_path(path: &str) {
     let rule = "it begins with /, without ? and #, in visible ASCII (other bytes as %C3%A4)";
     assert!(is_path(path), "no request can have the path {path:?}: {rule}");
-}
-
-impl Service {
-    /// Returns a service without paths. The error is that the system has no file descriptor or thread left.
-    pub(super) fn new() -> io::Result<Service> {
-        let config = Config::default();
-        let registry = Arc::new(Registry::default());
-        registry.budget().set_limits(config.max_memory, config.max_backlog);
-        Ok(Service {
-            config,
-            routes: HashMap::new(),
-            subprotocols: HashMap::new(),
-            pages: HashMap::new(),
-            registry,
-            buffer_pool: Arc::default(),
-            drain: Drain::start()?,
-            refusals: Refusals::default(),
-            no_thread: AtomicBool::new(false),
-        })
-    }
 }

@@ -5,7 +5,7 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::protocol::message::Message;
 use crate::server::Connection;
-use crate::server::server::Service;
+use crate::server::service::Service;
 use std::collections::{HashMap, HashSet};
 use std::iter;
 use std::panic::{AssertUnwindSafe, catch_unwind};

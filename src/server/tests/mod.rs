@@ -26,7 +26,7 @@ mod transfers;
 
 use super::accept::take_seat;
 use super::seat::Seat;
-use super::server::Service;
+use super::service::Service;
 use super::socket::Socket;
 use super::{Connection, client};
 use crate::config::Config;

@@ -5,7 +5,7 @@ use crate::config::Config;
 use crate::protocol::close::CloseCode;
 use crate::server::heartbeat::sweep;
 use crate::server::registry::Client;
-use crate::server::server::Service;
+use crate::server::service::Service;
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
