@@ -24,7 +24,7 @@
 //!   TcpListener::accept                                 server/accept.rs: a thread per client (server/client.rs)
 //!          |                                            server/seat.rs: a seat for each, or 429, 503
 //!      Socket --read--> Inbox                           server/receive.rs, server/socket.rs, server/inbox.rs
-//!                           |  bytes                     (in memory of a server/desk.rs)
+//!                           |  bytes
 //!            Request::parse |  once, then Response      protocol/request.rs, upgrade.rs, response.rs (server/opening.rs)
 //!                           v
 //!            MessageDecoder::decode                     protocol/decoder.rs
