@@ -21,18 +21,18 @@ impl<'a> Frames<'a> {
         Frames { pieces, registry: Some(registry), ..Frames::ping(&[]) }
     }
 
-    /// A Ping of the server's own. It must go out when memory is at its bound too.
+    /// Takes a Ping of the server's own. It must go out when memory is at its bound too.
     pub(super) fn ping(frame: &'a [u8]) -> Frames<'a> {
         let pieces = [frame, &[]];
         Frames { pieces, registry: None, ends_with_close: false, may_follow_close: false, shared: OnceCell::new() }
     }
 
-    /// A Pong for a Ping that arrives between our Close and the client's.
+    /// Takes a Pong for a Ping that arrived between our Close and the client's.
     pub(super) fn late_pong(frame: &'a [u8]) -> Frames<'a> {
         Frames { may_follow_close: true, ..Frames::ping(frame) }
     }
 
-    /// Frames that end with a Close, which must go out as well.
+    /// Takes frames that end with a Close. They must go out when memory is at its bound, too.
     pub(super) fn close(frames: &'a [u8]) -> Frames<'a> {
         Frames { ends_with_close: true, ..Frames::ping(frames) }
     }
@@ -41,8 +41,8 @@ impl<'a> Frames<'a> {
         self.pieces[0].len() + self.pieces[1].len()
     }
 
-    /// The shared copy, made at the first call; `None` if memory is at its bound. It may be megabytes, so no lock may be
-    /// held here.
+    /// Returns the shared copy, which the first call makes. `None`: memory is at its bound. Hold no lock here, because the
+    /// copy can be megabytes.
     pub(super) fn shared(&self) -> Option<Frame> {
         if self.shared.get().is_none() {
             let frame = match self.registry {

@@ -58,7 +58,7 @@ pub(super) struct State {
 }
 
 impl Outbox {
-    /// Until [`write_response`](Outbox::write_response) nothing is written.
+    /// Makes an outbox in which everything waits until [`write_response`](Outbox::write_response).
     pub(super) fn new(peer: SocketAddr, socket: Arc<Socket>, drain: Arc<Drain>, budget: Arc<Budget>) -> Outbox {
         let backlog = Backlog::new(&budget);
         let state = Mutex::new(State { backlog, writing: true, waiting: 0, close: CloseState::Open });
@@ -66,8 +66,8 @@ impl Outbox {
         Outbox { peer, socket, activity, turn, drain, budget, state, progress: Condvar::new() }
     }
 
-    /// Writes the response to the handshake, and then what others have left meanwhile. A client that is entered before
-    /// its 101 goes out misses nothing that is sent after it.
+    /// Writes the response to the handshake, and then what others have left meanwhile. The client is in the registry
+    /// before its 101 goes out, so it misses nothing that is sent after it.
     pub(super) fn write_response(self: &Arc<Self>, response: &[u8], deadline: Instant) -> io::Result<()> {
         self.socket.write_all(response, deadline).inspect_err(|_| self.disconnect())?;
         if !self.drain() {
@@ -82,8 +82,8 @@ impl Outbox {
         self.write_or_leave(frames, false).map(drop)
     }
 
-    /// The same for the client's own thread: while much of what it has left is queued, it waits, to the deadline if there
-    /// is one. That is backpressure.
+    /// Writes frames of the client's own thread. While much of what it has left is queued, the thread waits, at most to the
+    /// deadline: that is backpressure.
     pub(super) fn write_own(self: &Arc<Self>, frames: &Frames, deadline: Option<Instant>) -> Result<(), Error> {
         if !self.write_or_leave(frames, true)? {
             return Ok(());
@@ -91,14 +91,11 @@ impl Outbox {
         let is_much = |state: &State| state.backlog.own > MOST_OWN;
         // Without memory for its buffers the client is evicted.
         let _share = self.budget.reserve(BUFFERS).ok_or_else(|| self.evict_for_memory())?;
-        // One that takes no bytes is as silent as one that sends none.
+        // A client that takes no bytes is as silent as one that sends none.
         let _wait = self.activity.wait();
         let state = self.wait_while(deadline, is_much);
-        if is_much(&state) || state.close == CloseState::Lost {
-            Err(Error::Io(ErrorKind::TimedOut.into()))
-        } else {
-            Ok(())
-        }
+        let is_enough = state.close != CloseState::Lost && !is_much(&state);
+        if is_enough { Ok(()) } else { Err(Error::Io(ErrorKind::TimedOut.into())) }
     }
 
     /// Waits until all that was left here is written; only for the client's own thread.
@@ -106,12 +103,12 @@ impl Outbox {
         drop(self.wait_while(deadline, |state| state.writing));
     }
 
-    /// No Close frame of ours is sent, and the client is not dead.
+    /// Returns whether no Close of ours is sent and the socket is in order.
     pub(super) fn is_open(&self) -> bool {
         lock(&self.state).close == CloseState::Open
     }
 
-    /// How many bytes wait, and since when the oldest of them that another thread has left.
+    /// Returns how many bytes wait, and since when the oldest that another thread has left.
     pub(super) fn waiting(&self) -> (usize, Option<Instant>) {
         let state = lock(&self.state);
         (state.backlog.length, state.backlog.oldest())
@@ -180,15 +177,12 @@ impl Outbox {
         Ok(state)
     }
 
-    /// The writer's part: `frames`, then some of what others have left meanwhile.
+    /// Writes `frames`, and then some of what others have left meanwhile.
     fn write_out(self: &Arc<Self>, frames: &Frames, is_own: bool) -> Result<bool, Error> {
         trace::sent(self.peer, frames.pieces);
         // If it fails, `writing` stays set: a dead outbox has no writer after this one, and every wait ends.
-        let written = self
-            .socket
-            .write_some(&frames.pieces.map(IoSlice::new))
-            .inspect_err(|_| self.disconnect())
-            .map_err(Error::Io)?;
+        let written = self.socket.write_some(&frames.pieces.map(IoSlice::new));
+        let written = written.inspect_err(|_| self.disconnect()).map_err(Error::Io)?;
         let is_out = written == frames.length();
         if is_out && self.drain() {
             return Ok(false);
@@ -204,8 +198,8 @@ impl Outbox {
         Ok(frames.length() - written > MOST_OWN)
     }
 
-    /// Writes some of what waits; `true`: nothing is left, and nobody writes any more. Bounded, so that a client whose
-    /// socket takes everything keeps no thread from its own work.
+    /// Writes some of what waits. Returns `true` if nothing is left and nobody writes any more. Bounded, because a client whose
+    /// socket takes everything must not keep a thread from its own work.
     pub(super) fn drain(&self) -> bool {
         for _ in 0..MOST_FRAMES {
             let mut state = lock(&self.state);
@@ -246,7 +240,7 @@ impl Outbox {
         }
     }
 
-    /// Waits while `condition` holds, the client lives and the deadline has not passed.
+    /// Waits while `condition` holds, the socket is in order and the deadline has not passed.
     fn wait_while(&self, deadline: Option<Instant>, condition: impl Fn(&State) -> bool) -> MutexGuard<'_, State> {
         let left = deadline.map_or(Duration::MAX, |deadline| deadline.saturating_duration_since(Instant::now()));
         let mut state = lock(&self.state);
@@ -260,7 +254,7 @@ impl Outbox {
 }
 
 impl State {
-    /// Somebody writes from here on, and a Close is the last that goes out, Pongs aside.
+    /// Notes that a thread writes from here on. After a Close nothing follows, Pongs aside.
     fn begin(&mut self, frames: &Frames) {
         self.writing = true;
         if frames.ends_with_close {
