@@ -1,6 +1,8 @@
 //! What the server promises under load, measured from outside, one claim after the other:
 //! `cargo test --release --test load -- --ignored --nocapture`. Takes a minute and a half; prints its figures.
 //!
+//! The figures for memory hold with the feature `speed`, the default, and not for the plain server.
+//!
 //! Needs 10,500 file descriptors (`ulimit -n`), Linux for what /proc tells, and for one of them root.
 #![cfg(target_os = "linux")]
 

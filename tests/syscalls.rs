@@ -1,4 +1,5 @@
 //! How many system calls a message costs, counted by `strace`: `cargo test --release --test syscalls -- --ignored`.
+//! The figures hold with the feature `speed`, the default, and not for the plain server.
 #![cfg(target_os = "linux")]
 
 mod support;

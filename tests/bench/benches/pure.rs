@@ -3,9 +3,9 @@
 
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use plainsocket::protocol::decoder::MessageDecoder;
 use plainsocket::protocol::frame::{Header, Opcode, apply_mask, encode};
 use plainsocket::protocol::request::Request;
-use plainsocket::protocol::decoder::MessageDecoder;
 use std::hint::black_box;
 use std::time::Duration;
 

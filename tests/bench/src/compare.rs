@@ -4,8 +4,8 @@
 //! is measured in one go. They take turns, and each reading is held against those of the raw server before and after:
 //!
 //! ```text
-//! raw  plainsocket  tungstenite  raw  plainsocket  tungstenite  raw ...
-//!  +-------- round 1 ------------+-------- round 2 -------------+
+//! raw  plainsocket  plain  tungstenite  raw  plainsocket  plain  tungstenite  raw ...
+//!  +------------ round 1 ---------------+------------ round 2 ---------------+
 //! ```
 
 use crate::cores::Cores;

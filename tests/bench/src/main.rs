@@ -50,11 +50,11 @@ fn main() -> ExitCode {
 
 fn compare(options: &Options) -> Result<()> {
     deadline::end_on_signals()?;
-    let plainsocket = build::release_server()?;
-    // Only now, since the build may use every core.
+    let (plainsocket, plain) = (build::release_server(false)?, build::release_server(true)?);
+    // Only now, because the builds use every core.
     let cores = cores::split();
     report::preface(options, cores);
-    let programs = [Program::Raw, Program::Plainsocket(plainsocket), Program::Tungstenite];
+    let programs = [Program::Raw, Program::Plainsocket(plainsocket), Program::Plain(plain), Program::Tungstenite];
     let servers = programs.iter().map(|program| Server::start(program, cores)).collect::<Result<Vec<_>>>()?;
     for scenario in &options.scenarios {
         eprintln!("measuring {}: {}", scenario.name, scenario.title);

@@ -22,6 +22,8 @@ pub enum Program {
     Raw,
     /// The project's own, built at this path.
     Plainsocket(PathBuf),
+    /// The same without the feature `speed`.
+    Plain(PathBuf),
     Tungstenite,
 }
 
@@ -30,6 +32,7 @@ impl Program {
         match self {
             Program::Raw => "raw TCP",
             Program::Plainsocket(_) => "plainsocket",
+            Program::Plain(_) => "plainsocket, plain",
             Program::Tungstenite => "tungstenite",
         }
     }
@@ -39,7 +42,9 @@ impl Program {
         let (path, arguments): (_, &[&str]) = match self {
             Program::Raw => (&this_program, &["serve-raw"]),
             // Our clients do not answer Pings: ten minutes of silence are allowed.
-            Program::Plainsocket(path) => (path, &["--listen", "127.0.0.1:0", "--ping-interval", "600"]),
+            Program::Plainsocket(path) | Program::Plain(path) => {
+                (path, &["--listen", "127.0.0.1:0", "--ping-interval", "600"])
+            }
             Program::Tungstenite => (&this_program, &["serve-tungstenite"]),
         };
         let mut command = server_command(path, cores);

@@ -52,7 +52,7 @@ fn main() -> ExitCode {
 /// Whether all went well.
 fn soak(options: &Options) -> Result<bool> {
     deadline::end_on_signals()?;
-    let server = Server::start(&build::release_server()?)?;
+    let server = Server::start(&build::release_server(false)?)?;
     println!("server at {}, seed {}", server.address, options.seed);
 
     println!("\nwarm-up, {WARM_UP:?}");
