@@ -16,16 +16,18 @@
 //! }
 //! ```
 //!
-//! A book goes with the code, chapter by chapter in the order of the bytes: it begins in `docs/README.md`, beside `src/`.
+//! A book goes with the code, chapter by chapter in the order of the bytes: it begins in `docs/README.md`, beside
+//! `src/`.
 //!
 //! # How the bytes flow
 //!
 //! ```text
 //!   TcpListener::accept                                 server/accept.rs: a thread per client (server/client.rs)
 //!          |                                            server/seat.rs: a seat for each, or 429, 503
-//!      Socket --read--> Inbox                           server/receive.rs, server/socket.rs, server/inbox.rs
+//!      Socket --read--> Inbox                           server/receive.rs reads server/socket.rs into server/inbox.rs
 //!                           |  bytes
-//!            Request::parse |  once, then Response      protocol/request.rs, upgrade.rs, response.rs (server/opening.rs)
+//!            Request::parse |  once: server/opening.rs  protocol/request.rs
+//!            Request::accept, Response                  protocol/upgrade.rs, protocol/response.rs
 //!                           v
 //!            MessageDecoder::decode                     protocol/decoder.rs
 //!              Header::decode, apply_mask               protocol/frame.rs
@@ -38,17 +40,15 @@
 //!       handler
 //!          | send, broadcast
 //!          v
-//!        Batch                                          server/batch.rs: gathered while more messages are unread
-//!          | flushed by recv before it waits, or full
-//!          v
-//!       Outbox --write--> Socket                        server/outbox.rs: who writes, who waits
-//!        ^  |               ^                           server/frames.rs, server/backlog.rs: what waits
-//!        |  +- drain thread +                           server/drain.rs: one thread for all slow clients
-//!        |
-//!        +-- broadcasts of others on the path           server/registry.rs
-//!        +-- Pings                                      server/heartbeat.rs
-//!        +-- the Close 1001 of a shutdown               server/registry.rs
+//!        Batch                                          server/batch.rs: written at once, unless the client's next
+//!          |                                            message is in the inbox already; then after 16 replies at most
+//!          +--> own Outbox -----> Socket                server/outbox.rs: one thread writes, others leave their frames
+//!          |        |                ^
+//!          |     Backlog --drain-----+                  server/backlog.rs, drain.rs: what the socket did not take
+//!          |
+//!          +--> for a broadcast, the Outbox of each other client on the path, in the same way   server/registry.rs
 //!
+//!   Other threads that use an Outbox: the heartbeat (Ping), and shutdown (Close 1001).
 //!   Past the inbox: a large payload, which is read directly into its message.
 //!   Past the outbox: the 101, and the replies to refused requests.
 //! ```
@@ -60,36 +60,59 @@
 //! [`Dissector`](protocol::wire::Dissector) beside the decoder; `protocol/wire/` explains what comes out of it.
 //!
 //! Imports point one way: `bin` -> `server` -> `protocol` -> `error` (`server` uses `config` too). Nothing in
-//! [`protocol`] knows a socket, a thread or a clock; read it first.
+//! [`protocol`] knows a socket, a thread or a clock. Read it first, in the order of the README's list.
+//!
+//! # Threads
+//!
+//! | thread | started in | how many | what it waits for | writes to sockets |
+//! | --- | --- | --- | --- | --- |
+//! | accept loop | `server/listeners.rs` | one for each listening socket | the next connection | refusals |
+//! | client | `server/accept.rs` | one for each client | its own client only | its own client; the others, without waiting |
+//! | drain | `server/drain.rs` | one | any slow client's socket, with `poll` | what is queued |
+//! | heartbeat | `server/server.rs` | one | the next sweep | Pings, without waiting |
+//! | signals, log | `bin/plainsocket/` | one each, in the program | a signal; a line of the log | the Close 1001 |
+//!
+//! A message to other clients is written by the thread that sends it: `broadcast` writes to each member's socket what
+//! the socket takes at once, and leaves the rest to the drain thread.
 //!
 //! # How a connection ends
 //!
-//! | word | who decides | why | what the client sees |
+//! | word | who decides | where | what the client sees |
 //! | --- | --- | --- | --- |
-//! | refused | `accept.rs`, `opening.rs` | no seat, or a request that cannot be served | an HTTP error and its reason |
-//! | closed | the client or the handler: `closing.rs` | one of them is done | a Close each way, then FIN (§7.1.2) |
-//! | failed | the decoder: `closing.rs` | a protocol violation, or no memory for the message | Close 1002, 1007, 1009 or 1013 |
-//! | dropped | the heartbeat: `heartbeat.rs` | silence, or a client that takes no bytes for too long | Close 1001, if its socket has room |
-//! | evicted | a writer: `outbox.rs`; the heartbeat | a slow consumer: its queue is too long or too old | nothing: its socket is full |
-//! | cut off | shutdown: `registry.rs` | it has not answered 1001 within the close timeout | Close 1001, if it got none |
+//! | refused | the limits, or the rules of the request | `accept.rs`, `opening.rs` | an HTTP error and its reason |
+//! | closed | the client, or a handler that returns | `closing.rs` | a Close each way, then FIN (§7.1.2) |
+//! | failed | the decoder, for a protocol violation | `closing.rs` | Close 1002, 1007 or 1009, then FIN |
+//! | failed | the server, without memory for a message | `connection.rs` | Close 1013, then FIN |
+//! | failed | a handler that fails or panics | `client.rs` | Close 1011, then FIN |
+//! | dropped | the heartbeat, for silence | `heartbeat.rs` | Close 1001 if its socket has room, then the end of TCP |
+//! | evicted | a writer, for too long a queue | `outbox.rs` | the end of TCP: a full socket takes no Close |
+//! | evicted | the heartbeat, for too old a queue | `heartbeat.rs` | the same |
+//! | evicted | a writer, at the bound of all memory | `registry.rs`: `reserve` | the same, for the client with the oldest queue |
+//! | cut off | shutdown, after the close timeout | `registry.rs` | Close 1001 if it got none, then the end of TCP |
 //!
-//! "Dropped" and "evicted" are two mechanisms. The heartbeat measures how long the server has **waited for a client**, to
-//! read from it or to write its own replies (`activity.rs`). The queue's age measures how long bytes **of others** have
-//! waited for it (`backlog.rs`). Only a client's own thread waits for it, so a slow consumer delays nobody until then.
+//! A client that vanishes without a Close is none of these: its thread gets an error, and the log says so.
+//!
+//! "Dropped" is about what the server waits for: the client sends nothing, or takes none of **its own** replies. A
+//! client of `/echo` that stops reading is dropped. "Evicted" is about what **others** have sent to it, which its own
+//! thread does not wait for. A member of `/chat` that stops reading is evicted.
 //!
 //! # Where to change what
 //!
 //! | to change | look at |
 //! | --- | --- |
-//! | a rule of the request, a header of the response | `Request::accept` in `protocol/upgrade.rs` |
-//! | what a refusal says | `HandshakeError` in `error.rs`, `protocol/response.rs` |
-//! | the Close code for a protocol violation | `CloseFrame::from` in `protocol/close.rs` |
-//! | when a client counts as silent, and what follows | `verdict` and `sweep` in `server/heartbeat.rs` |
-//! | what happens to a client that does not read | `Outbox::put` and `Outbox::evict` in `server/outbox.rs` |
+//! | the syntax of a request | `Request::parse` in `protocol/request.rs` |
+//! | what an upgrade requires, for example of a header | `Request::accept` in `protocol/upgrade.rs` |
+//! | the status and text of a refusal | `HandshakeError` in `error.rs`, `Response::from` in `protocol/response.rs` |
+//! | the Close code for a protocol violation | `From<ProtocolError> for CloseFrame` in `protocol/close.rs` |
+//! | when a silent client gets a Ping or is dropped | `verdict` in `server/heartbeat.rs`, which `sweep` carries out |
+//! | what counts as activity: any byte | `Activity` in `server/activity.rs` |
+//! | the end of a client that does not read | `Outbox::evict` in `server/outbox.rs`, which `admit` and the heartbeat call |
 //! | how small replies are gathered | `Batch` in `server/batch.rs` |
-//! | who can be found, and by which key | `Table` in `server/registry.rs`, `Seat::enter` in `server/seat.rs` |
+//! | a new trick that makes something faster | `server/speed/`, with a plain version beside it |
+//! | who can be found, and by which key | `Table` in `server/registry.rs`, filled by `Seat::enter` in `server/seat.rs` |
+//! | the name of a client in each line of the log | the field `peer` of `Outbox`, set by `take_seat` in `server/accept.rs` |
 //! | how a connection's end is logged | `log_end` in `server/client.rs` |
-//! | what a path does, for example a rate limit in `/chat` | its handler in `bin/plainsocket/` |
+//! | what `/chat` does, for example its rate limit | `chat` in `bin/plainsocket/chat.rs` |
 //!
 //! # Glossary
 //!
@@ -110,15 +133,18 @@
 //!
 //! These words are the server's own:
 //!
-//! - **seat**: a connection slot, held by an RAII guard from `accept` to the end of the client's thread.
-//! - **registry**: the table of all connections, `Mutex<HashMap<SocketAddr, Client>>`.
+//! - **seat**: a connection slot, held by an RAII guard from `accept` to the end of the client's thread. It is
+//!   *entered* just before the 101: from then on, others find the client in the registry.
+//! - **registry**: the table of all connections: a `Mutex` around a `HashMap<SocketAddr, Client>` and what the
+//!   limits count.
 //! - **inbox**: the buffer of bytes that are received and not yet decoded.
 //! - **batch**: encoded frames of a handler that nobody has written yet.
 //! - **outbox**: the sending side of a client: the right to write, and a queue.
 //! - **backlog**: that queue. It is empty unless the socket is full or another thread is writing.
 //! - **drain thread**: the one thread that writes the backlogs of all slow clients.
 //! - **slow consumer**: a client that reads more slowly than others send to it; in the end it is **evicted**.
-//! - **turn**: whose move it is, the client's or the handler's. At shutdown that decides which thread sends the Close.
+//! - **turn**: whose move it is. If a client's thread waits in `recv` at shutdown, the thread that shuts down sends
+//!   the Close. If its handler is busy, the handler's replies go out first, and then its own thread sends the Close.
 //! - **dissector**: explains the bytes of frames and handshakes for people, as Wireshark's dissectors do.
 #![forbid(unsafe_code)]
 #![warn(missing_docs, missing_debug_implementations)]

@@ -2,27 +2,24 @@
 //!
 //! | file | job |
 //! | --- | --- |
-//! | `server` | [`Server`]: what a program sets up and runs |
-//! | `service` | what the threads of all clients share |
-//! | `handle` | [`Handle`]: looks at a running server, and shuts it down |
+//! | `server`, `service` | [`Server`]: what a program sets up and runs; what the threads of all clients share |
+//! | `handle` | [`Handle`]: counts a running server's clients, and shuts it down |
 //! | `listeners`, `machine` | the listening sockets; the limits of the machine |
-//! | `accept` | the accept loop: a seat and a thread for each client |
-//! | `refusal` | a reply without a thread: 429 and 503 |
+//! | `accept`, `refusal` | the accept loop: a seat and a thread for each client; a reply without a thread: 429 and 503 |
 //! | `client` | **one client's life**, from top to bottom |
 //! | `opening`, `reply` | the opening handshake's I/O; what all HTTP replies have in common |
+//! | `seat`, `registry` | a connection slot: taken, entered, left; who is connected |
 //! | `connection` | [`Connection`], what a handler holds: `recv`, `send`, `broadcast`, `close` |
 //! | `receive`, `inbox` | waits for bytes and decodes them; the buffer between the socket and the decoders |
-//! | `dissect`, `trace` | looks at the frames meanwhile, for `recv_frame` and the log |
-//! | `batch` | replies gathered into one write; the broadcast |
-//! | `closing` | how far the end of a connection has come, and its deadline |
-//! | `seat`, `registry` | a connection's way through the registry; who is connected |
+//! | `batch`, `closing` | replies gathered into one write, and the broadcast; the closing handshake and its deadline |
+//! | `outbox`, `frames` | the sending side: which thread writes, which one waits; frames for one client or many |
+//! | `backlog`, `drain` | the frames that a slow client has not taken yet; the one thread that writes them |
 //! | `heartbeat`, `activity` | decides about silent clients; measures how long each has been silent |
 //! | `turn` | which thread sends the Close at shutdown |
-//! | `speed` | what exists only for speed or memory, and its plain counterpart; can be left for last |
-//! | `socket`, `system` | one client's socket; the system calls that std lacks |
-//! | `outbox`, `frames` | the sending side: which thread writes, which one waits; frames for one client or many |
-//! | `backlog`, `drain` | what waits for a slow client; the one thread that writes it |
 //! | `budget` | one bound for what all clients make the server hold |
+//! | `socket`, `system` | one client's socket; the system calls that std lacks |
+//! | `dissect`, `trace` | shows each arriving frame to `recv_frame` and the log; can be left for last |
+//! | `speed` | what exists only for speed or memory, and its plain version; can be left for last |
 
 mod accept;
 mod activity;
@@ -64,7 +61,7 @@ pub use server::Server;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Takes a lock, also one that a panic has poisoned. A thread that panicked is no reason for all others to panic too,
-/// because no lock of this server is held while its data is half-changed.
+/// because nothing that can panic runs between two changes that belong together.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
