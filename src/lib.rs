@@ -41,7 +41,7 @@
 //!          | send, broadcast
 //!          v
 //!        Batch                                          server/batch.rs: written at once, unless the client's next
-//!          |                                            message is in the inbox already; then after 16 replies at most
+//!          |                                            whole message has arrived already; 16 at most gather
 //!          +--> own Outbox -----> Socket                server/outbox.rs: one thread writes, others leave their frames
 //!          |        |                ^
 //!          |     Backlog --drain-----+                  server/backlog.rs, drain.rs: what the socket did not take
@@ -70,7 +70,8 @@
 //! | client | `server/accept.rs` | one for each client | its own client only | its own client; the others, without waiting |
 //! | drain | `server/drain.rs` | one | any slow client's socket, with `poll` | what is queued |
 //! | heartbeat | `server/server.rs` | one | the next sweep | Pings, without waiting |
-//! | signals, log | `bin/plainsocket/` | one each, in the program | a signal; a line of the log | the Close 1001 |
+//! | signals | `bin/plainsocket/` | one, in the program | a signal | the Close 1001: it calls [`Handle::shutdown`] |
+//! | log | `bin/plainsocket/` | one, in the program | a line of the log | nothing |
 //!
 //! A message to other clients is written by the thread that sends it: `broadcast` writes to each member's socket what
 //! the socket takes at once, and leaves the rest to the drain thread.
@@ -84,7 +85,7 @@
 //! | failed | the decoder, for a protocol violation | `closing.rs` | Close 1002, 1007 or 1009, then FIN |
 //! | failed | the server, without memory for a message | `connection.rs` | Close 1013, then FIN |
 //! | failed | a handler that fails or panics | `client.rs` | Close 1011, then FIN |
-//! | dropped | the heartbeat, for silence | `heartbeat.rs` | Close 1001 if its socket has room, then the end of TCP |
+//! | dropped | the heartbeat, for silence, either way | `heartbeat.rs` | Close 1001 if its socket has room, then the end of TCP |
 //! | evicted | a writer, for too long a queue | `outbox.rs` | the end of TCP: a full socket takes no Close |
 //! | evicted | the heartbeat, for too old a queue | `heartbeat.rs` | the same |
 //! | evicted | a writer, at the bound of all memory | `registry.rs`: `reserve` | the same, for the client with the oldest queue |
@@ -92,9 +93,9 @@
 //!
 //! A client that vanishes without a Close is none of these: its thread gets an error, and the log says so.
 //!
-//! "Dropped" is about what the server waits for: the client sends nothing, or takes none of **its own** replies. A
-//! client of `/echo` that stops reading is dropped. "Evicted" is about what **others** have sent to it, which its own
-//! thread does not wait for. A member of `/chat` that stops reading is evicted.
+//! "Dropped": the server waits for the client in vain. The client sends nothing, or its own thread wants to write
+//! **its own** replies and the socket takes none. A client of `/echo` that stops reading is dropped. "Evicted": what
+//! **others** have sent waits for it in its queue. A member of `/chat` that stops reading is evicted.
 //!
 //! # Where to change what
 //!
@@ -105,14 +106,15 @@
 //! | the status and text of a refusal | `HandshakeError` in `error.rs`, `Response::from` in `protocol/response.rs` |
 //! | the Close code for a protocol violation | `From<ProtocolError> for CloseFrame` in `protocol/close.rs` |
 //! | when a silent client gets a Ping or is dropped | `verdict` in `server/heartbeat.rs`, which `sweep` carries out |
-//! | what counts as activity: any byte | `Activity` in `server/activity.rs` |
-//! | the end of a client that does not read | `Outbox::evict` in `server/outbox.rs`, which `admit` and the heartbeat call |
-//! | how small replies are gathered | `Batch` in `server/batch.rs` |
-//! | a new trick that makes something faster | `server/speed/`, with a plain version beside it |
+//! | what counts as activity | `Activity` in `server/activity.rs`: silence restarts with each wait, so any byte counts |
+//! | what a Pong does | `Receiver::note_pong` in `server/receive.rs` |
+//! | the end of a client that does not read | `Outbox::evict` in `server/outbox.rs`; `sweep` in `server/heartbeat.rs` decides by age |
+//! | when small replies are written | `Batch` in `server/batch.rs` |
+//! | another trick for speed | a file in `server/speed/fast/`, with a plain version in `plain.rs`; the feature `speed` chooses |
 //! | who can be found, and by which key | `Table` in `server/registry.rs`, filled by `Seat::enter` in `server/seat.rs` |
-//! | the name of a client in each line of the log | the field `peer` of `Outbox`, set by `take_seat` in `server/accept.rs` |
+//! | the name of a client in each line of the log | the field `peer` of `Outbox`: each thread that logs about a client has its outbox |
 //! | how a connection's end is logged | `log_end` in `server/client.rs` |
-//! | what `/chat` does, for example its rate limit | `chat` in `bin/plainsocket/chat.rs` |
+//! | what `/chat` does, for example its pace | `chat` in `bin/plainsocket/chat.rs` |
 //!
 //! # Glossary
 //!
