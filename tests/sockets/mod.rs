@@ -4,14 +4,9 @@
 mod advisories;
 mod api;
 mod clients;
-#[cfg(unix)]
-mod freeze;
 mod inspect;
 mod log;
+mod one_page;
 mod program;
 mod real_client;
 mod server;
-#[cfg(unix)]
-mod signals;
-#[cfg(unix)]
-mod stuck_log;

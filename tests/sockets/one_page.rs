@@ -1,8 +1,10 @@
 //! The server on one page, docs/one-page.rs, as a process of its own: that it works, and that what docs/one-page.md says
 //! breaks it does break it. A test in `attacks` for each row of the chapter's table, and a row for each test.
 
-mod support;
-
+use crate::support::one_page::OnePage;
+use crate::support::{
+    BINARY, Client, DEADLINE, PING, PONG, TEXT, close_frame, frame, header, request, status, wait_for,
+};
 use socket2::{Domain, Socket, Type};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{ErrorKind, Read as _, Write as _};
@@ -11,14 +13,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
-use support::one_page::OnePage;
-use support::{BINARY, Client, DEADLINE, PING, PONG, TEXT, close_frame, frame, header, request, status, wait_for};
 use tungstenite::protocol::frame::coding::CloseCode;
 use tungstenite::{Error, Message, WebSocket};
 
-const SOURCE: &str = include_str!("../docs/one-page.rs");
-const CHAPTER: &str = include_str!("../docs/one-page.md");
-const FAILED_CASES: &str = include_str!("conformance/one-page.txt");
+const SOURCE: &str = include_str!("../../docs/one-page.rs");
+const CHAPTER: &str = include_str!("../../docs/one-page.md");
+const FAILED_CASES: &str = include_str!("../conformance/one-page.txt");
 
 impl OnePage {
     fn connect(&self, path: &str) -> Client {
@@ -72,7 +72,7 @@ fn echoes(client: &mut Client) {
 
 /// A masked text frame that announces this length, and ends there.
 fn announce(length: u64) -> Vec<u8> {
-    [&[TEXT, 0xFF][..], &length.to_be_bytes(), &support::KEY].concat()
+    [&[TEXT, 0xFF][..], &length.to_be_bytes(), &crate::support::KEY].concat()
 }
 
 // What works.

@@ -1,0 +1,7 @@
+//! The program as a process: what the system and its surroundings do to it. These tests wait longest, and cargo starts tests
+//! in the order of their names, so they begin first.
+#![cfg(unix)]
+
+mod freeze;
+mod signals;
+mod stuck_log;
