@@ -1,5 +1,5 @@
-//! What waits to be written to one client. A frame that waits for many clients exists once: each queue holds a reference
-//! to it, and how much of it is written.
+//! The queue of frames that wait to be written to one client. A frame that waits for many clients exists once: each
+//! queue has a reference to it, and how much of it is written.
 
 use super::budget::{Budget, Share};
 use super::speed::Frame;
@@ -8,7 +8,7 @@ use std::mem;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// What an entry counts beside the bytes of its frame, so that many tiny frames have a bound too.
+/// How many bytes an entry counts beside its frame, so that many tiny frames have a bound too.
 const ENTRY: usize = 2 * mem::size_of::<Waiting>();
 
 /// A frame's place in the queue.
@@ -18,9 +18,9 @@ pub(super) struct Waiting {
     /// How many bytes of it are written.
     pub(super) written: usize,
     pub(super) since: Instant,
-    /// The client's own thread has left it.
+    /// Whether the client's own thread has left it.
     pub(super) is_own: bool,
-    /// The trace log has shown it.
+    /// Whether the trace log has shown it.
     pub(super) is_traced: bool,
 }
 
@@ -32,11 +32,11 @@ impl Waiting {
 
 pub(super) struct Backlog {
     queue: VecDeque<Waiting>,
-    /// The bytes that wait, and an [`ENTRY`] for each frame.
+    /// How many bytes wait, with an [`ENTRY`] for each frame.
     pub(super) length: usize,
-    /// The bytes among them that the client's own thread has left.
+    /// How many of them the client's own thread has left.
     pub(super) own: usize,
-    /// What the entries count.
+    /// The entries' part of the budget.
     share: Share,
 }
 
@@ -45,12 +45,12 @@ impl Backlog {
         Backlog { queue: VecDeque::new(), length: 0, own: 0, share: budget.share() }
     }
 
-    /// Since when the oldest byte waits that another thread has left: for those the client has no backpressure.
+    /// Returns since when the oldest byte of another thread waits. The client's own have backpressure instead.
     pub(super) fn oldest(&self) -> Option<Instant> {
         self.queue.iter().find(|waiting| !waiting.is_own).map(|waiting| waiting.since)
     }
 
-    /// Adds a frame at the end. One that a thread has begun to write goes to the front.
+    /// Adds a frame at the end, or at the front if a thread has begun to write it.
     pub(super) fn push(&mut self, waiting: Waiting) {
         self.length += waiting.rest() + ENTRY;
         self.own += if waiting.is_own { waiting.rest() } else { 0 };
@@ -58,7 +58,7 @@ impl Backlog {
         if waiting.is_traced { self.queue.push_front(waiting) } else { self.queue.push_back(waiting) }
     }
 
-    /// A reference to the frame for the next write.
+    /// Returns a reference to the frame to write next.
     pub(super) fn front(&mut self) -> Option<Waiting> {
         let front = self.queue.front_mut()?;
         let copy = front.clone();
@@ -66,8 +66,8 @@ impl Backlog {
         Some(copy)
     }
 
-    /// Notes that `count` bytes more of the first frame are written. Returns the frame if it is done: dropping the last
-    /// reference to it frees its memory, and that must not happen under a lock.
+    /// Notes that `count` more bytes of the first frame are written. Returns the frame if it is done, so that the
+    /// caller can free its memory without holding a lock.
     pub(super) fn advance(&mut self, count: usize) -> Option<Waiting> {
         let front = self.queue.front_mut()?;
         front.written += count;

@@ -1,5 +1,5 @@
-//! One bound for all that clients make the server hold: unfinished messages, frames that wait, long request heads.
-//! Each limit for one client is harmless by itself; ten thousand times 16 MiB is not.
+//! One bound for the memory that all clients together make the server hold: unfinished messages, frames that wait, long
+//! request heads. The limit for one client is harmless, but ten thousand times 16 MiB is not.
 
 use super::lock;
 use std::net::SocketAddr;
@@ -7,10 +7,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-/// A full budget is logged at most this often, however many clients meet it.
+/// The shortest time between two log lines about a full budget, however many clients meet it.
 const LOG_PAUSE: Duration = Duration::from_secs(1);
 
-/// How many bytes may be held, and how many are.
+/// How many bytes clients are allowed to make the server hold, and how many they do.
 #[derive(Default)]
 pub(super) struct Budget {
     limit: AtomicUsize,
@@ -19,30 +19,30 @@ pub(super) struct Budget {
     logged: Mutex<Option<Instant>>,
 }
 
-/// A guard for bytes that count: dropping it gives them back.
+/// An RAII guard for bytes that count: dropping it returns them to the budget.
 pub(super) struct Share {
     budget: Arc<Budget>,
     pub(super) bytes: usize,
 }
 
 impl Budget {
-    /// `limit`: for all that is held; `max_backlog`: for what waits for one client.
+    /// Sets the limits in bytes: `limit` for everything, `max_backlog` for the queue of one client.
     pub(super) fn set_limits(&self, limit: usize, max_backlog: usize) {
         self.limit.store(limit, Ordering::Relaxed);
         self.max_backlog.store(max_backlog, Ordering::Relaxed);
     }
 
-    /// A client for which more bytes than this wait already gets no more.
+    /// Returns the limit in bytes for the queue of one client.
     pub(super) fn max_backlog(&self) -> usize {
         self.max_backlog.load(Ordering::Relaxed)
     }
 
-    /// A share of nothing, which may grow.
+    /// Returns a share of nothing, which can grow.
     pub(super) fn share(self: &Arc<Budget>) -> Share {
         Share { budget: Arc::clone(self), bytes: 0 }
     }
 
-    /// Counts `bytes` more, unless the sum would pass the limit.
+    /// Counts `bytes` more. `None`: the sum would pass the limit.
     pub(super) fn reserve(self: &Arc<Budget>, bytes: usize) -> Option<Share> {
         let mut share = self.share();
         share.resize(bytes).then_some(share)
@@ -52,7 +52,7 @@ impl Budget {
         self.used.fetch_sub(bytes, Ordering::Relaxed);
     }
 
-    /// How many bytes are held.
+    /// Returns how many bytes are held.
     pub(super) fn used(&self) -> usize {
         self.used.load(Ordering::Relaxed)
     }
@@ -70,7 +70,7 @@ impl Budget {
 }
 
 impl Share {
-    /// Counts `bytes` instead of what was counted before; `false`, and no change, if the sum would pass the limit.
+    /// Changes the count to `bytes`. `false`, and no change: the sum would pass the limit.
     pub(super) fn resize(&mut self, bytes: usize) -> bool {
         if bytes <= self.bytes {
             self.budget.give_back(self.bytes - bytes);
@@ -86,7 +86,7 @@ impl Share {
         true
     }
 
-    /// Counts `bytes` more in any case: a few that come with bytes that were reserved.
+    /// Counts `bytes` more, whatever the limit: a few that belong to bytes reserved before.
     pub(super) fn add(&mut self, bytes: usize) {
         self.budget.used.fetch_add(bytes, Ordering::Relaxed);
         self.bytes += bytes;
@@ -100,10 +100,6 @@ impl Share {
     /// Logs that the budget is full, as [`Budget::log_full`] does.
     pub(super) fn log_full(&self, peer: SocketAddr) {
         self.budget.log_full(peer);
-    }
-
-    pub(super) fn bytes(&self) -> usize {
-        self.bytes
     }
 }
 
@@ -132,7 +128,7 @@ mod tests {
         assert!(budget.reserve(41).is_none());
         let second = budget.reserve(40).unwrap();
         assert!(!first.resize(61));
-        assert_eq!((first.bytes(), budget.used()), (60, 100));
+        assert_eq!((first.bytes, budget.used()), (60, 100));
         drop(second);
         assert!(first.resize(100) && !first.resize(usize::MAX) && first.resize(10));
         assert_eq!(budget.used(), 10);
@@ -147,7 +143,7 @@ mod tests {
         share.add(20);
         assert!(budget.reserve(1).is_none());
         share.remove(11);
-        assert_eq!((share.bytes(), budget.used()), (9, 9));
+        assert_eq!((share.bytes, budget.used()), (9, 9));
         assert!(budget.reserve(2).is_none());
         drop(share);
         assert!(budget.reserve(10).is_some());

@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 
 /// How far the end of a connection has come (§7.1).
 ///
-/// [`Outbox`] has one, shared by all threads, for what may still be written. [`Closing`] has what the client's own thread
-/// knows of it: a Close that another thread has sent shows with this thread's next write.
+/// [`Outbox`] has one, shared by all threads, for what may still be written. [`Closing`] has what the client's own
+/// thread knows of it: a Close that another thread has sent shows with this thread's next write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum CloseState {
     Open,
@@ -115,8 +115,8 @@ impl Closing {
         batch.write_close(close, self)
     }
 
-    /// Writes frames, and waits while the client reads too slowly. The error is [`Error::Closed`] if another thread has sent
-    /// a Close before them; any other error ends the connection.
+    /// Writes frames, and waits while the client reads too slowly. The error is [`Error::Closed`] if another thread has
+    /// sent a Close before them; any other error ends the connection.
     pub(super) fn write(&mut self, frames: &Frames) -> Result<(), Error> {
         self.outbox.write_own(frames, self.deadline).map_err(|error| match error {
             Error::Closed => {

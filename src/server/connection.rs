@@ -110,12 +110,13 @@ impl Connection {
         Handshake::new(&self.opened_by.0, &self.opened_by.1)
     }
 
-    /// Waits for the client's next message. `None`: the connection is closed properly (§7.1.4), or an error came before.
+    /// Waits for the client's next message. `None`: the connection is closed properly (§7.1.4), or an error came
+    /// before.
     ///
     /// Before it waits, it writes what [`send`](Connection::send) has gathered: messages received together are answered
-    /// together, with one read and one write for up to 16 of them. The error is [`Error::Protocol`] if the client broke a
-    /// rule, and [`Error::Io`] if TCP ended without a Close, which includes a client that was dropped for its silence, was
-    /// evicted, or did not answer our Close in time.
+    /// together, with one read and one write for up to 16 of them. The error is [`Error::Protocol`] if the client broke
+    /// a rule, and [`Error::Io`] if TCP ended without a Close, which includes a client that was dropped for its
+    /// silence, was evicted, or did not answer our Close in time.
     pub fn recv(&mut self) -> Result<Option<Message>, Error> {
         self.finish_last_frame()?;
         while !self.closing.is_over() {
@@ -139,13 +140,13 @@ impl Connection {
         Ok(None)
     }
 
-    /// Waits for the client's next frame of any kind and returns it as it arrived, for a handler that looks at the wire.
-    /// `None` and the errors are those of [`recv`](Connection::recv).
+    /// Waits for the client's next frame of any kind and returns it as it arrived, for a handler that looks at the
+    /// wire. `None` and the errors are those of [`recv`](Connection::recv).
     ///
-    /// The frame is treated as by [`recv`](Connection::recv), except that a message is not returned. A Close is answered,
-    /// and the connection failed for a broken rule, only with the next call of either method, so that the handler can
-    /// [`send`](Connection::send) something before that. A frame that breaks a rule is returned with its fault, and the next
-    /// call returns the error.
+    /// The frame is treated as by [`recv`](Connection::recv), except that a message is not returned. A Close is
+    /// answered, and the connection failed for a broken rule, only with the next call of either method, so that the
+    /// handler can [`send`](Connection::send) something before that. A frame that breaks a rule is returned with its
+    /// fault, and the next call returns the error.
     ///
     /// From the first call on all bytes are kept for this, so a large message costs a copy more, also with
     /// [`recv`](Connection::recv). After our Close frames are still returned, though only Pings are answered.
@@ -168,11 +169,11 @@ impl Connection {
         Ok(Some(frame))
     }
 
-    /// Sends a message. It is written at once, unless the client's next message has been received already: then the replies
-    /// are gathered, up to 16 of them or 64 KiB, and go out with one write.
+    /// Sends a message. It is written at once, unless the client's next message has been received already: then the
+    /// replies are gathered, up to 16 of them or 64 KiB, and go out with one write.
     ///
-    /// It waits for a client that reads slowly: that is TCP's backpressure. The error is [`Error::Closed`] after the Close
-    /// frame, [`Error::Io`] if the socket fails. `Ok` means that the message is written if the client lives.
+    /// It waits for a client that reads slowly: that is TCP's backpressure. The error is [`Error::Closed`] after the
+    /// Close frame, [`Error::Io`] if the socket fails. `Ok` means that the message is written if the client lives.
     pub fn send(&mut self, message: impl Into<Message>) -> Result<(), Error> {
         self.check_open()?;
         let message = message.into();
@@ -182,9 +183,9 @@ impl Connection {
         Ok(())
     }
 
-    /// Sends a message to every client on the same path, this one included. It goes out as with [`send`](Connection::send),
-    /// but only this client is waited for: what another does not take at once is queued for it, and one that lets it wait
-    /// for too long, or too much of it, is evicted.
+    /// Sends a message to every client on the same path, this one included. It goes out as with
+    /// [`send`](Connection::send), but only this client is waited for: what another does not take at once is queued for
+    /// it, and one that lets it wait for too long, or too much of it, is evicted.
     ///
     /// Errors are those of [`send`](Connection::send) to this client; those of the others are their own affair.
     pub fn broadcast(&mut self, message: impl Into<Message>) -> Result<(), Error> {
@@ -196,18 +197,18 @@ impl Connection {
         Ok(())
     }
 
-    /// Writes what [`send`](Connection::send) and [`broadcast`](Connection::broadcast) have gathered, for a handler that
-    /// goes on to wait for something other than [`recv`](Connection::recv). The error is [`Error::Io`] if the socket fails,
-    /// and [`Error::Closed`] if a Close went out before.
+    /// Writes what [`send`](Connection::send) and [`broadcast`](Connection::broadcast) have gathered, for a handler
+    /// that goes on to wait for something other than [`recv`](Connection::recv). The error is [`Error::Io`] if the
+    /// socket fails, and [`Error::Closed`] if a Close went out before.
     pub fn flush(&mut self) -> Result<(), Error> {
         self.batch.write(&mut self.closing)
     }
 
     /// Closes the connection: sends a Close frame and waits for the client's, at most for the close timeout.
     ///
-    /// Messages that arrive meanwhile are dropped; a reason over 123 bytes is cut. If a Close is sent already, for example
-    /// during shutdown, it only waits. The error is [`Error::Io`] if the client does not answer in time or the socket fails,
-    /// and [`Error::Protocol`] if it breaks a rule instead.
+    /// Messages that arrive meanwhile are dropped; a reason over 123 bytes is cut. If a Close is sent already, for
+    /// example during shutdown, it only waits. The error is [`Error::Io`] if the client does not answer in time or the
+    /// socket fails, and [`Error::Protocol`] if it breaks a rule instead.
     pub fn close(&mut self, code: CloseCode, reason: &str) -> Result<(), Error> {
         self.finish_last_frame()?;
         self.closing.start(CloseFrame::new(code, reason), &mut self.batch)?;
@@ -314,8 +315,8 @@ impl Connection {
         }
     }
 
-    /// Writes the batch, unless it may wait for the replies to messages that have been received already. So what a handler
-    /// sends before a pause of its own does not wait for the end of the pause.
+    /// Writes the batch, unless it may wait for the replies to messages that have been received already. So what a
+    /// handler sends before a pause of its own does not wait for the end of the pause.
     fn flush_if_due(&mut self) -> Result<(), Error> {
         let may_wait = !self.batch.is_full() && self.receiver.has_message();
         if may_wait { Ok(()) } else { self.flush() }

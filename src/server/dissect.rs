@@ -40,8 +40,8 @@ impl Dissection {
         Ok(None)
     }
 
-    /// Decodes the next frame from the bytes received, and its event. `None`: more are needed. A Close and a fault are kept
-    /// for the next call.
+    /// Decodes the next frame from the bytes received, and its event. `None`: more are needed. A Close and a fault are
+    /// kept for the next call.
     pub(super) fn next_frame(&mut self, receiver: &mut Receiver) -> Option<(Frame, Option<Event>)> {
         let (frame, event) = receiver.dissect(&mut self.dissector)?;
         let event = match event {

@@ -1,5 +1,5 @@
-//! The drain thread: one thread writes what waits for all slow clients. It waits for none of them: it sleeps in `poll`
-//! until the socket of one has room, writes what fits, and sleeps again.
+//! The drain thread writes for all slow clients. It waits for none of them: it blocks in `poll` until the socket of one
+//! has room, writes what fits, and blocks again.
 
 use super::outbox::Outbox;
 use super::socket::{Sleeper, Socket, Waker};
@@ -14,7 +14,7 @@ pub(super) struct Drain {
 }
 
 impl Drain {
-    /// Starts the thread. It ends with the last reference to what this returns.
+    /// Starts the thread, which ends with the last reference to the result. The error is the system's.
     pub(super) fn start() -> io::Result<Arc<Drain>> {
         let (slow, newcomers) = mpsc::channel();
         let (waker, sleeper) = Waker::new()?;
@@ -22,7 +22,7 @@ impl Drain {
         Ok(Arc::new(Drain { slow, waker }))
     }
 
-    /// Leaves what waits in this outbox to the thread, together with the right to write.
+    /// Gives the thread this outbox to drain, and the right to write with it.
     pub(super) fn take_over(&self, outbox: Arc<Outbox>) {
         let _ = self.slow.send(outbox);
         self.waker.wake();
@@ -36,17 +36,17 @@ fn run(newcomers: &Receiver<Arc<Outbox>>, sleeper: &Sleeper) {
             match newcomers.try_recv() {
                 Ok(outbox) => slow.push(outbox),
                 Err(TryRecvError::Empty) => break,
-                // Each outbox refers to the drain, so there is none any more.
+                // Each outbox refers to the drain, so no outbox is left.
                 Err(TryRecvError::Disconnected) => return,
             }
         }
         let sockets: Vec<&Socket> = slow.iter().map(|outbox| &*outbox.socket).collect();
         let Ok(ready) = Socket::wait_for_any(&sockets, sleeper) else {
-            // The system is out of memory perhaps.
+            // Perhaps the system is out of memory.
             thread::sleep(std::time::Duration::from_millis(10));
             continue;
         };
-        // From the back: the last one takes the place of one that is removed.
+        // From the back, because the last one takes the place of one that is removed.
         for position in ready.into_iter().rev() {
             if slow[position].drain() {
                 slow.swap_remove(position);

@@ -41,8 +41,8 @@ impl<'a> Frames<'a> {
         self.pieces[0].len() + self.pieces[1].len()
     }
 
-    /// Returns the shared copy, which the first call makes. `None`: memory is at its bound. Hold no lock here, because the
-    /// copy can be megabytes.
+    /// Returns the shared copy, which the first call makes. `None`: memory is at its bound. Hold no lock here, because
+    /// the copy can be megabytes.
     pub(super) fn shared(&self) -> Option<Frame> {
         if self.shared.get().is_none() {
             let frame = match self.registry {

@@ -1,5 +1,5 @@
-//! The receiving side of a client: a buffer between the socket, which gives bytes in any portion it likes, and the
-//! decoders, which take whole heads and frames. What one read brought too much of stays here for the next turn.
+//! The buffer between the socket, which delivers bytes in any portions, and the decoders, which take whole heads and
+//! frames. The bytes of the next frame stay here until its turn.
 
 use super::socket::{Reader, Until};
 use super::speed::INBOX;
@@ -19,24 +19,24 @@ impl Inbox {
         Inbox { reader, buffer: vec![0; INBOX], start: 0, end: 0 }
     }
 
-    /// What has come and has not been consumed.
+    /// Returns the bytes received and not consumed.
     pub(super) fn unread(&self) -> &[u8] {
         &self.buffer[self.start..self.end]
     }
 
-    /// Takes `used` bytes off the front of [`unread`](Inbox::unread).
+    /// Removes `used` bytes from the front of [`unread`](Inbox::unread).
     pub(super) fn consume(&mut self, used: usize) {
         self.start += used;
     }
 
-    /// How much memory the buffer takes.
+    /// Returns the size of the buffer in bytes.
     pub(super) fn size(&self) -> usize {
         self.buffer.len()
     }
 
-    /// Appends to [`unread`](Inbox::unread) what [`Reader::read`] brings.
+    /// Reads once, and appends the bytes to [`unread`](Inbox::unread). Errors are those of [`Reader::read`].
     pub(super) fn fill(&mut self, until: Until) -> io::Result<()> {
-        // The decoders leave less than a header behind (in the handshake less than a head), so there is little to move.
+        // The decoders leave less than a header, or less than a request's head, so there is little to move.
         self.buffer.copy_within(self.start..self.end, 0);
         self.end -= self.start;
         self.start = 0;
@@ -47,20 +47,20 @@ impl Inbox {
         Ok(())
     }
 
-    /// The buffer has no room left: there may be more to read.
+    /// Returns whether the buffer has no room left, so that there can be more to read.
     pub(super) fn is_full(&self) -> bool {
         self.end == self.buffer.len()
     }
 
-    /// Throws away what is unread.
+    /// Drops the unread bytes.
     pub(super) fn discard(&mut self) {
         self.start = self.end;
     }
 
-    /// Throws away what the client still sends until it ends its side or `deadline` passes. A socket that is
-    /// closed with bytes unread sends a reset, and a reset takes our last frame away from a client that has not
-    /// read it yet (§1.4; the remedy is in §7.1.1). Returns what ended it; `TimedOut`: the deadline.
-    pub(super) fn drain(&mut self, deadline: Instant) -> ErrorKind {
+    /// Reads and drops what the client still sends, until it closes its side or `deadline` passes: a *lingering close*.
+    /// Closing a socket with unread bytes sends a reset, which destroys our last frame at a client that has not read it
+    /// yet (§1.4, §7.1.1). Returns the error that ended it, which is `TimedOut` for the deadline.
+    pub(super) fn linger(&mut self, deadline: Instant) -> ErrorKind {
         loop {
             if let Err(error) = self.reader.read(&mut self.buffer, Until::Deadline(deadline)) {
                 return error.kind();

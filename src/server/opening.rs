@@ -68,7 +68,7 @@ pub(super) fn open<'a>(
     };
     socket.write_all(&reply::dated(response).encode(method), reply_deadline(service))?;
     socket.shutdown(Shutdown::Write)?;
-    inbox.drain(Instant::now() + linger);
+    inbox.linger(Instant::now() + linger);
     Ok(None)
 }
 

@@ -4,9 +4,9 @@
 //! never held over I/O. A thread that finds `writing` set leaves its frames in the queue: the writer takes them along.
 //! So frames never interleave, and while nobody writes the queue is empty.
 //!
-//! **Writing waits for no client.** What the socket does not take at once stays in the queue, and the right to write goes
-//! to the [drain thread](super::drain). Only then a client's own thread waits until most of its own bytes are out: that is
-//! TCP's backpressure. Any other thread goes on.
+//! **Writing waits for no client.** What the socket does not take at once stays in the queue, and the right to write
+//! goes to the [drain thread](super::drain). Only then a client's own thread waits until most of its own bytes are out:
+//! that is TCP's backpressure. Any other thread goes on.
 
 use super::activity::Activity;
 use super::backlog::{Backlog, Waiting};
@@ -82,8 +82,8 @@ impl Outbox {
         self.write_or_leave(frames, false).map(drop)
     }
 
-    /// Writes frames of the client's own thread. While much of what it has left is queued, the thread waits, at most to the
-    /// deadline: that is backpressure.
+    /// Writes frames of the client's own thread. While much of what it has left is queued, the thread waits, at most to
+    /// the deadline: that is backpressure.
     pub(super) fn write_own(self: &Arc<Self>, frames: &Frames, deadline: Option<Instant>) -> Result<(), Error> {
         if !self.write_or_leave(frames, true)? {
             return Ok(());
@@ -140,8 +140,8 @@ impl Outbox {
         let _ = self.socket.shutdown(Shutdown::Both);
     }
 
-    /// Writes the frames, or leaves them to the thread that is writing. Returns whether much of what the client's own thread
-    /// has left is queued.
+    /// Writes the frames, or leaves them to the thread that is writing. Returns whether much of what the client's own
+    /// thread has left is queued.
     fn write_or_leave(self: &Arc<Self>, frames: &Frames, is_own: bool) -> Result<bool, Error> {
         let mut state = self.admit(frames)?;
         if state.writing {
@@ -198,8 +198,8 @@ impl Outbox {
         Ok(frames.length() - written > MOST_OWN)
     }
 
-    /// Writes some of what waits. Returns `true` if nothing is left and nobody writes any more. Bounded, because a client whose
-    /// socket takes everything must not keep a thread from its own work.
+    /// Writes some of what waits. Returns `true` if nothing is left and nobody writes any more. Bounded, because a
+    /// client whose socket takes everything must not keep a thread from its own work.
     pub(super) fn drain(&self) -> bool {
         for _ in 0..MOST_FRAMES {
             let mut state = lock(&self.state);

@@ -38,7 +38,7 @@ impl Receiver {
         pool: Arc<BufferPool>,
         max_message_size: usize,
     ) -> Receiver {
-        let (decoder, request_bytes) = (speed::decoder(max_message_size), share.bytes());
+        let (decoder, request_bytes) = (speed::decoder(max_message_size), share.bytes);
         let devices = Devices::new(pool, outbox.activity.age());
         Receiver { outbox, inbox, decoder, devices, share, request_bytes }
     }
@@ -128,7 +128,7 @@ impl Receiver {
 
     fn count(&mut self, bytes: usize) -> bool {
         let bytes = self.request_bytes + bytes;
-        bytes == self.share.bytes() || self.share.resize(bytes)
+        bytes == self.share.bytes || self.share.resize(bytes)
     }
 
     /// Gives up the unfinished message for lack of memory, before the client has answered our Close.
@@ -138,11 +138,11 @@ impl Receiver {
         self.share.resize(self.request_bytes);
     }
 
-    /// Drops what the client still sends until it closes its side. Returns what ended it; `TimedOut`: the deadline.
+    /// Drops what the client still sends, as [`Inbox::linger`] does, if there is a deadline for it.
     pub(super) fn linger(&mut self, batch: &mut Batch, deadline: Option<Instant>) -> Option<ErrorKind> {
         batch.clear();
         self.inbox.discard();
         speed::return_buffers(self, batch);
-        deadline.map(|deadline| self.inbox.drain(deadline))
+        deadline.map(|deadline| self.inbox.linger(deadline))
     }
 }

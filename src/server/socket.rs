@@ -8,7 +8,7 @@ use std::net::Shutdown;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// How many reads may still bring something after their deadline. A client that floods would have none otherwise.
+/// How many reads can still succeed after their deadline. Without a limit, a client that floods would have no deadline.
 const LATE_READS: u32 = 100;
 
 #[cfg(not(any(test, fuzzing)))]
@@ -31,17 +31,17 @@ impl Socket {
         self.stream.set_nodelay()
     }
 
-    /// Reads what has arrived; `WouldBlock` if nothing has.
+    /// Reads what has arrived. The error is `WouldBlock` if nothing has.
     pub(super) fn read_now(&self, buffer: &mut [u8]) -> io::Result<usize> {
         self.stream.read_now(buffer)
     }
 
-    /// Whether something has arrived, or the end of the stream, that nobody has read.
+    /// Returns whether bytes have arrived that nobody has read, or the end of the stream.
     pub(super) fn has_unread(&self) -> bool {
         self.stream.has_unread()
     }
 
-    /// Writes as much as there is room for at once, which may be nothing.
+    /// Writes as much as there is room for, which can be nothing, and returns how much.
     pub(super) fn write_some(&self, pieces: &[IoSlice]) -> io::Result<usize> {
         loop {
             return match self.stream.write_now(pieces) {
@@ -53,7 +53,7 @@ impl Socket {
         }
     }
 
-    /// Waits until there is room or the socket has failed, at most for `timeout`.
+    /// Waits until the socket has room or has failed, at most for `timeout`.
     pub(super) fn wait_for_room(&self, timeout: Duration) -> io::Result<()> {
         match self.stream.wait_for_room(timeout) {
             // Then the next write shows whether there is room.
@@ -62,7 +62,8 @@ impl Socket {
         }
     }
 
-    /// Writes everything, before anyone else writes to this socket; `TimedOut` if it takes longer than the deadline.
+    /// Writes everything, waiting for room; only while no other thread writes to this socket. The error is `TimedOut`
+    /// if it takes longer than the deadline.
     pub(super) fn write_all(&self, mut bytes: &[u8], deadline: Instant) -> io::Result<()> {
         while !bytes.is_empty() {
             let count = self.write_some(&[IoSlice::new(bytes)])?;
@@ -78,7 +79,8 @@ impl Socket {
         Ok(())
     }
 
-    /// Waits until one of the sockets has room or has failed, or the waker is used. Returns the positions of those.
+    /// Waits until one of the sockets has room or has failed, or the waker is used. Returns the positions of those
+    /// sockets.
     pub(super) fn wait_for_any(sockets: &[&Socket], sleeper: &Sleeper) -> io::Result<Vec<usize>> {
         let streams: Vec<&Stream> = sockets.iter().map(|socket| &socket.stream).collect();
         Stream::wait_for_any(&streams, sleeper)
@@ -92,7 +94,6 @@ impl Socket {
 /// How long a read waits.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Until {
-    /// Not at all: a look.
     Now,
     Deadline(Instant),
     Forever,
@@ -101,7 +102,7 @@ pub(super) enum Until {
 /// The reading side: only the client's own thread reads.
 pub(super) struct Reader {
     socket: Arc<Socket>,
-    /// The socket's read timeout: to set it costs a system call.
+    /// The socket's read timeout, kept here because setting it costs a system call.
     timeout: Option<Duration>,
     late_reads: u32,
 }
@@ -111,40 +112,36 @@ impl Reader {
         Reader { socket, timeout: None, late_reads: LATE_READS }
     }
 
-    /// One successful read. The error is `UnexpectedEof` where the client has ended its side, `WouldBlock` where a look
-    /// finds nothing, `TimedOut` where the deadline has passed and nothing is there, or the socket's.
+    /// Reads once. The error is `UnexpectedEof` if the client has closed its side, `WouldBlock` or `TimedOut` if
+    /// nothing has arrived now or by the deadline, or the socket's.
     pub(super) fn read(&mut self, buffer: &mut [u8], until: Until) -> io::Result<usize> {
         let count = match until {
-            Until::Now => self.look(buffer),
-            Until::Deadline(_) | Until::Forever => self.sleep(buffer, until),
+            Until::Now => self.poll(buffer),
+            Until::Deadline(deadline) => self.block(buffer, Some(deadline)),
+            Until::Forever => self.block(buffer, None),
         }?;
         if count == 0 { Err(ErrorKind::UnexpectedEof.into()) } else { Ok(count) }
     }
 
-    fn look(&self, buffer: &mut [u8]) -> io::Result<usize> {
+    fn poll(&self, buffer: &mut [u8]) -> io::Result<usize> {
         match self.socket.read_now(buffer) {
             Err(error) if error.kind() == ErrorKind::Interrupted => Err(ErrorKind::WouldBlock.into()),
             result => result,
         }
     }
 
-    /// Looks once more after the deadline. If the process was stopped meanwhile, what the socket holds has arrived in time.
-    fn look_late(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.late_reads = self.late_reads.checked_sub(1).ok_or(ErrorKind::TimedOut)?;
-        self.look(buffer).map_err(|error| match error.kind() {
-            ErrorKind::WouldBlock => ErrorKind::TimedOut.into(),
-            _ => error,
-        })
-    }
-
-    fn sleep(&mut self, buffer: &mut [u8], until: Until) -> io::Result<usize> {
+    fn block(&mut self, buffer: &mut [u8], deadline: Option<Instant>) -> io::Result<usize> {
         loop {
-            match self.set_timeout(until) {
-                Err(error) if error.kind() == ErrorKind::TimedOut => return self.look_late(buffer),
-                result => result?,
+            let timeout = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            if timeout == Some(Duration::ZERO) {
+                return self.read_late(buffer);
+            }
+            if self.timeout != timeout {
+                self.socket.stream.set_read_timeout(timeout)?;
+                self.timeout = timeout;
             }
             match self.socket.stream.read(buffer) {
-                // A timeout is `WouldBlock` on Unix and `TimedOut` on Windows; `set_timeout` asks the clock.
+                // A timeout is `WouldBlock` on Unix and `TimedOut` on Windows; the clock decides.
                 Err(error)
                     if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted) => {
                 }
@@ -153,18 +150,12 @@ impl Reader {
         }
     }
 
-    fn set_timeout(&mut self, until: Until) -> io::Result<()> {
-        let timeout = match until {
-            Until::Now | Until::Forever => None,
-            Until::Deadline(deadline) => match deadline.saturating_duration_since(Instant::now()) {
-                Duration::ZERO => return Err(ErrorKind::TimedOut.into()),
-                left => Some(left),
-            },
-        };
-        if self.timeout != timeout {
-            self.socket.stream.set_read_timeout(timeout)?;
-            self.timeout = timeout;
-        }
-        Ok(())
+    /// Reads once more after the deadline: if the process was stopped meanwhile, the bytes have arrived in time.
+    fn read_late(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.late_reads = self.late_reads.checked_sub(1).ok_or(ErrorKind::TimedOut)?;
+        self.poll(buffer).map_err(|error| match error.kind() {
+            ErrorKind::WouldBlock => ErrorKind::TimedOut.into(),
+            _ => error,
+        })
     }
 }

@@ -1,5 +1,5 @@
-//! The trace log: every frame in and out, explained, with `RUST_LOG=plainsocket::wire=trace`. One record is one line, so that
-//! the lines of two threads never mix. While the log is off, it costs a comparison.
+//! The trace log: every frame in and out, explained, with `RUST_LOG=plainsocket::wire=trace`. One record is one line,
+//! so that the lines of two threads never mix. While the log is off, it costs a comparison.
 
 use super::speed;
 use crate::protocol::request::Request;
@@ -35,8 +35,8 @@ pub(super) fn received(peer: SocketAddr, frame: &Frame) {
     log::trace!(target: TARGET, "{peer} -> {}", frame.to_line());
 }
 
-/// Logs whole frames that are about to be written, in pieces. Only the thread that writes to a client calls this, so the lines are in the order
-/// of the wire.
+/// Logs whole frames that are about to be written, in pieces. Only the thread that writes to a client calls this, so
+/// the lines are in the order of the wire.
 pub(super) fn sent(peer: SocketAddr, pieces: [&[u8]; 2]) {
     if is_on() {
         speed::out_of_line(|| explain_sent(peer, pieces));

@@ -1,17 +1,17 @@
 //! Without this folder the server does the same, slower.
 //!
-//! It has the devices that exist only for speed or memory. `plain` is their counterpart with the same interface: read it
-//! to know what the server needs, and `fast` to know what makes it quick. The chapter Speed measures each of them. Cargo's
-//! feature `speed`, on by default, chooses; what it chooses is decided here and nowhere else.
+//! It has the devices that exist only for speed or memory. `plain` is their counterpart with the same interface: read
+//! it to know what the server needs, and `fast` to know what makes it quick. The chapter Speed measures each of them.
+//! Cargo's feature `speed`, on by default, chooses; what it chooses is decided here and nowhere else.
 //!
 //! | device | what it saves |
 //! | --- | --- |
-//! | `buffers` | memory: a pool lends large buffers to the threads that work, and the processor's cache still has them |
+//! | `buffers` | memory: a pool lends large buffers to the threads that work; and time, as they are still in the cache |
 //! | `blocking` | time: polling before blocking, because being woken is expensive |
 //! | `direct` | copies: a read puts a large payload straight into its message |
 //! | `memory` | memory and time: reserved address space for long messages |
 //! | `segments` | memory: frames for slow clients share blocks that go back to the system as a whole |
-//! | `members`, `prefetch` | time in a broadcast: lists of members are kept; what many writes need is fetched together |
+//! | `members`, `prefetch` | time in a broadcast: lists of members are kept, and what many writes need is fetched at once |
 //! | `stack` | a page of stack for each client |
 
 #[cfg(feature = "speed")]

@@ -1,5 +1,6 @@
-//! Where there is no `MSG_DONTWAIT` and no safe `poll`, as on Windows: sockets that never block, and naps instead of waits.
-//! It is right, and slow: a read looks again after a nap of 1 ms, then 2, and 16 at most; the drain thread after 16 ms.
+//! Where there is no `MSG_DONTWAIT` and no safe `poll`, as on Windows: sockets that never block, and naps instead of
+//! waits. It is right, and slow: a read looks again after a nap of 1 ms, then 2, and 16 at most; the drain thread after
+//! 16 ms.
 
 use std::io::{self, ErrorKind, IoSlice, Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -71,7 +72,8 @@ impl Stream {
         Ok(())
     }
 
-    /// Waits until one of the streams may have room, or until the waker is used. Returns the positions of those streams.
+    /// Waits until one of the streams may have room, or until the waker is used. Returns the positions of those
+    /// streams.
     pub fn wait_for_any(streams: &[&Stream], sleeper: &Sleeper) -> io::Result<Vec<usize>> {
         if streams.is_empty() {
             // An error is the end of the waker, which the caller sees by itself.

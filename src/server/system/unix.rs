@@ -73,8 +73,8 @@ impl Stream {
         Ok(())
     }
 
-    /// Waits until one of the streams has room or has failed, or until the waker is used. Returns the positions of those
-    /// streams.
+    /// Waits until one of the streams has room or has failed, or until the waker is used. Returns the positions of
+    /// those streams.
     pub fn wait_for_any(streams: &[&Stream], sleeper: &Sleeper) -> io::Result<Vec<usize>> {
         let mut fds = vec![PollFd::new(sleeper.0.as_fd(), PollFlags::POLLIN)];
         fds.extend(streams.iter().map(|stream| PollFd::new(stream.0.as_fd(), PollFlags::POLLOUT)));
@@ -94,8 +94,8 @@ fn poll_timeout(timeout: Duration) -> PollTimeout {
     PollTimeout::try_from(timeout + Duration::from_micros(999)).unwrap_or(PollTimeout::MAX)
 }
 
-/// Ends the wait in [`Stream::wait_for_any`], also when it is dropped: a descriptor among the sockets that another thread
-/// can make readable.
+/// Ends the wait in [`Stream::wait_for_any`], also when it is dropped: a descriptor among the sockets that another
+/// thread can make readable.
 #[derive(Debug)]
 pub struct Waker(UnixStream);
 

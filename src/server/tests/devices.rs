@@ -36,8 +36,8 @@ fn large_payload_is_read_straight_into_its_message() {
     assert_eq!(longest, 256 * 1024, "four times what goes through the inbox at once");
 }
 
-/// Sends messages until the thread has looked for one more, in vain. One will do, unless this machine is so slow that the
-/// thread has slept for 50 ms. How many it took.
+/// Sends messages until the thread has looked for one more, in vain. One will do, unless this machine is so slow that
+/// the thread has slept for 50 ms. How many it took.
 fn make_busy(client: &ClientsEnd) -> usize {
     let looks = |messages: &usize| {
         client.send(frame(1));

@@ -24,7 +24,8 @@ pub(super) fn start(client: &ClientsEnd, handler: fn(&mut Connection) -> Result<
     thread::spawn(move || serve(&service(Config::default(), handler), &client, peer(1)))
 }
 
-/// The reads and writes after the handshake, for a client that has sent `pieces` and ended its side before its turn comes.
+/// The reads and writes after the handshake, for a client that has sent `pieces` and ended its side before its turn
+/// comes.
 pub(super) fn transfers(
     handler: fn(&mut Connection) -> Result<(), Error>,
     pieces: &[Vec<u8>],

@@ -1,6 +1,7 @@
 //! Polling before blocking. Blocking and being woken is a third of what a small message costs. So the thread of a busy
-//! client polls the socket a few times, and yields to the other threads in between, before it blocks: one client alone gets
-//! 1.5 times as many replies, 64 at once 1.1 times. The price is a few calls in vain each time a busy client falls silent.
+//! client polls the socket a few times, and yields to the other threads in between, before it blocks. One client alone
+//! gets 1.5 times as many replies, 64 at once 1.1 times. The price is a few calls in vain each time a busy client falls
+//! silent.
 
 use super::buffers::{borrow_buffers, return_buffers};
 use crate::server::batch::Batch;

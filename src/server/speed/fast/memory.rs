@@ -7,7 +7,8 @@ use crate::protocol::payload::Growth;
 const LONG: usize = 256 * 1024;
 
 /// The address space in bytes that a longer vector reserves. Only the pages written to become memory, and glibc returns
-/// a block above 32 MiB to the system at once. No reservation where addresses are few (32 bits) or count as memory (Windows).
+/// a block above 32 MiB to the system at once. No reservation where addresses are few (32 bits) or count as memory
+/// (Windows).
 pub(super) const RESERVE: usize = if cfg!(all(unix, target_pointer_width = "64")) { 33 * 1024 * 1024 } else { LONG };
 
 /// How a connection's decoder takes memory: a payload of which under 16 KiB is missing is read together with what

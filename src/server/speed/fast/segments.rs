@@ -1,6 +1,6 @@
-//! Memory for waiting frames. In the allocator's heaps, one block after them that stays in use would keep all of it from
-//! the system: after 16 MiB in frames of 16 KiB, 16 MiB stayed. A segment has addresses of its own instead, and goes back
-//! as a whole once no queue refers to it.
+//! Memory for waiting frames. In the allocator's heaps, one block after them that stays in use would keep all of it
+//! from the system: after 16 MiB in frames of 16 KiB, 16 MiB stayed. A segment has addresses of its own instead, and
+//! goes back as a whole once no queue refers to it.
 
 use super::memory::RESERVE;
 use crate::server::budget::Share;
@@ -61,7 +61,8 @@ impl Frame {
         self.range.len()
     }
 
-    /// Gives the bytes after the first `written` to `act`, which must not wait: meanwhile nothing is added to the segment.
+    /// Gives the bytes after the first `written` to `act`, which must not wait: meanwhile nothing is added to the
+    /// segment.
     pub(in crate::server) fn with_rest<T>(&self, written: usize, act: impl FnOnce(&[u8]) -> T) -> T {
         let bytes = self.segment.bytes.read().unwrap_or_else(PoisonError::into_inner);
         act(&bytes[self.range.start + written..self.range.end])
