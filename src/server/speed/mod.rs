@@ -6,12 +6,12 @@
 //!
 //! | device | what it saves |
 //! | --- | --- |
-//! | `buffers` | memory: a pool lends large buffers to the threads that work; and time, as they are still in the cache |
+//! | `buffers` | memory: a pool lends large buffers to threads that work; and time: they are still in the cache |
 //! | `blocking` | time: polling before blocking, because being woken is expensive |
 //! | `direct` | copies: a read puts a large payload straight into its message |
 //! | `memory` | memory and time: reserved address space for long messages |
 //! | `segments` | memory: frames for slow clients share blocks that go back to the system as a whole |
-//! | `members`, `prefetch` | time in a broadcast: lists of members are kept, and what many writes need is fetched at once |
+//! | `members`, `prefetch` | time in a broadcast: kept lists of members; data for many writes fetched at once |
 //! | `stack` | a page of stack for each client |
 
 #[cfg(feature = "speed")]
