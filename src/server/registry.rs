@@ -161,7 +161,7 @@ impl Table {
 
 /// Returns the Close frame for every client at shutdown.
 pub(super) fn going_away() -> CloseFrame {
-    CloseFrame::new(CloseCode::GOING_AWAY, "the server goes down")
+    CloseFrame::new(CloseCode::GOING_AWAY, "the server is shutting down")
 }
 
 impl Client {

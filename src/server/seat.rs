@@ -53,7 +53,7 @@ impl Seat {
         Ok(Seat { outbox, registry: Arc::clone(registry), key, number, has_left: Cell::new(false) })
     }
 
-    /// Enters the client, whose 101 is about to be written. The error is that the server goes down.
+    /// Enters the client, whose 101 is about to be written. The error is that the server is shutting down.
     pub(super) fn enter(&self, path: &str) -> Result<(), HandshakeError> {
         let stage = Stage::Entered(path.into());
         let client = Client { seat_number: self.number, outbox: Arc::clone(&self.outbox), stage };
