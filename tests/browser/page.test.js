@@ -268,7 +268,7 @@ describe("the end of a connection", () => {
     await connect(page, "/inspect");
   });
 
-  it("a server that goes down says so with 1001", async () => {
+  it("a server that shuts down says so with 1001", async () => {
     const mortal = await Server.start();
     const its = await open(browser, mortal);
     await connect(its, "/echo");
