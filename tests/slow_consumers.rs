@@ -1,6 +1,9 @@
 //! What clients that do not read, or read slowly, may cost, measured from outside:
 //! `cargo test --release --test slow_consumers -- --ignored --nocapture`. Prints its figures.
 //!
+//! Two of them measure memory, and hold with the feature `speed`, the default, and not for the plain server:
+//! `memory_goes_back_after_each_wave_of_stalled_members` and `sum_of_all_memory_has_a_bound`.
+//!
 //! Needs 10,500 file descriptors (`ulimit -n`; 19,000 for one of them), and Linux for what /proc shows and for small receive buffers.
 #![cfg(target_os = "linux")]
 
