@@ -106,13 +106,14 @@
 //! | the status and text of a refusal | `HandshakeError` in `error.rs`, `Response::from` in `protocol/response.rs` |
 //! | the Close code for a protocol violation | `From<ProtocolError> for CloseFrame` in `protocol/close.rs` |
 //! | when a silent client gets a Ping or is dropped | `verdict` in `server/heartbeat.rs`, which `sweep` carries out |
-//! | what counts as activity | `Activity` in `server/activity.rs`: silence restarts with each wait, so any byte counts |
-//! | what a Pong does | `Receiver::note_pong` in `server/receive.rs` |
-//! | the end of a client that does not read | `Outbox::evict` in `server/outbox.rs`; `sweep` in `server/heartbeat.rs` decides by age |
+//! | what counts as activity | `Activity` in `server/activity.rs`: each wait starts a new silence, and any byte ends the wait |
+//! | what a Pong does | `Receiver::note_pong` in `server/receive.rs`: it logs the round trip, and counts like any byte |
+//! | the end of a client that does not take its own replies | `verdict`, as above: that is silence, too |
+//! | the end of a client that does not take what others send | `Outbox::evict` in `server/outbox.rs`; age: `sweep` |
 //! | when small replies are written | `Batch` in `server/batch.rs` |
-//! | another trick for speed | a file in `server/speed/fast/`, with a plain version in `plain.rs`; the feature `speed` chooses |
+//! | a trick that only makes something faster | a file in `server/speed/fast/`, with a plain version in `plain.rs` |
 //! | who can be found, and by which key | `Table` in `server/registry.rs`, filled by `Seat::enter` in `server/seat.rs` |
-//! | the name of a client in each line of the log | the field `peer` of `Outbox`: each thread that logs about a client has its outbox |
+//! | the name of a client in the lines of the log | `peer` in `Outbox`, its address: each thread that logs about a client has its outbox |
 //! | how a connection's end is logged | `log_end` in `server/client.rs` |
 //! | what `/chat` does, for example its pace | `chat` in `bin/plainsocket/chat.rs` |
 //!
