@@ -39,12 +39,14 @@ impl Devices {
         decoder: &mut MessageDecoder,
         until: Until,
     ) -> io::Result<()> {
-        match decoder.reserve_room() {
-            Some(room) if self.may_read_directly && inbox.unread().is_empty() => {
+        let is_direct = self.may_read_directly && inbox.unread().is_empty();
+        let room = if is_direct { decoder.reserve_room() } else { None };
+        match room {
+            Some(room) => {
                 self.read_directly = inbox.reader.read(room, until)?;
                 Ok(())
             }
-            _ => inbox.fill(until),
+            None => inbox.fill(until),
         }
     }
 
