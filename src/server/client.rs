@@ -8,7 +8,7 @@ use super::seat::Seat;
 use super::service::Service;
 use super::socket::Reader;
 use super::speed;
-use crate::error::{Error, HandshakeError, shown};
+use crate::error::{Error, shown};
 use crate::protocol::close::CloseCode;
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -18,9 +18,7 @@ use std::sync::Arc;
 pub(super) fn run(service: &Service, seat: &Seat) {
     let (peer, socket) = (seat.outbox.peer, &seat.outbox.socket);
     let mut inbox = Inbox::new(Reader::new(Arc::clone(socket)));
-    let Some(mut share) = service.registry.budget().reserve(inbox.size()) else {
-        return service.refusals.refuse(peer, Arc::clone(socket), &HandshakeError::MemoryLimit);
-    };
+    let mut share = service.registry.budget().share();
     // Both parts need much stack, one after the other.
     match speed::out_of_line(|| opening::open(service, seat, &mut inbox, &mut share)) {
         Ok(Some(opened)) => speed::out_of_line(|| serve(service, seat, opened, inbox, share)),

@@ -104,7 +104,6 @@ impl Closing {
         if self.state != CloseState::Lost {
             self.state = CloseState::Failed;
         }
-        self.half_close();
     }
 
     pub(super) fn send_close(&mut self, close: Option<CloseFrame>, batch: &mut Batch) -> Result<(), Error> {
@@ -151,9 +150,8 @@ impl Closing {
         error
     }
 
-    /// Sends FIN after everything queued. The server is the first to (§7.1.1), so TIME_WAIT is on its side.
+    /// Sends FIN, once everything queued is out. The server is the first to (§7.1.1), so TIME_WAIT is on its side.
     pub(super) fn half_close(&mut self) {
-        self.outbox.wait_until_out(self.deadline);
         // Without a FIN the client could not be left to the close by itself.
         if self.outbox.socket.shutdown(Shutdown::Write).is_err() {
             self.state = CloseState::Lost;

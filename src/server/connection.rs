@@ -222,9 +222,11 @@ impl Connection {
         let (peer, age) = (self.peer(), self.outbox().activity.age());
         log::debug!("{peer}: over after {age:.1?}, messages in: {}", self.messages);
         self.outbox().wait_until_out(self.closing.deadline());
+        // Before our FIN. After a clean close the thread does not linger, so it needs no place for that.
         if self.is_closed() {
-            // A client that sees our FIN may connect again at once, even where an address may have one seat only.
-            seat.leave();
+            seat.leave()
+        } else {
+            seat.linger()
         }
         self.closing.half_close();
         let deadline = self.closing.deadline().filter(|_| !self.is_closed());

@@ -34,9 +34,9 @@ impl Handle {
         self.registry.count()
     }
 
-    /// Begins a graceful shutdown: every client gets Close 1001, a connection in its handshake is cut off, and no new
-    /// one is let in. [`Server::run`](crate::Server::run) returns when all clients have answered or the close timeout
-    /// is over.
+    /// Begins a graceful shutdown: every client gets Close 1001, and no new one is let in. A request that has arrived
+    /// whole is still answered; any other connection in its handshake is cut off. [`Server::run`](crate::Server::run)
+    /// returns when all clients have answered or the close timeout is over.
     ///
     /// This call waits for no client. While the machine is out of sockets, it can take some seconds. A second call does
     /// no harm.

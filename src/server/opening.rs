@@ -46,15 +46,17 @@ pub(super) fn open<'a>(
 ) -> io::Result<Option<Opened<'a>>> {
     let (socket, peer) = (&seat.outbox.socket, seat.outbox.peer);
     socket.set_nodelay()?;
-    let (method, answer) = match read_request(service, inbox, share) {
+    let (method, answer) = match read_request(service, seat, inbox, share) {
         Ok(request) => (request.method, answer(service, seat, request)),
         Err(Failure::Refused(fault)) => (reply::method_of(inbox.unread()), Err(fault)),
         Err(Failure::Gone(error)) => return Err(error),
     };
+    // A whole reply has as much time as a Close.
     let mut linger = service.config.close_timeout;
+    let deadline = Instant::now() + linger;
     let response = match answer {
         Ok(Answer::Upgrade(opened)) => {
-            switch_protocols(&seat.outbox, &opened, reply_deadline(service))?;
+            switch_protocols(&seat.outbox, &opened, deadline)?;
             return Ok(Some(opened));
         }
         Ok(Answer::Page(response)) => response,
@@ -66,28 +68,34 @@ pub(super) fn open<'a>(
             reply::refusal(peer, &fault, inbox.unread())
         }
     };
-    socket.write_all(&reply::dated(response).encode(method), reply_deadline(service))?;
+    // Before the client can know that it is over, and connect again.
+    seat.linger();
+    socket.write_all(&reply::dated(response).encode(method), deadline)?;
     socket.shutdown(Shutdown::Write)?;
     inbox.linger(Instant::now() + linger);
     Ok(None)
 }
 
 /// Reads the head of the request. The bytes that follow it stay in the inbox: they are frames.
-fn read_request(service: &Service, inbox: &mut Inbox, share: &mut Share) -> Result<Request, Failure> {
+fn read_request(service: &Service, seat: &Seat, inbox: &mut Inbox, share: &mut Share) -> Result<Request, Failure> {
     // One deadline for the whole head: a timeout for each read would let a byte a second go on forever.
     let deadline = Instant::now() + service.config.handshake_timeout;
     loop {
+        count(share, inbox.size())?;
         if let Some((request, length)) = Request::parse(inbox.unread()).map_err(Failure::Refused)? {
             inbox.consume(length);
             // The connection keeps the request, and the buffer as long as the head has made it.
             count(share, inbox.size() + length)?;
             return Ok(request);
         }
-        inbox.fill(Until::Deadline(deadline)).map_err(|error| match error.kind() {
+        // During shutdown only what has been received before is still read.
+        let is_last = seat.outbox.turn.give();
+        let received = inbox.fill(if is_last { Until::Now } else { Until::Deadline(deadline) });
+        seat.outbox.turn.take();
+        received.map_err(|error| match error.kind() {
             ErrorKind::TimedOut => Failure::Refused(HandshakeError::Timeout),
             _ => Failure::Gone(error),
         })?;
-        count(share, inbox.size())?;
     }
 }
 
@@ -128,9 +136,4 @@ fn switch_protocols(outbox: &Arc<Outbox>, opened: &Opened, deadline: Instant) ->
     log::debug!("{}: connected to \"{}\", accept value {accept_value}", outbox.peer, shown(request.path()));
     trace::handshake(outbox.peer, request, response);
     outbox.write_response(&response.encode(request.method), deadline)
-}
-
-/// Returns the deadline for a whole reply: it has as much time as a Close.
-fn reply_deadline(service: &Service) -> Instant {
-    Instant::now() + service.config.close_timeout
 }

@@ -27,7 +27,7 @@ pub(super) struct Client {
 /// How far a connection has come.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) enum Stage {
-    /// In its opening handshake: shutdown cuts it off.
+    /// In its opening handshake: shutdown cuts it off, unless a whole request has arrived.
     Handshake,
     /// A client of this path (the resource name without its query): it is owed a Close, and broadcasts reach it.
     Entered(Arc<str>),
@@ -39,6 +39,8 @@ pub(super) struct Table {
     /// Every connection, by the address of the client. [`Seat`](super::seat::Seat) says when the key is another one.
     pub(super) clients: HashMap<SocketAddr, Client>,
     pub(super) per_ip: HashMap<IpAddr, usize>,
+    /// How many threads have given their seat back, and still read what their client sends.
+    pub(super) lingering: usize,
     pub(super) next_number: u64,
     pub(super) member_lists: MemberLists,
 }
@@ -111,7 +113,7 @@ impl Registry {
         *lock(&self.spare) = Some(descriptor);
     }
 
-    /// Begins the shutdown: every client gets Close 1001, and a connection that has not entered is cut off. A spare
+    /// Begins the shutdown: every client gets Close 1001, and a connection that waits for a request is cut off. A spare
     /// descriptor is given back, so that the accept loop can be woken even when no other is left.
     pub(super) fn stop(&self) {
         let table = lock(&self.table);
@@ -120,11 +122,8 @@ impl Registry {
         drop(table);
         drop(lock(&self.spare).take());
         for client in all {
-            match client.stage {
-                Stage::Handshake => client.disconnect(),
-                // If the client's own thread is busy with a message, it says goodbye itself, after the reply.
-                Stage::Entered(_) => client.outbox.turn.end(|| client.say_goodbye()),
-            }
+            // If the client's own thread is busy with a request or a message, it ends by itself, after the reply.
+            client.outbox.turn.end(|| client.say_goodbye());
         }
     }
 
@@ -132,24 +131,27 @@ impl Registry {
     pub(super) fn cut_off(&self) {
         let all = lock(&self.table).all();
         for client in all {
-            if client.stage != Stage::Handshake {
-                client.send_close(&going_away());
-            }
-            client.disconnect();
+            // Before the 101 it waits in the outbox, and is dropped.
+            client.send_close(&going_away());
+            client.outbox.disconnect();
         }
     }
 
-    /// Waits until every seat is free: leaving is the last thing that a client's thread does. Returns `false` if that
-    /// has not happened by the deadline.
+    /// Waits until every seat is free and no thread lingers: that is the last thing that a client's thread does. Returns
+    /// `false` if that has not happened by the deadline.
     pub(super) fn wait_until_empty(&self, deadline: Instant) -> bool {
         let left = deadline.saturating_duration_since(Instant::now());
-        let occupied = |table: &mut Table| !table.clients.is_empty();
-        let waited = self.empty.wait_timeout_while(lock(&self.table), left, occupied);
-        waited.unwrap_or_else(PoisonError::into_inner).0.clients.is_empty()
+        let waited = self.empty.wait_timeout_while(lock(&self.table), left, |table| !table.is_empty());
+        waited.unwrap_or_else(PoisonError::into_inner).0.is_empty()
     }
 }
 
 impl Table {
+    /// Returns whether every client's thread is done.
+    pub(super) fn is_empty(&self) -> bool {
+        self.clients.is_empty() && self.lingering == 0
+    }
+
     fn all(&self) -> Vec<Client> {
         self.clients.values().cloned().collect()
     }
@@ -165,10 +167,13 @@ pub(super) fn going_away() -> CloseFrame {
 }
 
 impl Client {
-    /// Sends a Close to a client that waits; one whose message has just arrived gets its reply first.
+    /// Ends the wait for a client. One whose request or message has just arrived gets its reply first.
     fn say_goodbye(&self) {
-        if !self.outbox.socket.has_unread() {
-            self.send_close(&going_away());
+        match self.stage {
+            _ if self.outbox.socket.has_unread() => {}
+            // Only the reading side, because the thread may just have read the request. It fails if the client has gone.
+            Stage::Handshake => drop(self.outbox.socket.shutdown(Shutdown::Read)),
+            Stage::Entered(_) => self.send_close(&going_away()),
         }
     }
 
@@ -178,12 +183,6 @@ impl Client {
         frame::encode(Opcode::Close, &close.encode(), &mut out);
         // One that is closing already needs no second Close.
         let _ = self.outbox.write(&Frames::close(&out));
-    }
-
-    /// Shuts down both directions of the socket: the client's thread wakes from whatever it waits for.
-    fn disconnect(&self) {
-        // It fails if the client has gone already.
-        let _ = self.outbox.socket.shutdown(Shutdown::Both);
     }
 }
 

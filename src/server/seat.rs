@@ -5,7 +5,7 @@
 //! 2. **enter**: the client's thread has read a request to upgrade, and writes the 101 next. From here on the others
 //!    reach the client, and shutdown owes it a Close. What they send waits in the outbox until the 101 is out.
 //! 3. **leave**: the seat is free for the next connection. `Drop` does it, so it happens on every way out of the
-//!    thread's function, by return, error or panic.
+//!    thread's function, by return, error or panic. A thread that only lingers leaves earlier ([`Seat::linger`]).
 //!
 //! Each step holds the registry's lock, and so does shutdown when it begins. Shutdown finds a step that came before it
 //! in the table, and a seat or an entry that comes after it is refused with
@@ -25,9 +25,19 @@ pub(super) struct Seat {
     pub(super) outbox: Arc<Outbox>,
     registry: Arc<Registry>,
     key: SocketAddr,
-    number: u64,
-    has_left: Cell<bool>,
+    place: Cell<Place>,
 }
+
+/// What the owner of a seat counts as.
+#[derive(Clone, Copy)]
+enum Place {
+    Seated,
+    Lingering,
+    Gone,
+}
+
+/// How many threads may linger without a seat. Without this bound, strangers could have any number of threads.
+const MOST_LINGERING: usize = 64;
 
 impl Seat {
     /// Takes a seat for a new connection, which is in its handshake. The error says which limit does not allow it.
@@ -50,41 +60,56 @@ impl Seat {
         let key = if table.clients.contains_key(&peer) { namesake(peer, number) } else { peer };
         let client = Client { seat_number: number, outbox: Arc::clone(&outbox), stage: Stage::Handshake };
         table.clients.insert(key, client);
-        Ok(Seat { outbox, registry: Arc::clone(registry), key, number, has_left: Cell::new(false) })
+        Ok(Seat { outbox, registry: Arc::clone(registry), key, place: Cell::new(Place::Seated) })
     }
 
     /// Enters the client, whose 101 is about to be written. The error is that the server is shutting down.
     pub(super) fn enter(&self, path: &str) -> Result<(), HandshakeError> {
-        let stage = Stage::Entered(path.into());
-        let client = Client { seat_number: self.number, outbox: Arc::clone(&self.outbox), stage };
         let mut table = lock(&self.registry.table);
         if self.registry.is_stopping() {
             return Err(HandshakeError::ShuttingDown);
         }
-        table.clients.insert(self.key, client);
+        table.clients.entry(self.key).and_modify(|client| client.stage = Stage::Entered(path.into()));
         table.member_lists.forget(path);
         Ok(())
     }
 
     /// Frees the seat before its thread ends. A second call does nothing: the key may be another connection's by then.
     pub(super) fn leave(&self) {
-        if self.has_left.replace(true) {
-            return;
+        self.move_to(Place::Gone, &mut lock(&self.registry.table));
+    }
+
+    /// Frees the seat before our FIN, while the thread goes on to read what the client still sends: a client that sees
+    /// the FIN can connect again at once, even where an address may have one seat only. If many threads linger already,
+    /// this one keeps its seat. So does one during shutdown, which has to be able to cut it off.
+    pub(super) fn linger(&self) {
+        let mut table = lock(&self.registry.table);
+        if table.lingering < MOST_LINGERING && !self.registry.is_stopping() {
+            table.lingering += 1;
+            self.move_to(Place::Lingering, &mut table);
         }
-        let mut guard = lock(&self.registry.table);
-        let Table { clients, per_ip, member_lists, .. } = &mut *guard;
+    }
+
+    fn move_to(&self, place: Place, table: &mut Table) {
+        match self.place.replace(place) {
+            Place::Seated => self.free(table),
+            Place::Lingering => table.lingering -= 1,
+            Place::Gone => {}
+        }
+        if table.is_empty() {
+            self.registry.empty.notify_all();
+        }
+    }
+
+    fn free(&self, table: &mut Table) {
+        let Table { clients, per_ip, member_lists, .. } = table;
         if let Some(Client { stage: Stage::Entered(path), .. }) = clients.remove(&self.key) {
             member_lists.forget(&path);
         }
         let ip = self.outbox.peer.ip();
-        if let Some(count) = per_ip.get_mut(&ip) {
-            *count -= 1;
-            if *count == 0 {
-                per_ip.remove(&ip);
-            }
-        }
-        if clients.is_empty() {
-            self.registry.empty.notify_all();
+        match per_ip.get_mut(&ip) {
+            Some(count) if *count > 1 => *count -= 1,
+            _ => drop(per_ip.remove(&ip)),
         }
     }
 }
@@ -185,11 +210,45 @@ mod tests {
     }
 
     #[test]
+    fn lingering_frees_slots_up_to_its_bound() {
+        let registry = Arc::new(Registry::default());
+        let mut seats: Vec<Seat> = (0..MOST_LINGERING).map(|port| enter(&registry, peer(port as u16))).collect();
+        seats.iter().for_each(Seat::linger);
+        assert_eq!((registry.count(), registry.members("/chat").len()), (0, 0));
+        let one_more = enter(&registry, peer(1000));
+        one_more.linger();
+        assert_eq!(registry.count(), 1, "it keeps its seat");
+        seats.pop();
+        one_more.linger();
+        assert_eq!(registry.count(), 0, "another has made room");
+        drop(one_more);
+        assert!(!registry.wait_until_empty(Instant::now()), "shutdown waits for those that linger");
+        seats.clear();
+        assert!(registry.wait_until_empty(Instant::now()));
+    }
+
+    #[test]
+    fn lingering_keeps_the_seat_during_shutdown() {
+        let registry = Arc::new(Registry::default());
+        let seat = enter(&registry, peer(1));
+        registry.stop();
+        seat.linger();
+        assert_eq!(registry.count(), 1);
+        registry.cut_off();
+        assert_eq!(seat.outbox.socket.read_now(&mut [0]).ok(), Some(0));
+    }
+
+    #[test]
     fn nobody_takes_a_seat_or_enters_once_shutdown_has_begun() {
         let registry = Arc::new(Registry::default());
         let seat = take(&registry, peer(1));
+        seat.outbox.turn.give();
         registry.stop();
-        assert_eq!(seat.outbox.socket.read_now(&mut [0]).ok(), Some(0), "a connection in its handshake is cut off");
+        assert_eq!(
+            seat.outbox.socket.read_now(&mut [0]).ok(),
+            Some(0),
+            "a connection that waits for a request is cut off"
+        );
         assert_eq!(seat.enter("/chat").err(), Some(HandshakeError::ShuttingDown));
         assert_eq!((registry.count(), registry.members("/chat").len()), (0, 0));
         let late = Seat::take(&registry, outbox(peer(2)), &Config::default());

@@ -1,6 +1,7 @@
 //! Whose turn it is: the client's, while its thread waits for it, or the handler's. At shutdown that decides which
 //! thread sends the Close 1001. If the client's thread waits, the thread that shuts down sends it at once. If the
-//! handler is busy with a message, its replies come first, and then its own thread sends the Close.
+//! handler is busy with a message, its replies come first, and then its own thread sends the Close. The handshake takes
+//! turns too: a client that has not sent its whole request is cut off, and one whose request is being answered is not.
 
 use super::lock;
 use std::sync::Mutex;

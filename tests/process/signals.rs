@@ -1,7 +1,7 @@
 //! How signals end the program, and when they do not.
 
-use crate::support::program::Program;
-use crate::support::{CLOSE, Client, TEXT, close_frame, frame};
+use crate::support::program::{OWN_THREADS, Program};
+use crate::support::{CLOSE, Client, TEXT, close_frame, frame, header, request, status, wait_for};
 use std::io::{ErrorKind, Read as _};
 use std::process::Command;
 use std::thread;
@@ -42,6 +42,45 @@ fn signal_sends_1001_and_ends_the_program_with_exit_code_0() {
         expect_going_away(&mut client);
         expect_graceful_end(&mut program, client);
     }
+}
+
+/// Each client has sent a whole request, and its thread has not read it yet.
+#[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "reads /proc")]
+fn requests_received_before_sigterm_get_their_replies() {
+    const OF_A_KIND: usize = 10;
+    let get = "GET /x HTTP/1.1\r\nHost: x\r\n\r\n".to_owned();
+    let post = format!("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9000\r\n\r\n{}", "x".repeat(9000));
+    let kinds = [(get, 404), (post, 405), (request("/echo"), 503), ("nonsense\r\n\r\n".to_owned(), 400)];
+    let mut program = Program::start(&[]);
+    let mut clients: Vec<Client> = (0..kinds.len() * OF_A_KIND).map(|_| Client::tcp(program.address)).collect();
+    let mut half = Client::tcp(program.address);
+    half.send("GET /x HTTP/1.1\r\nHo");
+    let idle = Client::tcp(program.address);
+    wait_for("a thread for each", || program.status("Threads") == OWN_THREADS + clients.len() + 2);
+    program.signal("STOP");
+    for (client, (sent, _)) in clients.iter_mut().zip(kinds.iter().cycle()) {
+        client.send(sent);
+    }
+    program.signal("TERM");
+    program.signal("CONT");
+    for (client, (_, expected)) in clients.iter_mut().zip(kinds.iter().cycle()) {
+        let head = client.read_head();
+        if status(&head) == 101 {
+            // Its thread was faster than the signal.
+            assert_eq!(*expected, 503);
+            expect_going_away(client);
+            continue;
+        }
+        assert_eq!(status(&head), *expected);
+        let length: usize = header(&head, "Content-Length").unwrap().parse().unwrap();
+        assert_eq!(client.read_to_end().len(), length, "{head}");
+    }
+    drop(clients);
+    for mut cut_off in [half, idle] {
+        cut_off.expect_gone();
+    }
+    assert_eq!(program.wait(), Some(0));
 }
 
 #[test]
@@ -114,7 +153,7 @@ fn sigterm_ends_the_program_when_no_thread_is_left() {
     lower.args(["--reuid=65534", "--regid=65534", "--clear-groups", "prlimit", &pid, "--nproc=1"]);
     assert!(lower.status().unwrap().success());
     let mut refused = Client::tcp(program.address);
-    assert_eq!(crate::support::status(&refused.read_head()), 503, "no thread is left");
+    assert_eq!(status(&refused.read_head()), 503, "no thread is left");
     program.signal("TERM");
     expect_going_away(&mut client);
     expect_graceful_end(&mut program, client);

@@ -382,6 +382,25 @@ fn a_client_that_has_seen_close_and_fin_may_come_again_at_once() {
 }
 
 #[test]
+fn client_that_has_seen_a_reply_and_fin_can_come_again_at_once() {
+    let server = Running::start(Config { max_clients_per_ip: Some(1), max_clients: 1, ..Config::default() });
+    let broken = |frame: &[u8]| [request("/echo").as_bytes(), frame, &close_frame(1002, "")].concat();
+    let kinds: [(&[u8], &str); 5] = [
+        (b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", "200"),
+        (b"HEAD / HTTP/1.1\r\nHost: x\r\n\r\n", "200"),
+        (b"GET /nowhere HTTP/1.1\r\nHost: x\r\n\r\n", "404"),
+        (&broken(b"\x83\x80\x01\x02\x03\x04"), "101"),
+        (&broken(b"\x88\x82\0\0\0\0\x03\xed"), "101"),
+    ];
+    for (round, (sent, expected)) in kinds.iter().cycle().take(200).enumerate() {
+        let mut client = Client::tcp(server.address);
+        client.send(sent);
+        let reply = client.read_to_end().escape_ascii().to_string();
+        assert!(reply.starts_with(&format!("HTTP/1.1 {expected}")), "round {round}: {reply}");
+    }
+}
+
+#[test]
 fn however_a_client_ends_its_entry_goes_with_it() {
     let server = running();
     for path in ["/return", "/error", "/panic", "/echo"] {

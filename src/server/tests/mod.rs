@@ -13,6 +13,8 @@ mod entering;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
+mod leaving;
+#[cfg(test)]
 pub(super) mod logged;
 #[cfg(test)]
 mod promises;
