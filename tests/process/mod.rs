@@ -5,3 +5,4 @@
 mod freeze;
 mod signals;
 mod stuck_log;
+mod stuck_output;

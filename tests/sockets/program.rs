@@ -37,6 +37,8 @@ fn help_names_every_flag_and_version_the_version() {
 fn a_bad_flag_is_one_clear_line_and_exit_code_2() {
     for arguments in [
         &["--no-such-flag"][..],
+        &["--no-such\n\u{1b}[31mflag"],
+        &["--max-clients", "1\n2"],
         &["stray"],
         &["--max-clients"],
         &["--max-clients", "many"],
@@ -54,6 +56,7 @@ fn a_bad_flag_is_one_clear_line_and_exit_code_2() {
         let (code, stdout, stderr) = output(arguments);
         assert_eq!((code, stdout.as_str(), stderr.lines().count()), (Some(2), "", 1), "{arguments:?}: {stderr}");
         assert!(stderr.starts_with("plainsocket: "), "{stderr}");
+        assert!(!stderr.trim_end().contains(char::is_control), "{stderr}");
     }
 }
 
@@ -152,7 +155,9 @@ fn an_address_in_use_or_impossible_is_one_clear_line_and_exit_code_1() {
 
 #[test]
 fn an_address_without_a_port_or_with_more_is_refused_with_the_right_form() {
-    for address in ["8000", "localhost", "127.0.0.1", "http://127.0.0.1:8000/", "[::1]", "127.0.0.1:70000", "*", ":"] {
+    for address in
+        ["8000", "localhost", "127.0.0.1", "http://127.0.0.1:8000/", "[::1]", "127.0.0.1:70000", "*", ":", "a\nb"]
+    {
         let (code, stdout, stderr) = output(&["--listen", address]);
         assert_eq!((code, stdout.as_str(), stderr.lines().count()), (Some(1), "", 1), "{address}: {stderr}");
         assert!(stderr.contains("it reads 127.0.0.1:8000, [::1]:8000 or *:8000"), "{address}: {stderr}");

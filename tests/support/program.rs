@@ -72,6 +72,17 @@ impl Program {
         Program { child, address, first_lines }
     }
 
+    /// The same, where stdout goes is for the caller to say too. The address is the system's word: it has no first lines.
+    pub fn spawn_with_stdout(mut command: Command) -> Program {
+        let child = command.spawn().unwrap();
+        let mut program = Program { child, address: ([0; 4], 0).into(), first_lines: Vec::new() };
+        wait_for("a listening socket", || {
+            assert_eq!(program.child.try_wait().unwrap(), None, "the program has ended");
+            listening(program.child.id()).map(|address| program.address = address).is_some()
+        });
+        program
+    }
+
     pub fn signal(&self, name: &str) {
         let pid = self.child.id().to_string();
         assert!(Command::new("kill").args(["-s", name, &pid]).status().unwrap().success());
@@ -113,6 +124,21 @@ impl Program {
         // utime and stime, in hundredths of a second.
         (fields[11].parse::<f64>().unwrap() + fields[12].parse::<f64>().unwrap()) / 100.0
     }
+}
+
+/// The IPv4 address on which a process listens, from the system's table of sockets.
+fn listening(pid: u32) -> Option<SocketAddr> {
+    let descriptors = std::fs::read_dir(format!("/proc/{pid}/fd")).ok()?;
+    let links: Vec<_> = descriptors.filter_map(|entry| std::fs::read_link(entry.ok()?.path()).ok()).collect();
+    let table = std::fs::read_to_string(format!("/proc/{pid}/net/tcp")).ok()?;
+    table.lines().skip(1).find_map(|line| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        let is_own = links.iter().any(|link| link.as_os_str() == &*format!("socket:[{}]", fields[9]));
+        let (ip, port) = fields[1].split_once(':')?;
+        let ip = u32::from_str_radix(ip, 16).ok()?.to_ne_bytes();
+        // 0A is LISTEN.
+        (is_own && fields[3] == "0A").then_some((ip, u16::from_str_radix(port, 16).ok()?).into())
+    })
 }
 
 impl Drop for Program {

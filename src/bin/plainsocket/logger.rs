@@ -3,22 +3,16 @@
 //! stderr can be a pipe that nobody reads, or a terminal stopped with Ctrl-S: then a write blocks. Only the log's thread
 //! can afford that, so the others leave their lines in a bounded queue. Lines that do not fit are lost and counted.
 
+use crate::output;
 use env_logger::{Builder, Env, Target, WriteStyle};
 use log::{Level, LevelFilter, Log as _, Record};
 use std::backtrace::{Backtrace, BacktraceStatus};
-use std::io::{self, ErrorKind, IsTerminal as _, Write};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::io::{self, IsTerminal as _, Write};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
 use std::{env, mem, panic, thread};
 
 /// The most bytes of lines in the queue.
 const MOST: usize = 1024 * 1024;
-
-/// The longest wait for the last lines before the program exits.
-const PATIENCE: Duration = Duration::from_secs(1);
-
-/// The pause before another try where a program that shares stderr made it non-blocking.
-const PAUSE: Duration = Duration::from_millis(20);
 
 /// The lines on their way from the server's threads to the log's thread.
 #[derive(Clone, Default)]
@@ -44,13 +38,29 @@ impl Drop for Log {
 /// Starts the log's thread, and makes it the program's log. The error is that the system has no thread left.
 pub fn start() -> io::Result<Log> {
     let queue = Queue::default();
-    let style = if has_colours() { "always" } else { "never" };
-    let environment = Env::default().default_filter_or("info").default_write_style_or(style);
-    Builder::from_env(environment).target(Target::Pipe(Box::new(queue.clone()))).init();
+    builder()?.target(Target::Pipe(Box::new(queue.clone()))).init();
     panic::set_hook(Box::new(log_panic));
     let its_queue = queue.clone();
     thread::Builder::new().name("log".to_owned()).spawn(move || its_queue.write_out())?;
     Ok(Log(queue))
+}
+
+/// Returns what `RUST_LOG` asks for. `env_logger` warns of a wrong one with `eprintln!`, which panics if stderr fails, and
+/// waits if it takes nothing. So a thread of its own asks, and without its answer the level is `info`.
+fn builder() -> io::Result<Builder> {
+    let style = if has_colours() { "always" } else { "never" };
+    let (sender, answer) = mpsc::channel();
+    let ask = move || {
+        let environment = Env::default().default_filter_or("info").default_write_style_or(style);
+        // The error is that nobody waits for it any more.
+        let _ = sender.send(Builder::from_env(environment));
+    };
+    thread::Builder::new().name("RUST_LOG".to_owned()).spawn(ask)?;
+    Ok(answer.recv_timeout(output::PATIENCE).unwrap_or_else(|_| {
+        let mut usual = Builder::new();
+        usual.filter_level(LevelFilter::Info).parse_write_style(style);
+        usual
+    }))
 }
 
 /// Logs a panic. The usual hook writes to stderr itself, so that a thread that panics could block.
@@ -91,7 +101,7 @@ impl Queue {
     /// Waits until every line is written, for at most a second.
     fn finish(&self) {
         let is_busy = |state: &mut Lines| state.is_writing || !state.lines.is_empty();
-        let _ = self.0.1.wait_timeout_while(self.lock(), PATIENCE, is_busy);
+        let _ = self.0.1.wait_timeout_while(self.lock(), output::PATIENCE, is_busy);
     }
 
     fn lock(&self) -> MutexGuard<'_, Lines> {
@@ -105,7 +115,7 @@ impl Queue {
         let notices = Builder::new().filter_level(LevelFilter::Warn).write_style(style).build();
         loop {
             let (lines, lost) = self.take();
-            write_all(&lines);
+            output::write_all(io::stderr(), &lines);
             if lost > 0 {
                 notices.log(
                     &Record::builder()
@@ -129,19 +139,6 @@ impl Queue {
         let mut state = waited.unwrap_or_else(PoisonError::into_inner);
         state.is_writing = true;
         (mem::take(&mut state.lines), mem::take(&mut state.lost))
-    }
-}
-
-/// Writes to stderr, which can block. Lines are dropped if stderr fails, for example because it is closed.
-fn write_all(mut bytes: &[u8]) {
-    while !bytes.is_empty() {
-        match io::stderr().write(bytes) {
-            Ok(0) => return,
-            Ok(count) => bytes = &bytes[count..],
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) if error.kind() == ErrorKind::WouldBlock => thread::sleep(PAUSE),
-            Err(_) => return,
-        }
     }
 }
 

@@ -6,11 +6,12 @@ mod echo;
 mod inspect;
 mod logger;
 mod options;
+mod output;
 mod signals;
 
 use options::{Command, Options};
 use plainsocket::Server;
-use std::io::{self, Write as _};
+use std::io;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 
@@ -21,20 +22,25 @@ fn main() -> ExitCode {
         Ok(Command::Serve(options)) => match serve(&options) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
-                eprintln!("plainsocket: cannot listen on {}: {error}", options.listen);
+                report(&format!("cannot listen on {}: {error}", options.listen));
                 ExitCode::FAILURE
             }
         },
         Ok(Command::Print(text)) => {
             // A reader such as `head` can be gone already, which is no failure.
-            let _ = io::stdout().write_all(text.as_bytes());
+            output::write_last(io::stdout, &text);
             ExitCode::SUCCESS
         }
         Err(error) => {
-            eprintln!("plainsocket: {error}; try --help");
+            report(&format!("{error}; try --help"));
             ExitCode::from(2)
         }
     }
+}
+
+/// Says on stderr, in one line, why the program ends.
+fn report(problem: &str) {
+    output::write_last(io::stderr, &format!("plainsocket: {}\n", output::one_line(problem)));
 }
 
 /// Runs the server. What shutdown needs exists before the first client, so that it works with all threads in use.
@@ -53,12 +59,13 @@ fn serve(options: &Options) -> io::Result<()> {
     let address = handle.address();
     signals.shut_down(handle);
     let listening: Vec<String> = server.local_addrs()?.iter().map(SocketAddr::to_string).collect();
-    let _ = writeln!(
-        io::stdout(),
+    let first_lines = format!(
         "plainsocket {} listening on {}\n  page:     http://{address}/\n  terminal: websocat ws://{address}/echo\n  \
-         each bit: websocat -t --no-line ws://{address}/inspect",
+         each bit: websocat -t --no-line ws://{address}/inspect\n",
         env!("CARGO_PKG_VERSION"),
         listening.join(" and "),
     );
+    // Nobody waits for them: the server serves and ends with a stdout that takes nothing too.
+    let _ = output::start_writing(io::stdout(), first_lines)?;
     server.run()
 }
