@@ -72,6 +72,7 @@
 //! | heartbeat | `server/server.rs` | one | the next sweep | Pings, without waiting |
 //! | signals | `bin/plainsocket/` | one, in the program | a signal | the Close 1001: it calls [`Handle::shutdown`] |
 //! | log | `bin/plainsocket/` | one, in the program | a line of the log | nothing |
+//! | output | `bin/plainsocket/` | one, in the program, at its start | stdout, for the first lines | nothing |
 //!
 //! A message to other clients is written by the thread that sends it: `broadcast` writes to each member's socket what
 //! the socket takes at once, and leaves the rest to the drain thread.

@@ -45,8 +45,8 @@ pub fn start() -> io::Result<Log> {
     Ok(Log(queue))
 }
 
-/// Returns what `RUST_LOG` asks for. `env_logger` warns of a wrong one with `eprintln!`, which panics if stderr fails, and
-/// waits if it takes nothing. So a thread of its own asks, and without its answer the level is `info`.
+/// Returns what `RUST_LOG` asks for. `env_logger` warns of a wrong filter with `eprintln!`, which can wait or panic. So a
+/// thread of its own asks, and without its answer within a second the level is `info`.
 fn builder() -> io::Result<Builder> {
     let style = if has_colours() { "always" } else { "never" };
     let (sender, answer) = mpsc::channel();
