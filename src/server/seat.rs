@@ -74,9 +74,12 @@ impl Seat {
         Ok(())
     }
 
-    /// Frees the seat before its thread ends. A second call does nothing: the key may be another connection's by then.
+    /// Frees the seat of a thread that is about to end. A second call does nothing: the key may be another connection's by
+    /// then. Shutdown waits for the thread's last line in the log, so it counts as one that lingers.
     pub(super) fn leave(&self) {
-        self.move_to(Place::Gone, &mut lock(&self.registry.table));
+        let mut table = lock(&self.registry.table);
+        table.lingering += 1;
+        self.move_to(Place::Lingering, &mut table);
     }
 
     /// Frees the seat before our FIN, while the thread goes on to read what the client still sends: a client that sees
@@ -116,7 +119,7 @@ impl Seat {
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        self.leave();
+        self.move_to(Place::Gone, &mut lock(&self.registry.table));
     }
 }
 
