@@ -49,7 +49,7 @@ pub(super) struct Table {
 #[derive(Default)]
 pub(super) struct Registry {
     pub(super) table: Mutex<Table>,
-    /// Signalled when the last client has left.
+    /// Signalled when the last seat is free, and when a thread has lingered after that.
     pub(super) empty: Condvar,
     /// Written under the lock of the table. So a client that enters has either been entered when shutdown reads the
     /// table, or is told of the shutdown. An atomic, because each reply asks, without the lock.
@@ -137,21 +137,24 @@ impl Registry {
         }
     }
 
-    /// Waits until every seat is free and no thread lingers: that is the last thing that a client's thread does. Returns
-    /// `false` if that has not happened by the deadline.
+    /// Waits until every seat is free. Returns `false` if that has not happened by the deadline.
+    pub(super) fn wait_for_seats(&self, deadline: Instant) -> bool {
+        self.wait_until(deadline, |table| table.clients.is_empty())
+    }
+
+    /// Waits until no thread lingers either: that is the last thing that a client's thread does.
     pub(super) fn wait_until_empty(&self, deadline: Instant) -> bool {
+        self.wait_until(deadline, |table| table.clients.is_empty() && table.lingering == 0)
+    }
+
+    fn wait_until(&self, deadline: Instant, condition: impl Fn(&Table) -> bool) -> bool {
         let left = deadline.saturating_duration_since(Instant::now());
-        let waited = self.empty.wait_timeout_while(lock(&self.table), left, |table| !table.is_empty());
-        waited.unwrap_or_else(PoisonError::into_inner).0.is_empty()
+        let waited = self.empty.wait_timeout_while(lock(&self.table), left, |table| !condition(table));
+        condition(&waited.unwrap_or_else(PoisonError::into_inner).0)
     }
 }
 
 impl Table {
-    /// Returns whether every client's thread is done.
-    pub(super) fn is_empty(&self) -> bool {
-        self.clients.is_empty() && self.lingering == 0
-    }
-
     fn all(&self) -> Vec<Client> {
         self.clients.values().cloned().collect()
     }

@@ -99,7 +99,7 @@ impl Seat {
             Place::Lingering => table.lingering -= 1,
             Place::Gone => {}
         }
-        if table.is_empty() {
+        if table.clients.is_empty() {
             self.registry.empty.notify_all();
         }
     }

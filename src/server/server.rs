@@ -16,6 +16,9 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
+/// How long shutdown waits for threads that have nothing more to send.
+const LAST_MOMENT: Duration = Duration::from_millis(500);
+
 /// A WebSocket server: its listening sockets, and what it serves at which path.
 /// The crate's front page has an example.
 #[must_use = "it serves nobody before `run`"]
@@ -176,11 +179,12 @@ impl Server {
         let heartbeat = thread::Builder::new().name("heartbeat".to_owned());
         let heartbeat = heartbeat.spawn(move || heartbeat::run(&its_service, &stopped))?;
         listeners::serve(self.listeners, |listener| accept(listener, &service));
-        if !service.registry.wait_until_empty(Instant::now() + service.config.close_timeout) {
+        if !service.registry.wait_for_seats(Instant::now() + service.config.close_timeout) {
             service.registry.cut_off();
-            // Threads that wait for their client end now. A handler that is busy with something else is left behind.
-            service.registry.wait_until_empty(Instant::now() + Duration::from_millis(500));
         }
+        // Threads that wait for their client end now. A handler that is busy with something else is left behind, and so is a
+        // client that has its reply and does not close its side.
+        service.registry.wait_until_empty(Instant::now() + LAST_MOMENT);
         // Both fail only if the heartbeat has ended before.
         let _ = stop_heartbeat.send(());
         let _ = heartbeat.join();
