@@ -1,7 +1,8 @@
 //! The limits and timeouts of a server.
 
 use crate::error::OriginError;
-use crate::protocol::origin::{ANY, default_port, split_port};
+use crate::protocol::grammar::host_and_port;
+use crate::protocol::origin::{ANY, default_port};
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
@@ -135,7 +136,7 @@ fn is_scheme(text: &str) -> bool {
 /// Returns the Origin of a page of the web: the host in lower case, and no default port.
 fn web(scheme: &str, authority: &str) -> Option<String> {
     let default = default_port(scheme == "https");
-    let (host, port) = split_port(authority, default)?;
+    let (host, port) = host_and_port(authority, default)?;
     let host = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
         Some(address) => format!("[{}]", ipv6(address.parse().ok()?)),
         None => name_or_ipv4(host)?,

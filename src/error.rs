@@ -105,7 +105,7 @@ pub enum HandshakeError {
     ControlCharacter,
     /// The first line is not `METHOD TARGET HTTP/1.1`.
     BadRequestLine,
-    /// The target is neither a path nor an absolute URI, or holds a fragment (§3).
+    /// The target is neither a path nor an absolute URI with a host, or holds a fragment (§3) or a user's name.
     BadTarget,
     /// The bytes of a TLS handshake: the client speaks `https` or `wss`.
     Tls,
@@ -119,7 +119,7 @@ pub enum HandshakeError {
     FoldedHeader,
     /// No `Host` header (§4.2.1 rule 2), and it is not HTTP/1.0.
     HostMissing,
-    /// `Host` is neither `host` nor `host:port`, or is empty in an upgrade.
+    /// `Host` is neither `host` nor `host:port` (RFC 9112 §3.2), or is empty in an upgrade.
     HostInvalid,
     /// A header that is allowed only once is repeated.
     HeaderRepeated(&'static str),
@@ -168,14 +168,14 @@ impl fmt::Display for HandshakeError {
             BareLineBreak => "each line of the head must end with CR LF, both of them",
             ControlCharacter => "a control character in the head",
             BadRequestLine => "the first line must read: GET /path HTTP/1.1",
-            BadTarget => "the request target must be a path (or http://host/path), without a fragment",
+            BadTarget => "the request target must be a path (or http://host:port/path), without a user's name or a fragment",
             Tls => "this looks like TLS, and plain HTTP is spoken here: use http:// or ws://, or a proxy that does TLS",
             HttpVersionTooLow => "HTTP/1.1 is needed",
             HttpVersionUnsupported => "only HTTP/1.1 is spoken here",
             BadHeader => "a header line must read: Name: value",
             FoldedHeader => "a header line must not begin with a space or tab",
             HostMissing => "the Host header is missing",
-            HostInvalid => "the Host header must read: host or host:port",
+            HostInvalid => "the Host header must read: host or host:port, for example [::1]:8000",
             HeaderRepeated(name) => return write!(f, "the {name} header came more than once"),
             BodyAnnounced => "this server takes no request body",
             ConnectionTokenMissing => "Upgrade: websocket needs Connection: Upgrade beside it",

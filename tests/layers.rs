@@ -15,7 +15,7 @@ use std::path::Path;
 use syn::{ImplItem, Item, UseTree};
 
 /// All that `protocol/` may name of std, and of other packages.
-const PURE: [&str; 5] = ["std::array", "std::fmt", "std::mem", "base64", "sha1_smol"];
+const PURE: [&str; 6] = ["std::array", "std::fmt", "std::mem", "std::net::Ipv6Addr", "base64", "sha1_smol"];
 
 /// The macros of std that `protocol/` may call: they only compute.
 const PURE_MACROS: [&str; 12] = [
@@ -432,6 +432,7 @@ fn found_in(module: &str, source: &str) -> Vec<String> {
 fn search_finds_every_spelling_of_an_import() {
     let spellings = [
         "use std::net::TcpStream;",
+        "use std::net::{Ipv6Addr, ToSocketAddrs};",
         "use std::{fmt, net};",
         "use std::{fmt, net::{self, TcpStream}};",
         "use std::{self as base, fmt}; fn f() { base::thread::yield_now() }",
@@ -474,6 +475,7 @@ fn search_finds_every_spelling_of_an_import() {
 fn search_finds_nothing_where_nothing_is() {
     let innocent = [
         "use std::{fmt, mem};",
+        "use std::net::Ipv6Addr;",
         "use std::fmt::{self, Write as _};",
         "// use std::net;\nfn f() {}",
         "/// As `std::net::TcpStream` does.\nfn f() {}",

@@ -1,5 +1,7 @@
 //! Origins (RFC 6454): which pages are allowed to open a connection (§10.2).
 
+use super::grammar::host_and_port;
+
 /// The entry in a list of Origins that stands for all of them.
 pub(crate) const ANY: &str = "any";
 
@@ -14,7 +16,7 @@ pub(super) fn is_allowed(origin: &str, host: &str, allowed: &[String]) -> bool {
 fn is_same(origin: &str, host: &str) -> bool {
     let Some(page) = Web::new(origin) else { return false };
     // A `Host` without a port means the default port of the page's scheme.
-    split_port(host, default_port(page.is_secure)).is_some_and(|ours| page.authority == ours)
+    host_and_port(host, default_port(page.is_secure)).is_some_and(|ours| page.authority == ours)
 }
 
 /// Returns whether scheme, host and port are the same (RFC 6454 §5), ignoring case, with or without a default port.
@@ -37,28 +39,11 @@ impl Web {
             return None;
         }
         // Browsers never write this slash, but some programs do.
-        let authority = split_port(authority.strip_suffix('/').unwrap_or(authority), default_port(is_secure))?;
+        let authority = host_and_port(authority.strip_suffix('/').unwrap_or(authority), default_port(is_secure))?;
         Some(Web { is_secure, authority })
     }
 }
 
 pub(crate) fn default_port(is_secure: bool) -> u16 {
     if is_secure { 443 } else { 80 }
-}
-
-/// Splits `host` or `host:port` (RFC 3986 §3.2), and turns the host into lower case. `None`: no host, or a port that is no
-/// number.
-pub(crate) fn split_port(authority: &str, default: u16) -> Option<(String, u16)> {
-    // The colons within `[::1]` are part of the host.
-    let end = authority.rfind(']').map_or(0, |at| at + 1);
-    let (host, port) = match authority[end..].rfind(':') {
-        Some(at) => (&authority[..end + at], &authority[end + at + 1..]),
-        None => (authority, ""),
-    };
-    let port = match port {
-        "" => default,
-        digits if digits.bytes().all(|byte| byte.is_ascii_digit()) => digits.parse().ok()?,
-        _ => return None,
-    };
-    (!host.is_empty()).then(|| (host.to_ascii_lowercase(), port))
 }

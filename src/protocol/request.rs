@@ -1,6 +1,6 @@
 //! Requests: a head, well-formed as HTTP (RFC 9112) and as the opening handshake wants it (§4.2.1).
 
-use super::grammar::is_token;
+use super::grammar::{host_and_port, is_token};
 use crate::error::HandshakeError;
 
 /// The longest head in bytes, from the request line to the blank line. A longer one gets 431.
@@ -25,7 +25,8 @@ pub struct Request {
     pub method: Method,
     /// The resource name (§3): the path, and the query with its `?` if there is one.
     pub resource_name: String,
-    /// The headers in their order, one char a byte (Latin-1). [`Request::header`] looks one up.
+    /// The headers in their order, one char a byte (Latin-1). [`Request::header`] looks one up. If the target is an absolute
+    /// URI, `Host` has its host and port.
     pub headers: Vec<(String, String)>,
 }
 
@@ -50,15 +51,22 @@ impl Request {
         // One char a byte: HTTP takes bytes over 0x7F as opaque, and no rule of ours looks at them.
         let head: String = bytes[start..end - 4].iter().map(|&byte| byte as char).collect();
         let mut lines = head.split("\r\n");
-        let (method, resource_name, version) = parse_request_line(lines.next().unwrap_or_default())?;
+        let (method, target, version) = parse_request_line(lines.next().unwrap_or_default())?;
+        let (authority, resource_name) = split_target(target)?;
         let headers = lines.map(parse_header).collect::<Result<Vec<_>, _>>()?;
-        let request = Request { method, resource_name, headers };
-        request.check_http(version)?;
+        let mut request = Request { method, resource_name, headers };
+        request.check_http(version, authority)?;
+        // RFC 9112 §3.2.2: a server "MUST ignore the received Host header field" if the target names the host.
+        let host = request.headers.iter_mut().find(|(name, _)| name.eq_ignore_ascii_case("Host"));
+        if let (Some(authority), Some((_, host))) = (authority, host) {
+            *host = authority.to_owned();
+        }
         Ok(Some((request, end)))
     }
 
-    /// Checks the headers that are allowed only once, and what HTTP requires of any request or of an upgrade.
-    fn check_http(&self, version: Version) -> Result<(), HandshakeError> {
+    /// Checks the headers that are allowed only once, and what HTTP requires of any request or of an upgrade. `authority`
+    /// is the target's, if it has one.
+    fn check_http(&self, version: Version, authority: Option<&str>) -> Result<(), HandshakeError> {
         for name in ["Host", "Origin", "Sec-WebSocket-Key", "Sec-WebSocket-Version"] {
             if self.headers(name).count() > 1 {
                 return Err(HandshakeError::HeaderRepeated(name));
@@ -70,12 +78,14 @@ impl Request {
             _ if is_upgrade && version < HTTP_1_1 => return Err(HandshakeError::HttpVersionTooLow),
             None if version >= HTTP_1_1 => return Err(HandshakeError::HostMissing),
             // RFC 9112 §3.2: without an authority, a client sends an empty `Host`.
-            Some("") if is_upgrade => return Err(HandshakeError::HostInvalid),
-            Some(host) if !host.is_empty() && !is_authority(host) => return Err(HandshakeError::HostInvalid),
+            Some("") if !is_upgrade || authority.is_some() => {}
+            Some(host) if host_and_port(host, 0).is_none() => return Err(HandshakeError::HostInvalid),
             _ => {}
         }
         // A body that nobody reads would be taken for frames, or by a proxy in front for the next request.
-        if self.header("Transfer-Encoding").is_some() || self.headers("Content-Length").any(|length| length != "0") {
+        // RFC 9110 §8.6: a length is `1*DIGIT`, so that `00` is no body too.
+        let has_body = |length: &str| length.is_empty() || length.bytes().any(|byte| byte != b'0');
+        if self.header("Transfer-Encoding").is_some() || self.headers("Content-Length").any(has_body) {
             return Err(HandshakeError::BodyAnnounced);
         }
         Ok(())
@@ -156,7 +166,7 @@ type Version = (u8, u8);
 const HTTP_1_1: Version = (b'1', b'1');
 
 /// Parses `GET /path?query HTTP/1.1`.
-fn parse_request_line(line: &str) -> Result<(Method, String, Version), HandshakeError> {
+fn parse_request_line(line: &str) -> Result<(Method, &str, Version), HandshakeError> {
     let mut words = line.split(' ');
     let (Some(method), Some(target), Some(version), None) = (words.next(), words.next(), words.next(), words.next())
     else {
@@ -176,7 +186,7 @@ fn parse_request_line(line: &str) -> Result<(Method, String, Version), Handshake
         "HEAD" => Method::Head,
         _ => return Err(HandshakeError::MethodNotAllowed),
     };
-    Ok((method, resource_name(target)?, version))
+    Ok((method, target, version))
 }
 
 /// Returns whether a request can have this path: a resource name (§3) without its query.
@@ -184,22 +194,27 @@ pub(crate) fn is_path(text: &str) -> bool {
     text.starts_with('/') && !text.contains(['?', '#']) && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
-/// Returns the resource name of a request target (§3): a path, or an absolute URI from its path on.
-fn resource_name(target: &str) -> Result<String, HandshakeError> {
+/// Splits a request target into its authority, which only an absolute URI has, and its resource name (§3).
+fn split_target(target: &str) -> Result<(Option<&str>, String), HandshakeError> {
     // §3: "Fragment identifiers are meaningless in the context of WebSocket URIs and MUST NOT be used".
     if target.contains('#') || !target.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(HandshakeError::BadTarget);
     }
     if target.starts_with('/') {
-        return Ok(target.to_owned());
+        return Ok((None, target.to_owned()));
     }
     let absolute = target
         .split_once("://")
         .filter(|(scheme, _)| ["http", "https", "ws", "wss"].iter().any(|known| known.eq_ignore_ascii_case(scheme)));
     let (_, after_scheme) = absolute.ok_or(HandshakeError::BadTarget)?;
-    let path = after_scheme.find(['/', '?']).map_or("", |at| &after_scheme[at..]);
+    let (authority, path) = after_scheme.split_at(after_scheme.find(['/', '?']).unwrap_or(after_scheme.len()));
+    // RFC 9110 §4.2.1: no host is an error, and so is a user's name (§4.2.4), which makes another host look like this one.
+    if host_and_port(authority, 0).is_none() {
+        return Err(HandshakeError::BadTarget);
+    }
     // §3: an empty path is "/".
-    Ok(if path.starts_with('/') { path.to_owned() } else { format!("/{path}") })
+    let slash = if path.starts_with('/') { "" } else { "/" };
+    Ok((Some(authority), format!("{slash}{path}")))
 }
 
 /// Parses `Name: value`.
@@ -213,10 +228,4 @@ fn parse_header(line: &str) -> Result<(String, String), HandshakeError> {
         return Err(HandshakeError::BadHeader);
     }
     Ok((name.to_owned(), value.trim_matches([' ', '\t']).to_owned()))
-}
-
-/// Returns whether the characters are those of `host` or `host:port` (RFC 3986 §3.2), without the comma, which some
-/// programs take for a list of two hosts.
-fn is_authority(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+;=:[]".contains(&byte))
 }

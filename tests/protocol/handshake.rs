@@ -168,6 +168,155 @@ fn the_host_is_a_host_with_or_without_a_port() {
     }
 }
 
+/// Authorities of RFC 3986 §3.2 with a host in them.
+const AUTHORITIES: [&str; 17] = [
+    "a.",
+    "a_b",
+    "A-1.example",
+    "a:",
+    "a:0",
+    "a:65535",
+    "a:00080",
+    "caf%C3%a9.example",
+    "a!$&'()*+;=~",
+    "127.1",
+    "[::]",
+    "[::1]:",
+    "[::1]:8000",
+    "[1:2:3:4:5:6:7:8]",
+    "[2001:DB8::1]",
+    "[::ffff:127.0.0.1]:80",
+    "[1:2:3:4:5:6:7::]",
+];
+
+/// What looks like an authority and is none.
+const NO_AUTHORITIES: [&str; 32] = [
+    ":",
+    ":80",
+    "a:b",
+    "a:b:c",
+    "a:1:2",
+    "a::",
+    "a:-1",
+    "a:+80",
+    "a:8 0",
+    "a:65536",
+    "a:99999",
+    "a:99999999999999999999",
+    "::1",
+    "::1:8000",
+    "[::1",
+    "::1]",
+    "[]",
+    "[]:80",
+    "[::1]x",
+    "[::1]8000",
+    "[::1]:x",
+    "[::1]:65536",
+    "x[::1]",
+    "[[::1]]",
+    "[1.2.3.4]",
+    "[1:2:3]",
+    "[1:2:3:4:5:6:7:8:9]",
+    "[::12345]",
+    "[fe80::1%25eth0]",
+    "%zz",
+    "a%4",
+    "a%",
+];
+
+// RFC 9112 §3.2: "any request message that contains ... a Host header field with an invalid field value" gets 400
+
+#[test]
+fn a_host_is_an_authority_for_upgrades_and_plain_requests() {
+    let plain = |method: &str, host: &str| format!("{method} / HTTP/1.1\r\nHost: {host}\r\n\r\n");
+    for host in AUTHORITIES {
+        assert!(answer(&with("server.example.com", host)).is_ok(), "{host}");
+        assert!(parse(plain("GET", host).as_bytes()).is_ok(), "{host}");
+    }
+    for host in NO_AUTHORITIES {
+        assert_eq!(answer(&with("server.example.com", host)), Err(E::HostInvalid), "{host}");
+        for method in ["GET", "HEAD"] {
+            assert_eq!(parse(plain(method, host).as_bytes()).map(drop), Err(E::HostInvalid), "{host}");
+        }
+    }
+    let text = E::HostInvalid.to_string();
+    assert!(text.contains("host or host:port") && text.contains("[::1]:8000"), "{text}");
+}
+
+// RFC 9112 §3.2.2: the absolute form
+
+/// An upgrade of `target` with a `Host` line and further ones.
+fn absolute(target: &str, lines: &str) -> String {
+    request(target).replace("Host: server.example.com", lines)
+}
+
+#[test]
+fn the_host_of_an_absolute_target_replaces_host() {
+    for (target, host) in [
+        ("http://good:8000/echo", "good:8000"),
+        ("https://good", "good"),
+        ("ws://[::1]:80?x", "[::1]:80"),
+        ("http://good:/", "good:"),
+    ] {
+        for line in ["Host: evil", "HOST: evil:99", "Host:"] {
+            let (request, _) = parse(absolute(target, line).as_bytes()).unwrap();
+            assert_eq!(request.header("host"), Some(host), "{target} {line}");
+            assert!(request.wants_websocket() && request.accept(&[]).is_ok(), "{target} {line}");
+        }
+    }
+    for (origin, host, fits) in [("http://evil", "evil", false), ("http://good:8000", "evil", true)] {
+        let head = absolute("http://good:8000/echo", &format!("Host: {host}\r\nOrigin: {origin}"));
+        let refused = || E::OriginNotAllowed(origin.to_owned());
+        assert_eq!(answer(&head).map(drop), if fits { Ok(()) } else { Err(refused()) }, "{origin}");
+    }
+    // A path that looks like a URI is a path.
+    let (request, _) = parse(absolute("/http://good/", "Host: x").as_bytes()).unwrap();
+    assert_eq!(request.header("Host"), Some("x"));
+}
+
+#[test]
+fn an_absolute_target_does_not_excuse_a_missing_or_invalid_host() {
+    for (line, fault) in [
+        ("X: y", E::HostMissing),
+        ("Host: a:b", E::HostInvalid),
+        ("Host: [::1]x", E::HostInvalid),
+        ("Host: good\r\nHost: good", E::HeaderRepeated("Host")),
+    ] {
+        let upgrade = absolute("http://good/echo", line);
+        let plain = format!("GET http://good/ HTTP/1.1\r\n{line}\r\n\r\n");
+        for head in [upgrade, plain] {
+            assert_eq!(parse(head.as_bytes()).map(drop), Err(fault.clone()), "{head}");
+        }
+    }
+    assert!(parse(b"GET http://good/ HTTP/1.0\r\n\r\n").is_ok(), "HTTP/1.0 knows no Host");
+}
+
+// RFC 9110 §4.2.1 and §4.2.4: "a recipient ... MUST reject it as invalid" without a host; a user's name is an error
+
+#[test]
+fn an_absolute_target_has_a_host_and_no_user() {
+    for scheme in ["http", "https", "ws", "WSS"] {
+        for host in AUTHORITIES {
+            assert!(answer(&absolute(&format!("{scheme}://{host}/echo"), "Host: x")).is_ok(), "{host}");
+        }
+        let users = ["u:p@x", "u@x", "@x", "a@b@x", "x@", "", "a\\b"];
+        for host in NO_AUTHORITIES.iter().chain(&users).filter(|host| !host.contains(' ')) {
+            for end in ["", "/", "/echo", "?q"] {
+                let target = format!("{scheme}://{host}{end}");
+                let plain = format!("GET {target} HTTP/1.1\r\nHost: x\r\n\r\n");
+                for head in [absolute(&target, "Host: x"), plain] {
+                    assert_eq!(parse(head.as_bytes()).map(drop), Err(E::BadTarget), "{target}");
+                }
+            }
+        }
+    }
+    let (request, _) = parse(absolute("http://x/a@b?c=u:p@d", "Host: x").as_bytes()).unwrap();
+    assert_eq!(request.resource_name, "/a@b?c=u:p@d");
+    let text = E::BadTarget.to_string();
+    assert!(text.contains("http://host:port/path") && text.contains("user"), "{text}");
+}
+
 #[test]
 fn the_key_is_sixteen_bytes_of_base64() {
     for key in
@@ -338,6 +487,9 @@ fn without_a_list_an_origin_must_name_the_host_and_port_of_host() {
         ("http://localhost", "localhost:8000"),
         ("http://localhost:8000", "localhost"),
         ("http://localhost:8000", "127.0.0.1:8000"),
+        ("http://::1", "[::1]"),
+        ("http://[::1", "[::1]"),
+        ("http://:80", "x"),
         ("https://chat.example", "chat.example:80"),
         ("http://chat.example", "chat.example:443"),
         ("http://chat.example:443", "chat.example"),
@@ -583,7 +735,21 @@ fn a_body_is_refused() {
     for line in ["Content-Length: 5", "Transfer-Encoding: chunked", "content-length: 0\r\nContent-Length: 5"] {
         assert_eq!(answer(&with_line(line)), Err(E::BodyAnnounced), "{line}");
     }
-    assert!(answer(&with_line("Content-Length: 0")).is_ok(), "that announces none");
+    for line in ["", "-0", "+0", "0.0", "0x0", "0 0", "0, 1", "00005", "\u{e9}"] {
+        let bytes: Vec<u8> = with_line(&format!("Content-Length: {line}")).chars().map(|c| c as u8).collect();
+        assert_eq!(parse(&bytes).map(drop), Err(E::BodyAnnounced), "{line}");
+    }
+}
+
+// RFC 9110 §8.6: `Content-Length = 1*DIGIT`
+
+#[test]
+fn a_length_of_zeros_announces_no_body() {
+    let long = "0".repeat(100);
+    for line in ["0", "00", "000 ", &long, "0\r\nContent-Length: 0", "00\r\ncontent-length: 00"] {
+        assert!(answer(&with_line(&format!("Content-Length: {line}"))).is_ok(), "{line}");
+        assert!(parse(format!("GET / HTTP/1.1\r\nHost: x\r\nContent-Length: {line}\r\n\r\n").as_bytes()).is_ok());
+    }
 }
 
 #[test]

@@ -172,6 +172,34 @@ fn the_reply_403_names_the_flag_that_would_allow_the_origin() {
     assert!(body.contains("--allow-origin \"https://evil.example\""), "{body}");
 }
 
+// RFC 9112 §3.2 and §3.2.2: Host, and the host of an absolute target
+
+#[test]
+fn a_bad_host_or_target_gets_400_and_the_form() {
+    for host in [":80", "a:b", "a:99999", "::1", "[::1", "[::1]x", "[]", "%zz"] {
+        for head in [request("/echo"), "GET / HTTP/1.1\r\nHost: server.example.com\r\n\r\n".to_owned()] {
+            let (head, body) = ask(head.replace("server.example.com", host));
+            assert_eq!((status(&head), body.contains("host or host:port")), (400, true), "{host}: {body}");
+        }
+    }
+    for target in ["http:///echo", "http://:80/echo", "https://", "http://u:p@x/"] {
+        for head in [request(target), format!("GET {target} HTTP/1.1\r\nHost: x\r\n\r\n")] {
+            let (head, body) = ask(head);
+            assert_eq!((status(&head), body.contains("http://host:port/path")), (400, true), "{target}: {body}");
+        }
+    }
+}
+
+#[test]
+fn an_absolute_targets_host_decides_about_the_origin() {
+    for (origin, expected) in [("http://evil", 403), ("http://good:8000", 101)] {
+        let mut client = Client::tcp(start(Config::default()));
+        let lines = format!("Host: evil\r\nOrigin: {origin}");
+        client.send(request("http://good:8000/echo").replace("Host: server.example.com", &lines));
+        assert_eq!(status(&client.read_head()), expected, "{origin}");
+    }
+}
+
 #[test]
 fn a_refusal_reaches_a_client_that_is_still_sending() {
     // Far more than the head may have, and than the sockets' buffers take: the server must go on reading.
