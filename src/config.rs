@@ -1,6 +1,6 @@
 //! The limits and timeouts of a server.
 
-use crate::error::OriginError;
+use crate::error::{HandshakeError, OriginError, shown};
 use crate::protocol::grammar::host_and_port;
 use crate::protocol::origin::{ANY, default_port};
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -103,6 +103,23 @@ fn check_origin(text: &str) -> Result<(), OriginError> {
     if right.as_deref() == Some(text) { Ok(()) } else { Err(OriginError { right }) }
 }
 
+/// Lets the text of an error name the flag for a refused Origin, if the flag takes that Origin as it is and a shell takes it
+/// for nothing else: people paste the line.
+pub(crate) fn name_flag(fault: HandshakeError) -> HandshakeError {
+    let is_inert = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:/[]".contains(&byte);
+    match fault {
+        HandshakeError::OriginNotAllowed(origin)
+            if check_origin(&origin).is_ok()
+                && origin != ANY
+                && shown(&origin) == origin
+                && origin.bytes().all(is_inert) =>
+        {
+            HandshakeError::OriginNotListed(origin)
+        }
+        other => other,
+    }
+}
+
 /// Returns the form in which browsers send the Origin that `text` means (RFC 6454 §6.2), if that is clear.
 fn right_form(text: &str) -> Option<String> {
     let text = text.trim();
@@ -120,8 +137,8 @@ fn right_form(text: &str) -> Option<String> {
         "https" | "wss" => web("https", authority),
         "file" => Some("file://".to_owned()),
         // The identifier of an extension or an app keeps its case.
-        scheme if is_scheme(scheme) && authority.bytes().all(|byte| byte.is_ascii_graphic()) => {
-            Some(format!("{scheme}://{authority}"))
+        scheme if is_scheme(scheme) && host_and_port(authority, 0).is_some() => {
+            Some(format!("{scheme}://{}", authority.trim_end_matches(':')))
         }
         _ => None,
     }
@@ -156,6 +173,34 @@ fn ipv6(address: Ipv6Addr) -> String {
 fn name_or_ipv4(host: String) -> Option<String> {
     let is_plain = host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte));
     let last = host.trim_end_matches('.').rsplit('.').next().unwrap_or_default();
-    let is_number = last.strip_prefix("0x").is_some() || last.bytes().all(|byte| byte.is_ascii_digit());
-    (is_plain && (!is_number || host.parse::<Ipv4Addr>().is_ok())).then_some(host)
+    let is_number = last.bytes().all(|byte| byte.is_ascii_digit()) || ipv4_number(last).is_some();
+    match is_number {
+        _ if !is_plain => None,
+        true => Some(ipv4(&host)?.to_string()),
+        false => Some(host),
+    }
+}
+
+/// Parses IPv4 as the URL standard does: one to four numbers, of which the last fills the bytes that are left, and perhaps
+/// a dot at the end. So `127.1` is 127.0.0.1.
+fn ipv4(host: &str) -> Option<Ipv4Addr> {
+    let host = host.strip_suffix('.').unwrap_or(host);
+    let numbers = host.split('.').map(ipv4_number).collect::<Option<Vec<u32>>>()?;
+    let (last, bytes) = numbers.split_last()?;
+    let largest = u32::MAX.checked_shr(8 * u32::try_from(bytes.len()).ok()?)?;
+    if *last > largest || bytes.iter().any(|byte| *byte > 255) {
+        return None;
+    }
+    let first = bytes.iter().zip([24, 16, 8]).map(|(byte, shift)| byte << shift).sum::<u32>();
+    Some(Ipv4Addr::from(first + last))
+}
+
+/// Parses a number of IPv4: `0x7f` is hexadecimal, and `0177` octal.
+fn ipv4_number(text: &str) -> Option<u32> {
+    match text.strip_prefix("0x") {
+        Some("") => Some(0),
+        Some(digits) => u32::from_str_radix(digits, 16).ok(),
+        None if text.len() > 1 && text.starts_with('0') => u32::from_str_radix(&text[1..], 8).ok(),
+        None => text.parse().ok(),
+    }
 }

@@ -149,6 +149,9 @@ pub enum HandshakeError {
     VersionUnsupported,
     /// The page that opened the connection is not the server's own, and its Origin is not allowed (§10.2).
     OriginNotAllowed(String),
+    /// As [`OriginNotAllowed`](HandshakeError::OriginNotAllowed), and [`Config::allow_origin`](crate::Config::allow_origin)
+    /// with just this Origin would let its pages connect.
+    OriginNotListed(String),
     /// The head did not arrive within the handshake timeout.
     Timeout,
     /// Every connection slot is taken, or the system has no thread left.
@@ -168,7 +171,9 @@ impl fmt::Display for HandshakeError {
             BareLineBreak => "each line of the head must end with CR LF, both of them",
             ControlCharacter => "a control character in the head",
             BadRequestLine => "the first line must read: GET /path HTTP/1.1",
-            BadTarget => "the request target must be a path (or http://host:port/path), without a user's name or a fragment",
+            BadTarget => {
+                "the request target must be a path (or http://host:port/path), without a user's name or a fragment"
+            }
             Tls => "this looks like TLS, and plain HTTP is spoken here: use http:// or ws://, or a proxy that does TLS",
             HttpVersionTooLow => "HTTP/1.1 is needed",
             HttpVersionUnsupported => "only HTTP/1.1 is spoken here",
@@ -190,6 +195,10 @@ impl fmt::Display for HandshakeError {
             UpgradeRequired => "this path speaks WebSocket: connect with a WebSocket client",
             VersionUnsupported => "only Sec-WebSocket-Version 13 is spoken here",
             OriginNotAllowed(origin) => {
+                let shown = shown(origin);
+                return write!(f, "the server allows only its own Origin and those it was told to, not \"{shown}\"");
+            }
+            OriginNotListed(origin) => {
                 return write!(f, "pages of another Origin need the flag --allow-origin \"{}\"", shown(origin));
             }
             Timeout => "the request took too long to arrive",
@@ -213,6 +222,7 @@ pub struct OriginError {
 impl fmt::Display for OriginError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.right {
+            Some(any) if any == "any" => write!(f, "any is the word that stands for every Origin"),
             Some(right) => write!(f, "browsers write this Origin as {right}"),
             None => write!(f, "an Origin reads https://host, http://host:port or null, and any stands for all of them"),
         }

@@ -80,7 +80,7 @@ impl From<&HandshakeError> for Response {
     fn from(error: &HandshakeError) -> Response {
         use HandshakeError::*;
         let status = match error {
-            OriginNotAllowed(_) => (403, "Forbidden"),
+            OriginNotAllowed(_) | OriginNotListed(_) => (403, "Forbidden"),
             NotFound => (404, "Not Found"),
             MethodNotAllowed => (405, "Method Not Allowed"),
             Timeout => (408, "Request Timeout"),

@@ -8,6 +8,7 @@ use super::seat::Seat;
 use super::service::{Handler, Service};
 use super::socket::Until;
 use super::{reply, trace};
+use crate::config::name_flag;
 use crate::error::{HandshakeError, shown};
 use crate::protocol::request::Request;
 use crate::protocol::response::Response;
@@ -111,7 +112,7 @@ fn answer<'a>(service: &'a Service, seat: &Seat, request: Request) -> Result<Ans
     let route = service.routes.get(path);
     if request.wants_websocket() {
         let handler = route.ok_or(HandshakeError::NotFound)?;
-        let mut response = request.accept(&service.config.allowed_origins)?;
+        let mut response = request.accept(&service.config.allowed_origins).map_err(name_flag)?;
         if let Some(ours) = service.subprotocols.get(path)
             && let Some(name) = request.select_subprotocol(ours)
         {

@@ -801,6 +801,7 @@ fn every_fault_has_its_status_and_a_body_that_says_what_was_wrong() {
         (E::UpgradeRequired, 426),
         (E::VersionUnsupported, 426),
         (E::OriginNotAllowed("https://evil.example".to_owned()), 403),
+        (E::OriginNotListed("https://evil.example".to_owned()), 403),
         (E::Timeout, 408),
         (E::TooManyClients, 503),
         (E::ShuttingDown, 503),
@@ -821,9 +822,10 @@ fn every_fault_has_its_status_and_a_body_that_says_what_was_wrong() {
 
 #[test]
 fn what_the_client_sent_is_escaped_in_the_reply() {
-    let fault = E::OriginNotAllowed("\u{1b}[31m\u{9b}<b>".to_owned());
-    let reply = Response::from(&fault).encode(Method::Get);
-    assert!(!reply.contains(&0x1b) && !reply.contains(&0x9b));
+    for fault in [E::OriginNotAllowed, E::OriginNotListed] {
+        let reply = Response::from(&fault("\u{1b}[31m\u{9b}<b>".to_owned())).encode(Method::Get);
+        assert!(!reply.contains(&0x1b) && !reply.contains(&0x9b));
+    }
 }
 
 #[test]

@@ -83,14 +83,28 @@ fn an_origin_that_could_never_match_is_refused_with_its_right_form() {
         ("file:///", "file://"),
         ("file:///home/me/page.html", "file://"),
         ("Chrome-Extension://abcdefgh/", "chrome-extension://abcdefgh"),
+        ("app://a:", "app://a"),
         ("NULL", "null"),
-        ("Any", "any"),
-        ("*", "any"),
+        ("http://127.1", "http://127.0.0.1"),
+        ("http://127.0.1:8000", "http://127.0.0.1:8000"),
+        ("http://0", "http://0.0.0.0"),
+        ("http://127.0.0.1.", "http://127.0.0.1"),
+        ("http://127.0.0.01", "http://127.0.0.1"),
+        ("http://0177.0.0.1", "http://127.0.0.1"),
+        ("http://0x7f000001", "http://127.0.0.1"),
+        ("http://0X7F.1/", "http://127.0.0.1"),
+        ("http://1.0x", "http://1.0.0.0"),
+        ("http://4294967295", "http://255.255.255.255"),
+        ("http://1.2.65535:80", "http://1.2.255.255"),
     ] {
-        let (code, stdout, stderr) = output(&["--allow-origin", origin]);
+        let (code, stdout, stderr) = output(&["--listen", "nonsense", "--allow-origin", origin]);
         assert_eq!((code, stdout.as_str(), stderr.lines().count()), (Some(2), "", 1), "{origin}: {stderr}");
         assert!(stderr.contains(&format!("browsers write this Origin as {right};")), "{origin}: {stderr}");
     }
+}
+
+#[test]
+fn what_is_no_origin_is_refused_with_the_forms_of_one() {
     for origin in [
         "good.example",
         "https://",
@@ -98,23 +112,53 @@ fn an_origin_that_could_never_match_is_refused_with_its_right_form() {
         "https://b\u{fc}cher.example",
         "https://good.example:70000",
         "https://good.example:x",
-        "http://127.1",
-        "http://0x7f000001",
+        "http://127.1..",
+        "http://127..1",
+        "http://1.2.3.4.5",
+        "http://1.2.3.256",
+        "http://256.1",
+        "http://1.2.65536",
+        "http://1.16777216",
+        "http://4294967296",
+        "http://08",
+        "http://a.1",
+        "http://a.0x",
+        "http://.",
+        "http://+1",
         "http://[::1",
+        "http://::1",
+        "chrome-extension://",
+        "chrome-extension:///",
+        "moz-extension://:80",
+        "app://a b",
+        "app://a\"b",
+        "x://[::1",
         "https://a b",
         "://x",
         "1app://x",
         "https:good.example",
     ] {
-        let (code, stdout, stderr) = output(&["--allow-origin", origin]);
+        let (code, stdout, stderr) = output(&["--listen", "nonsense", "--allow-origin", origin]);
         assert_eq!((code, stdout.as_str(), stderr.lines().count()), (Some(2), "", 1), "{origin}: {stderr}");
         assert!(stderr.contains("an Origin reads https://host"), "{origin}: {stderr}");
     }
 }
 
 #[test]
+fn the_word_for_every_origin_is_any() {
+    for origin in ["*", "ANY", "Any", " any"] {
+        let (code, stdout, stderr) = output(&["--listen", "nonsense", "--allow-origin", origin]);
+        assert_eq!((code, stdout.as_str(), stderr.lines().count()), (Some(2), "", 1), "{origin}: {stderr}");
+        assert!(stderr.contains("any is the word that stands for every Origin"), "{origin}: {stderr}");
+        assert!(!stderr.contains("browsers write"), "{origin}: {stderr}");
+    }
+}
+
+#[test]
 fn every_origin_that_browsers_write_can_be_allowed() {
     let origins = [
+        "http://0xg",
+        "http://1.example.",
         "https://good.example",
         "http://localhost:3000",
         "http://127.0.0.1:3000",

@@ -170,6 +170,61 @@ fn the_reply_403_names_the_flag_that_would_allow_the_origin() {
     let (head, body) = ask(request("/echo").replace("Host: ", "Origin: https://evil.example\r\nHost: "));
     assert_eq!(status(&head), 403);
     assert!(body.contains("--allow-origin \"https://evil.example\""), "{body}");
+    for origin in [
+        "http://localhost:3000",
+        "http://[::1]:3000",
+        "http://a_b.example.",
+        "chrome-extension://abcdefgh",
+        "file://",
+        "null",
+    ] {
+        let (head, body) = ask(request("/echo").replace("Host: ", &format!("Origin: {origin}\r\nHost: ")));
+        assert_eq!(status(&head), 403);
+        assert!(body.ends_with(&format!("the flag --allow-origin \"{origin}\"\n")), "{body}");
+        // The promise: with that flag, the page connects.
+        let mut config = Config::default();
+        config.allow_origin(origin).unwrap();
+        let mut client = Client::tcp(start(config));
+        client.send(request("/echo").replace("Host: ", &format!("Origin: {origin}\r\nHost: ")));
+        assert_eq!(status(&client.read_head()), 101, "{origin}");
+    }
+}
+
+#[test]
+fn the_reply_403_names_no_flag_that_is_refused_or_runs_in_a_shell() {
+    let long = format!("http://{}", "a".repeat(250));
+    for origin in [
+        // A shell would run or change these within quotation marks.
+        "http://a$(echo${IFS}x>/tmp/pwned)",
+        "http://a`id`",
+        "http://$HOME",
+        "http://a!b",
+        "http://a\"b",
+        "http://a\\b",
+        "app://a;id",
+        "app://a'b",
+        "app://a&b",
+        // The flag would refuse these.
+        "",
+        "*",
+        "HTTP://a",
+        "http://B",
+        "http://b/",
+        "http://b:80",
+        "file:///",
+        "http://a:8000/x",
+        "ws://a:8000",
+        "http://127.1",
+        "chrome-extension://",
+        "evil.example",
+        // It would allow more, or another one.
+        "any",
+        &long,
+    ] {
+        let (head, body) = ask(request("/echo").replace("Host: ", &format!("Origin: {origin}\r\nHost: ")));
+        assert_eq!(status(&head), 403, "{origin}");
+        assert!(!body.contains("--") && body.contains("allows only its own Origin"), "{origin}: {body}");
+    }
 }
 
 // RFC 9112 §3.2 and §3.2.2: Host, and the host of an absolute target
