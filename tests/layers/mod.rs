@@ -4,7 +4,6 @@
 //! The tests read what the compiler reads, tokens, so that no spelling of an import hides it: lists, other names, `::std`,
 //! a path in the middle of an expression or a macro. Comments and strings import nothing.
 
-#[path = "layers/bars.rs"]
 mod bars;
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};

@@ -1,13 +1,9 @@
 //! Every check of the exercises against the real server: each step can be solved, and there is no second solution to rot.
 
-mod checks;
-#[path = "checks/adapter/mod.rs"]
-mod my_server;
-
-use checks::course;
-use checks::guard;
-use checks::steps::STEPS;
-use checks::subject::MY_SERVER;
+use crate::checks::course;
+use crate::checks::guard;
+use crate::checks::steps::STEPS;
+use crate::checks::subject::MY_SERVER;
 use std::fs;
 use std::thread;
 use std::time::Duration;
