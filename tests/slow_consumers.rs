@@ -225,7 +225,9 @@ fn members_with_tiny_windows_do_not_make_the_healthy_expensive() {
             (last - cpu) / MESSAGES as f64
         })
     };
-    let (alone, with_tiny) = (cost(0), cost(4));
+    // What else runs on the machine can only make a measurement dearer.
+    let least = |tiny| (0..3).map(|_| cost(tiny)).fold(f64::MAX, f64::min);
+    let (alone, with_tiny) = (least(0), least(4));
     println!("a message to {HEALTHY} members: {alone:.2} s of processor, with four tiny windows {with_tiny:.2} s");
     assert!(with_tiny < 1.5 * alone, "{alone} and {with_tiny}");
 }
