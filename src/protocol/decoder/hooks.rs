@@ -11,23 +11,29 @@ impl MessageDecoder {
         MessageDecoder { growth, ..MessageDecoder::new(limit) }
     }
 
-    /// Reserves room for the next bytes of a large payload, so that a read can put them there without a copy. `None`:
-    /// the next bytes are for [`decode`](MessageDecoder::decode).
+    /// Returns how many of the next bytes of a large payload a read can put straight into its message. `None`: the next
+    /// bytes are for [`decode`](MessageDecoder::decode).
     ///
-    /// There is no more room than bytes have arrived, or than an earlier message's memory has left: memory grows with
-    /// what arrives and not with what is announced.
-    pub(crate) fn reserve_room(&mut self) -> Option<&mut [u8]> {
-        let Expected::Payload(frame) = self.expected else { return None };
-        let growth = self.growth;
-        let payload = self.payload(frame.header.opcode);
-        let length = payload.arrived.max(payload.memory.len() - payload.arrived).min(growth.large);
+    /// These are no more than have arrived, or than an earlier message's memory has left: memory grows with what arrives
+    /// and not with what is announced.
+    pub(crate) fn room(&self) -> Option<usize> {
+        let (Expected::Payload(frame), Some(message)) = (&self.expected, &self.message) else { return None };
+        let payload = &message.payload;
+        let length = payload.arrived.max(payload.memory.len() - payload.arrived).min(self.growth.large);
         let length = frame.missing().min(length as u64) as usize;
-        (length >= growth.small).then(|| payload.reserve_room(length, growth))
+        (!frame.header.opcode.is_control() && length >= self.growth.small).then_some(length)
+    }
+
+    /// Reserves the [`room`](MessageDecoder::room) and returns it.
+    pub(crate) fn reserve_room(&mut self) -> Option<&mut [u8]> {
+        let length = self.room()?;
+        let message = self.message.as_mut()?;
+        Some(message.payload.reserve_room(length, self.growth))
     }
 
     /// Decodes the first `count` bytes of the room. Panics if there was less room.
     pub(crate) fn filled(&mut self, count: usize) -> Result<Option<Event>, ProtocolError> {
-        let room = self.reserve_room().map_or(0, |room| room.len());
+        let room = self.room().unwrap_or(0);
         assert!(count <= room, "{count} bytes in room for {room}");
         match self.expected {
             Expected::Payload(frame) => self.advance(frame, count),

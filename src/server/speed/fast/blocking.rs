@@ -26,7 +26,7 @@ pub(in crate::server) fn before_blocking(
 ) -> Option<io::Result<()>> {
     // The more of a large payload arrives together the better, and the end of a connection is worth no polling.
     let devices = &receiver.devices;
-    if devices.is_busy && deadline.is_none() && receiver.decoder.reserve_room().is_none() {
+    if devices.is_busy && deadline.is_none() && receiver.decoder.room().is_none() {
         for _ in 0..POLLS {
             return_buffers(receiver, batch);
             thread::yield_now();
