@@ -1,15 +1,16 @@
 //! What a handler holds: one client after its handshake, read and written in straight lines.
 
+mod ending;
+mod events;
+
 use super::batch::Batch;
 use super::budget::Share;
-use super::closing::{CloseState, Closing, unless_closed};
-use super::dissect::{Dissection, Due};
+use super::closing::{Closing, unless_closed};
+use super::dissect::Dissection;
 use super::inbox::Inbox;
 use super::outbox::Outbox;
 use super::receive::Receiver;
-use super::registry::{Registry, going_away};
-use super::seat::Seat;
-use super::socket::Until;
+use super::registry::Registry;
 use super::speed::{self, BufferPool};
 use crate::config::Config;
 use crate::error::Error;
@@ -20,7 +21,6 @@ use crate::protocol::request::Request;
 use crate::protocol::response::Response;
 use crate::protocol::wire::{Frame, Handshake};
 use std::fmt;
-use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -216,40 +216,8 @@ impl Connection {
         Ok(())
     }
 
-    /// Ends the connection after its handler: the closing handshake unless it has been done, then the end of TCP.
-    pub(super) fn finish(&mut self, code: CloseCode, seat: &Seat) -> Result<(), Error> {
-        let closed = self.close(code, "");
-        let (peer, age) = (self.peer(), self.outbox().activity.age());
-        log::debug!("{peer}: over after {age:.1?}, messages in: {}", self.messages);
-        self.outbox().wait_until_out(self.closing.deadline());
-        // Before our FIN. After a clean close the thread does not linger, so it needs no place for that.
-        if self.is_closed() {
-            seat.leave()
-        } else {
-            seat.linger()
-        }
-        self.closing.half_close();
-        let deadline = self.closing.deadline().filter(|_| !self.is_closed());
-        match self.receiver.linger(&mut self.batch, deadline) {
-            Some(ErrorKind::TimedOut) => log::info!("{peer}: has not ended its side within the close timeout"),
-            Some(_) => log::debug!("{peer}: has ended its side too"),
-            None => {}
-        }
-        closed
-    }
-
     pub(super) fn is_open(&self) -> bool {
         self.closing.is_open()
-    }
-
-    /// Returns whether both Close frames have passed.
-    pub(super) fn is_closed(&self) -> bool {
-        self.closing.state() == CloseState::Closed
-    }
-
-    /// Returns whether the socket has failed, and a call has returned why.
-    pub(super) fn is_lost(&self) -> bool {
-        self.closing.state() == CloseState::Lost
     }
 
     fn outbox(&self) -> &Arc<Outbox> {
@@ -260,63 +228,6 @@ impl Connection {
         if self.is_open() { Ok(()) } else { Err(Error::Closed) }
     }
 
-    /// Makes an event out of the client's bytes.
-    fn next_event(&mut self) -> Result<Event, Error> {
-        loop {
-            let event = match &mut self.dissection {
-                None => self.receiver.decode(),
-                Some(dissection) => speed::out_of_line(|| dissection.next_event(&mut self.receiver)),
-            };
-            if let Some(event) = event.map_err(|error| self.closing.fail(error, &mut self.batch))? {
-                return Ok(event);
-            }
-            // Flush before you block: the client may be waiting for these replies.
-            unless_closed(self.flush())?;
-            self.wait()?;
-        }
-    }
-
-    fn next_frame(&mut self) -> Result<(Frame, Option<Event>), Error> {
-        loop {
-            // `recv` returns between two messages, so the first call begins at the start of a frame.
-            let dissection = self.dissection.get_or_insert_with(Dissection::new);
-            if let Some(decoded) = dissection.next_frame(&mut self.receiver) {
-                return Ok(decoded);
-            }
-            unless_closed(self.flush())?;
-            self.wait()?;
-        }
-    }
-
-    /// Waits for the client, and reads what it sends.
-    fn wait(&mut self) -> Result<(), Error> {
-        if !self.receiver.count_unfinished() {
-            return Err(speed::out_of_line(|| self.give_up_message()));
-        }
-        let is_last = self.is_open() && self.outbox().turn.give();
-        let received = if is_last {
-            speed::out_of_line(|| self.receive_last())?
-        } else {
-            self.receiver.wait(&mut self.batch, self.closing.deadline())
-        };
-        // During shutdown another thread has sent the Close, unless this one has.
-        if self.outbox().turn.take() {
-            self.closing.notice_close();
-        }
-        received.map_err(|error| self.closing.note_failure(Error::Io(error)))
-    }
-
-    /// During shutdown: what has been received before is still answered, and then the Close follows.
-    fn receive_last(&mut self) -> Result<io::Result<()>, Error> {
-        match self.receiver.read(Until::Now) {
-            Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                self.closing.send_close(Some(going_away()), &mut self.batch)?;
-                Ok(self.receiver.wait(&mut self.batch, self.closing.deadline()))
-            }
-            received => Ok(received),
-        }
-    }
-
     /// Writes the batch, unless it may wait for the replies to messages that have been received already. So what a
     /// handler sends before a pause of its own does not wait for the end of the pause.
     fn flush_if_due(&mut self) -> Result<(), Error> {
@@ -324,25 +235,8 @@ impl Connection {
         if may_wait { Ok(()) } else { self.flush() }
     }
 
-    /// Does what [`recv_frame`](Connection::recv_frame) has left to the next call.
-    fn finish_last_frame(&mut self) -> Result<(), Error> {
-        match self.dissection.as_mut().and_then(|dissection| dissection.due.take()) {
-            Some(Due::AnswerClose(close)) => self.closing.answer(close, &mut self.batch),
-            Some(Due::Fail(error)) => Err(self.closing.fail(error, &mut self.batch)),
-            None => Ok(()),
-        }
-    }
-
     /// Sends a Pong before the handler works, which may take long.
     fn flush_pong(&mut self) -> Result<(), Error> {
         if self.batch.has_pong() { unless_closed(self.flush_if_due()) } else { Ok(()) }
-    }
-
-    /// Fails the connection with 1013: the client may try again later, when others hold less.
-    fn give_up_message(&mut self) -> Error {
-        self.receiver.give_up_message();
-        let close = CloseFrame::new(CloseCode::TRY_AGAIN_LATER, "the server holds too much");
-        self.closing.fail_with(close, &mut self.batch);
-        Error::MemoryLimit
     }
 }

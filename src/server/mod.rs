@@ -10,6 +10,7 @@
 //! | `opening`, `reply` | the opening handshake's I/O; what all HTTP replies have in common |
 //! | `seat`, `registry` | a connection slot: taken, entered, left; who is connected |
 //! | `connection` | [`Connection`], what a handler holds: `recv`, `send`, `broadcast`, `close` |
+//! | `connection/events`, `connection/ending` | the next event out of the client's bytes, or a wait; the end after the handler |
 //! | `receive`, `inbox` | waits for bytes and decodes them; the buffer between the socket and the decoders |
 //! | `batch`, `closing` | replies gathered into one write, and the broadcast; the closing handshake and its deadline |
 //! | `outbox`, `frames` | the sending side: which thread writes, which one waits; frames for one client or many |

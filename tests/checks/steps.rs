@@ -173,7 +173,7 @@ pub const STEPS: &[Step] = &[
         file: "frame.rs",
         functions: "fn read_frame",
         chapter: "frames",
-        compare: "Connection::next_event in src/server/connection.rs, and src/server/inbox.rs",
+        compare: "Connection::next_event in src/server/connection/events.rs, and src/server/inbox.rs",
         try_next: "replace your loop by read_exact, and read the card.",
         checks: &[
             read::a_frame_is_read,

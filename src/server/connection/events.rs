@@ -1,0 +1,90 @@
+//! Makes the next event out of the client's bytes, and waits for more bytes while they are too few.
+
+use super::Connection;
+use crate::error::Error;
+use crate::protocol::close::{CloseCode, CloseFrame};
+use crate::protocol::decoder::Event;
+use crate::protocol::wire::Frame;
+use crate::server::closing::unless_closed;
+use crate::server::dissect::{Dissection, Due};
+use crate::server::registry::going_away;
+use crate::server::socket::Until;
+use crate::server::speed;
+use std::io::{self, ErrorKind};
+
+impl Connection {
+    /// Does what [`recv_frame`](Connection::recv_frame) has left to the next call.
+    pub(super) fn finish_last_frame(&mut self) -> Result<(), Error> {
+        match self.dissection.as_mut().and_then(|dissection| dissection.due.take()) {
+            Some(Due::AnswerClose(close)) => self.closing.answer(close, &mut self.batch),
+            Some(Due::Fail(error)) => Err(self.closing.fail(error, &mut self.batch)),
+            None => Ok(()),
+        }
+    }
+
+    /// Makes an event out of the client's bytes.
+    pub(super) fn next_event(&mut self) -> Result<Event, Error> {
+        loop {
+            let event = match &mut self.dissection {
+                None => self.receiver.decode(),
+                Some(dissection) => speed::out_of_line(|| dissection.next_event(&mut self.receiver)),
+            };
+            if let Some(event) = event.map_err(|error| self.closing.fail(error, &mut self.batch))? {
+                return Ok(event);
+            }
+            // Flush before you block: the client may be waiting for these replies.
+            unless_closed(self.flush())?;
+            self.wait()?;
+        }
+    }
+
+    /// Makes a frame out of the client's bytes, and its event, which `recv` would have got.
+    pub(super) fn next_frame(&mut self) -> Result<(Frame, Option<Event>), Error> {
+        loop {
+            // `recv` returns between two messages, so the first call begins at the start of a frame.
+            let dissection = self.dissection.get_or_insert_with(Dissection::new);
+            if let Some(decoded) = dissection.next_frame(&mut self.receiver) {
+                return Ok(decoded);
+            }
+            unless_closed(self.flush())?;
+            self.wait()?;
+        }
+    }
+
+    /// Waits for the client, and reads what it sends.
+    fn wait(&mut self) -> Result<(), Error> {
+        if !self.receiver.count_unfinished() {
+            return Err(speed::out_of_line(|| self.give_up_message()));
+        }
+        let is_last = self.is_open() && self.outbox().turn.give();
+        let received = if is_last {
+            speed::out_of_line(|| self.receive_last())?
+        } else {
+            self.receiver.wait(&mut self.batch, self.closing.deadline())
+        };
+        // During shutdown another thread has sent the Close, unless this one has.
+        if self.outbox().turn.take() {
+            self.closing.notice_close();
+        }
+        received.map_err(|error| self.closing.note_failure(Error::Io(error)))
+    }
+
+    /// During shutdown: what has been received before is still answered, and then the Close follows.
+    fn receive_last(&mut self) -> Result<io::Result<()>, Error> {
+        match self.receiver.read(Until::Now) {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                self.closing.send_close(Some(going_away()), &mut self.batch)?;
+                Ok(self.receiver.wait(&mut self.batch, self.closing.deadline()))
+            }
+            received => Ok(received),
+        }
+    }
+
+    /// Fails the connection with 1013: the client may try again later, when others hold less.
+    pub(super) fn give_up_message(&mut self) -> Error {
+        self.receiver.give_up_message();
+        let close = CloseFrame::new(CloseCode::TRY_AGAIN_LATER, "the server holds too much");
+        self.closing.fail_with(close, &mut self.batch);
+        Error::MemoryLimit
+    }
+}
