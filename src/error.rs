@@ -160,6 +160,9 @@ pub enum HandshakeError {
     MemoryLimit,
     /// The server is shutting down.
     ShuttingDown,
+    /// The program's own code for this path panicked: `admit` of
+    /// [`Server::route_with`](crate::Server::route_with), or the body of [`Server::text`](crate::Server::text).
+    Panicked,
     /// Every connection slot for this IP address is taken.
     TooManyFromThisAddress,
 }
@@ -205,6 +208,7 @@ impl fmt::Display for HandshakeError {
             TooManyClients => "the server is full",
             MemoryLimit => "the server holds too much for its clients; try again later",
             ShuttingDown => "the server is shutting down",
+            Panicked => "the program's own code for this path panicked",
             TooManyFromThisAddress => "too many connections from this IP address",
         })
     }

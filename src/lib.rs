@@ -162,10 +162,11 @@ mod server;
 
 pub use config::Config;
 pub use error::{Error, HandshakeError, OriginError, ProtocolError};
+pub use protocol::admission::{Admission, Refusal};
 pub use protocol::close::{CloseCode, CloseFrame};
 pub use protocol::message::Message;
 pub use protocol::text::Text;
-pub use server::{Connection, Handle, Server};
+pub use server::{Connection, Handle, Running, Server};
 
 /// For the fuzz target `connection`.
 #[cfg(fuzzing)]

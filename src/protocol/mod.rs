@@ -3,6 +3,7 @@
 //! A decoder that reads from a stream gives one of three answers: more bytes are needed; a value, and how many bytes it
 //! took; an error, because the bytes break a rule. More bytes never turn an error into a value.
 
+pub(crate) mod admission;
 pub mod close;
 mod date;
 pub mod decoder;
@@ -10,6 +11,7 @@ pub mod frame;
 pub(crate) mod grammar;
 pub mod message;
 pub(crate) mod origin;
+mod parameters;
 pub(crate) mod payload;
 pub mod request;
 pub mod response;

@@ -36,7 +36,7 @@ impl Request {
         {
             return Err(HandshakeError::OriginNotAllowed(origin.to_owned()));
         }
-        Ok(Response::new((101, "Switching Protocols"), String::new())
+        Ok(Response::new(101, String::new())
             .header("Upgrade", "websocket")
             .header("Connection", "Upgrade")
             .header("Sec-WebSocket-Accept", accept_key(key)))

@@ -9,7 +9,7 @@ use std::thread;
 const TRIES: usize = 10;
 
 /// At least one socket, and the address that needs no socket of its own, if there is one.
-type Bound = (Vec<TcpListener>, Option<SocketAddr>);
+pub(super) type Bound = (Vec<TcpListener>, Option<SocketAddr>);
 
 /// Listens on each of `addresses`, with the same port for all if the system picks it. The error is that there is no
 /// address, that one is in use or not permitted, or that this machine has none of them.
@@ -54,6 +54,14 @@ fn try_bind(addresses: &[SocketAddr]) -> io::Result<Bound> {
         }
     }
     if listeners.is_empty() { Err(missing) } else { Ok((listeners, covered)) }
+}
+
+/// Takes a socket that listens already: sets what the server needs, and checks that the system can tell its address.
+pub(super) fn adopt(listener: &TcpListener) -> io::Result<()> {
+    listener.local_addr()?;
+    // Otherwise the accept loop would take "nobody is there" for a failure.
+    listener.set_nonblocking(false)?;
+    system::lengthen_accept_queue(listener)
 }
 
 /// Returns whether the socket for `[::]` accepts the clients of `address` too.

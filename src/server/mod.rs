@@ -3,7 +3,8 @@
 //! | file | job |
 //! | --- | --- |
 //! | `server`, `service` | [`Server`]: what a program sets up and runs; what the threads of all clients share |
-//! | `handle` | [`Handle`]: counts a running server's clients, and shuts it down |
+//! | `routes` | what is served at which path; a path that ends in `/*` |
+//! | `handle`, `running` | [`Handle`]: counts a running server's clients, and shuts it down; [`Running`]: a server in a thread |
 //! | `listeners`, `machine` | the listening sockets; the limits of the machine |
 //! | `accept`, `refusal` | the accept loop: a seat and a thread for each client; a reply without a thread: 429 and 503 |
 //! | `client` | **one client's life**, from top to bottom |
@@ -44,6 +45,8 @@ mod receive;
 mod refusal;
 mod registry;
 mod reply;
+mod routes;
+mod running;
 mod seat;
 #[expect(clippy::module_inception, reason = "the file of the type `Server`")]
 mod server;
@@ -58,6 +61,7 @@ mod turn;
 
 pub use connection::Connection;
 pub use handle::Handle;
+pub use running::Running;
 pub use server::Server;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

@@ -4,30 +4,53 @@
 use super::budget::Share;
 use super::inbox::Inbox;
 use super::outbox::Outbox;
+use super::routes::{Admitted, Handler, Route};
 use super::seat::Seat;
-use super::service::{Handler, Service};
+use super::service::Service;
 use super::socket::Until;
 use super::{reply, trace};
 use crate::config::name_flag;
 use crate::error::{HandshakeError, shown};
+use crate::protocol::admission::Refusal;
 use crate::protocol::request::Request;
 use crate::protocol::response::Response;
 use std::io::{self, ErrorKind};
 use std::net::Shutdown;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// A connection that has become a WebSocket.
-pub(super) struct Opened<'a> {
-    pub(super) handler: &'a Handler,
+pub(super) struct Opened {
+    pub(super) handler: Handler,
     /// On the heap, because a page more of stack would cost each client 4 KiB.
     pub(super) opened_by: Box<(Request, Response)>,
 }
 
 /// The answer to a request that is in order.
-enum Answer<'a> {
-    Upgrade(Opened<'a>),
+enum Answer {
+    Upgrade(Opened),
     Page(Response),
+}
+
+/// Why a request gets another answer.
+enum Denial {
+    /// It breaks a rule, or a limit does not allow it.
+    Fault(HandshakeError),
+    /// The program does not let the client in.
+    Refusal(Refusal),
+}
+
+impl From<HandshakeError> for Denial {
+    fn from(fault: HandshakeError) -> Denial {
+        Denial::Fault(fault)
+    }
+}
+
+impl From<Refusal> for Denial {
+    fn from(refusal: Refusal) -> Denial {
+        Denial::Refusal(refusal)
+    }
 }
 
 /// Why no request was read.
@@ -39,17 +62,12 @@ enum Failure {
 }
 
 /// Does the opening handshake. `None`: the response was no 101, and the connection is over.
-pub(super) fn open<'a>(
-    service: &'a Service,
-    seat: &Seat,
-    inbox: &mut Inbox,
-    share: &mut Share,
-) -> io::Result<Option<Opened<'a>>> {
+pub(super) fn open(service: &Service, seat: &Seat, inbox: &mut Inbox, share: &mut Share) -> io::Result<Option<Opened>> {
     let (socket, peer) = (&seat.outbox.socket, seat.outbox.peer);
     socket.set_nodelay()?;
     let (method, answer) = match read_request(service, seat, inbox, share) {
         Ok(request) => (request.method, answer(service, seat, request)),
-        Err(Failure::Refused(fault)) => (reply::method_of(inbox.unread()), Err(fault)),
+        Err(Failure::Refused(fault)) => (reply::method_of(inbox.unread()), Err(fault.into())),
         Err(Failure::Gone(error)) => return Err(error),
     };
     // A whole reply has as much time as a Close.
@@ -61,7 +79,8 @@ pub(super) fn open<'a>(
             return Ok(Some(opened));
         }
         Ok(Answer::Page(response)) => response,
-        Err(fault) => {
+        Err(Denial::Refusal(refusal)) => reply::turned_away(peer, refusal),
+        Err(Denial::Fault(fault)) => {
             // A client that has taken too long already gets a second to read why.
             if fault == HandshakeError::Timeout {
                 linger = linger.min(Duration::from_secs(1));
@@ -105,29 +124,43 @@ fn count(share: &mut Share, bytes: usize) -> Result<(), Failure> {
     if share.resize(bytes) { Ok(()) } else { Err(Failure::Refused(HandshakeError::MemoryLimit)) }
 }
 
-/// Finds the answer to a request. A client that is upgraded is entered before it can know, so that it misses nothing
-/// that the others send from then on.
-fn answer<'a>(service: &'a Service, seat: &Seat, request: Request) -> Result<Answer<'a>, HandshakeError> {
-    let path = request.path();
-    let route = service.routes.get(path);
+/// Finds the answer to a request.
+fn answer(service: &Service, seat: &Seat, request: Request) -> Result<Answer, Denial> {
+    let route = service.routes.get(request.path());
     if request.wants_websocket() {
-        let handler = route.ok_or(HandshakeError::NotFound)?;
-        let mut response = request.accept(&service.config.allowed_origins).map_err(name_flag)?;
-        if let Some(ours) = service.subprotocols.get(path)
-            && let Some(name) = request.select_subprotocol(ours)
-        {
-            response = response.with_subprotocol(name);
-        }
-        seat.enter(path)?;
-        let opened_by = Box::new((request, reply::dated(response)));
-        Ok(Answer::Upgrade(Opened { handler, opened_by }))
-    } else if let Some(html) = service.pages.get(path) {
-        Ok(Answer::Page(Response::page(html)))
+        upgrade(service, seat, request, route.ok_or(HandshakeError::NotFound)?)
+    } else if let Some(page) = service.pages.get(request.path()) {
+        Ok(Answer::Page(unless_panicked(page)?))
     } else if route.is_some() {
-        Err(HandshakeError::UpgradeRequired)
+        Err(HandshakeError::UpgradeRequired.into())
     } else {
-        Err(HandshakeError::NotFound)
+        Err(HandshakeError::NotFound.into())
     }
+}
+
+/// Asks the route about a request for an upgrade. A client that is let in is entered before it can know, so that it
+/// misses nothing that the others send from then on.
+fn upgrade(service: &Service, seat: &Seat, request: Request, route: &Route) -> Result<Answer, Denial> {
+    let path = request.path();
+    let mut response = request.accept(&service.config.allowed_origins).map_err(name_flag)?;
+    if let Some(ours) = service.subprotocols.get(path)
+        && let Some(name) = request.select_subprotocol(ours)
+    {
+        response = response.with_subprotocol(name);
+    }
+    let Admitted { headers, handler } = unless_panicked(|| {
+        let admitted = route(&request, seat.outbox.peer)?;
+        seat.enter(path)?;
+        Ok::<_, Denial>(admitted)
+    })??;
+    let response = reply::dated(response.with_headers(headers));
+    Ok(Answer::Upgrade(Opened { handler, opened_by: Box::new((request, response)) }))
+}
+
+/// Calls code of the program's, whose panic concerns this client only. `AssertUnwindSafe`: the program itself has to see
+/// that what its code shares with other threads is in order after a panic.
+fn unless_panicked<T>(code: impl FnOnce() -> T) -> Result<T, HandshakeError> {
+    catch_unwind(AssertUnwindSafe(code)).map_err(|_| HandshakeError::Panicked)
 }
 
 /// Writes the 101.

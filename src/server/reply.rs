@@ -1,6 +1,7 @@
 //! What all HTTP replies have in common: a date, and a line in the log for each refusal.
 
-use crate::error::HandshakeError;
+use crate::error::{HandshakeError, shown};
+use crate::protocol::admission::Refusal;
 use crate::protocol::request::Method;
 use crate::protocol::response::Response;
 use std::net::SocketAddr;
@@ -11,9 +12,20 @@ pub(super) fn refusal(peer: SocketAddr, fault: &HandshakeError, said: &[u8]) -> 
     let response = Response::from(fault);
     // Browsers open connections in advance, and never use some of them.
     let is_mute = *fault == HandshakeError::Timeout && said.is_empty();
-    let level = if is_mute { log::Level::Debug } else { log::Level::Info };
+    let level = match fault {
+        HandshakeError::Panicked => log::Level::Error,
+        _ if is_mute => log::Level::Debug,
+        _ => log::Level::Info,
+    };
     log::log!(level, "{peer}: refused with {}: {fault}", response.status.0);
     response
+}
+
+/// Returns the reply to a client that the program does not let in, and logs it. The text can contain what the client has
+/// sent.
+pub(super) fn turned_away(peer: SocketAddr, refusal: Refusal) -> Response {
+    log::info!("{peer}: refused with {}: {}", refusal.status, shown(&refusal.text));
+    Response::from(refusal)
 }
 
 /// Returns the method of a request that could not be read as a whole, because a reply to HEAD has no body.

@@ -3,12 +3,15 @@
 use super::accept::accept;
 use super::connection::Connection;
 use super::handle::Handle;
+use super::routes::{open_route, route};
 use super::service::Service;
 use super::{heartbeat, listeners, machine};
 use crate::config::Config;
 use crate::error::Error;
+use crate::protocol::admission::{Admission, Refusal};
 use crate::protocol::grammar::is_token;
-use crate::protocol::request::is_path;
+use crate::protocol::request::{Request, is_path};
+use crate::protocol::response::Response;
 use std::fmt;
 use std::io;
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
@@ -34,7 +37,8 @@ impl fmt::Debug for Server {
         let Service { config, routes, pages, .. } = &self.service;
         let mut out = f.debug_struct("Server");
         out.field("listeners", &self.listeners).field("config", config);
-        out.field("routes", &routes.keys()).field("pages", &pages.keys()).finish_non_exhaustive()
+        let (routes, pages): (Vec<_>, Vec<_>) = (routes.patterns().collect(), pages.patterns().collect());
+        out.field("routes", &routes).field("pages", &pages).finish_non_exhaustive()
     }
 }
 
@@ -47,7 +51,55 @@ impl Server {
     ///
     /// The system's error, for example that an address is in use.
     pub fn bind(address: impl ToSocketAddrs) -> io::Result<Server> {
-        let ((listeners, covered), service) = (listeners::bind_all(address)?, Service::new()?);
+        Server::new(listeners::bind_all(address)?)
+    }
+
+    /// Listens with a socket that somebody else has bound: systemd's socket activation, or a test. A socket that is
+    /// non-blocking is made blocking. Nothing else should accept from it, because [`Handle::shutdown`] wakes the server
+    /// with a connection of its own.
+    ///
+    /// # Errors
+    ///
+    /// The system's error, for example that this is no listening socket.
+    ///
+    /// ```
+    /// use plainsocket::Server;
+    /// # fn main() -> std::io::Result<()> {
+    /// let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+    /// let address = listener.local_addr()?;
+    /// let server = Server::from_listener(listener)?.route("/", |_| Ok(()));
+    /// assert_eq!(server.local_addr()?, address);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn from_listener(listener: TcpListener) -> io::Result<Server> {
+        listeners::adopt(&listener)?;
+        Server::new((vec![listener], None))
+    }
+
+    /// Listens with one more socket, as with [`from_listener`](Server::from_listener).
+    ///
+    /// # Errors
+    ///
+    /// As with [`from_listener`](Server::from_listener).
+    ///
+    /// ```
+    /// use plainsocket::Server;
+    /// # fn main() -> std::io::Result<()> {
+    /// let another = std::net::TcpListener::bind("127.0.0.1:0")?;
+    /// let server = Server::bind("127.0.0.1:0")?.and_listener(another)?;
+    /// assert_eq!(server.local_addrs()?.len(), 2);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn and_listener(mut self, listener: TcpListener) -> io::Result<Server> {
+        listeners::adopt(&listener)?;
+        self.listeners.push(listener);
+        Ok(self)
+    }
+
+    fn new((listeners, covered): listeners::Bound) -> io::Result<Server> {
+        let service = Service::new()?;
         service.registry.keep_spare(listeners[0].try_clone()?);
         Ok(Server { listeners, covered, service })
     }
@@ -71,6 +123,10 @@ impl Server {
     /// Lets `handler` serve the WebSocket clients of `path`, each in a thread of its own. The path is compared byte by
     /// byte, without the query. A second handler for it replaces the first.
     ///
+    /// A path that ends in `/*` serves every path below it: `/chat/*` serves `/chat/a` and `/chat/a/b`, neither `/chat`
+    /// nor `/chat/`. A route of just the requested path comes first, then the longest. `*` anywhere else is a `*`.
+    /// [`broadcast`](Connection::broadcast) goes by the requested path, so that each is a room of its own.
+    ///
     /// When the handler returns, its client gets Close 1000. If the handler fails by itself or panics, its client gets
     /// 1011, and nobody else notices. An error of the connection that it passes up means that the connection has ended.
     ///
@@ -85,12 +141,57 @@ impl Server {
         H: Fn(&mut Connection) -> Result<(), Error> + Send + Sync + 'static,
     {
         check_path(path);
-        self.service.routes.insert(path.to_owned(), Box::new(handler));
+        self.service.routes.insert(path, open_route(handler));
+        self
+    }
+
+    /// Does what [`route`](Server::route) does for clients that `admit` lets in.
+    ///
+    /// `admit` is called with a request for an upgrade and the client's address, once the request keeps all rules, Origin
+    /// included, and before the 101. It either lets the client in, with a value for the handler and with more headers for
+    /// the 101, or refuses it with a status, headers and a text. During shutdown a client that was let in gets 503 instead.
+    ///
+    /// It runs in the client's own thread, in the handler's stack, so it can wait, for example for a database. Nobody else
+    /// waits for it. No timeout of the server ends it: a shutdown leaves it behind after the close timeout. If it panics,
+    /// the client gets 500, and the log an error.
+    ///
+    /// # Panics
+    ///
+    /// For a path as with [`route`](Server::route).
+    ///
+    /// ```
+    /// use plainsocket::{Admission, Connection, Error, Refusal, Server};
+    ///
+    /// fn greet(connection: &mut Connection, name: String) -> Result<(), Error> {
+    ///     connection.send(format!("Hello {name}"))
+    /// }
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// let server = Server::bind("127.0.0.1:0")?.route_with(
+    ///     "/hello",
+    ///     |request, _peer| match request.cookie("session") {
+    ///         Some("31d4d96e407aad42") => Ok(Admission::new("Ann".to_owned())),
+    ///         _ => Err(Refusal::new(401, "log in first").header("WWW-Authenticate", "Cookie")),
+    ///     },
+    ///     greet,
+    /// );
+    /// # drop(server);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn route_with<T, A, H>(mut self, path: &str, admit: A, handler: H) -> Server
+    where
+        A: Fn(&Request, SocketAddr) -> Result<Admission<T>, Refusal> + Send + Sync + 'static,
+        H: Fn(&mut Connection, T) -> Result<(), Error> + Send + Sync + 'static,
+        T: 'static,
+    {
+        check_path(path);
+        self.service.routes.insert(path, route(admit, handler));
         self
     }
 
     /// Names a subprotocol that clients of `path` may ask for (§1.9). Another call for the same path adds one that the
-    /// server prefers less.
+    /// server prefers less. `path` can end in `/*`, as with [`route`](Server::route).
     ///
     /// Of those that a client offers, the server selects the one that it prefers most, and the handler finds it in
     /// [`Connection::subprotocol`]. Names are compared with their case. A client that offers none, or only unknown
@@ -103,20 +204,49 @@ impl Server {
     pub fn subprotocol(mut self, path: &str, name: &str) -> Server {
         check_path(path);
         assert!(is_token(name), "no client can offer the subprotocol {name:?}: it must be a token of HTTP");
-        self.service.subprotocols.entry(path.to_owned()).or_default().push(name.to_owned());
+        self.service.subprotocols.entry(path).push(name.to_owned());
         self
     }
 
     /// Answers a plain GET of `path` with an HTML page, and HEAD with its head. The same path may have a
     /// [`route`](Server::route) too. The page must contain its scripts, styles and images (images as `data:`), because
-    /// its `Content-Security-Policy` lets the browser load nothing else, and connect to this server only.
+    /// its `Content-Security-Policy` lets the browser load nothing else, and connect to this server only. `path` can end
+    /// in `/*`, as with [`route`](Server::route).
     ///
     /// # Panics
     ///
     /// For a path as with [`route`](Server::route).
     pub fn page(mut self, path: &str, html: &str) -> Server {
         check_path(path);
-        self.service.pages.insert(path.to_owned(), html.to_owned());
+        let html = html.to_owned();
+        self.service.pages.insert(path, Box::new(move || Response::page(&html)));
+        self
+    }
+
+    /// Answers a plain GET of `path` with a text that `body` makes for each request, for example figures for an operator.
+    /// It takes the place of a [`page`](Server::page) of the same path. Everybody can read it who can reach the server.
+    ///
+    /// `body` runs in the client's own thread, as `admit` of [`route_with`](Server::route_with) does. If it panics, the
+    /// client gets 500, and the log an error.
+    ///
+    /// # Panics
+    ///
+    /// If the type has a control character, or for a path as with [`route`](Server::route).
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// let server = plainsocket::Server::bind("127.0.0.1:0")?;
+    /// let handle = server.handle()?;
+    /// let server = server.text("/clients", "text/plain", move || format!("{}\n", handle.clients()));
+    /// # drop(server);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn text(mut self, path: &str, content_type: &str, body: impl Fn() -> String + Send + Sync + 'static) -> Server {
+        check_path(path);
+        assert!(!content_type.contains(char::is_control), "no header can have the value {content_type:?}");
+        let content_type = content_type.to_owned();
+        self.service.pages.insert(path, Box::new(move || Response::text(&content_type, body())));
         self
     }
 

@@ -1,28 +1,26 @@
 //! What the threads of all clients share: the limits, what is served at which path, and who is connected.
 
-use super::connection::Connection;
 use super::drain::Drain;
 use super::refusal::Refusals;
 use super::registry::Registry;
+use super::routes::{Paths, Route};
 use super::speed::BufferPool;
 use crate::config::Config;
-use crate::error::Error;
-use std::collections::HashMap;
+use crate::protocol::response::Response;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-/// What [`Server::route`] was given: a function or closure of any type. `dyn` is Java's call through an interface.
-/// `Send + Sync` because the threads of all clients of the path share it and call it at the same time.
-pub(super) type Handler = Box<dyn Fn(&mut Connection) -> Result<(), Error> + Send + Sync>;
+/// What a plain GET gets.
+pub(super) type Page = Box<dyn Fn() -> Response + Send + Sync>;
 
 /// See the top of this file. A [`Server`](super::Server) fills it before it runs; from then on nothing in it is replaced.
 pub(super) struct Service {
     pub(super) config: Config,
-    pub(super) routes: HashMap<String, Handler>,
+    pub(super) routes: Paths<Route>,
     /// For each path, the preferred one first.
-    pub(super) subprotocols: HashMap<String, Vec<String>>,
-    pub(super) pages: HashMap<String, String>,
+    pub(super) subprotocols: Paths<Vec<String>>,
+    pub(super) pages: Paths<Page>,
     pub(super) registry: Arc<Registry>,
     pub(super) buffer_pool: Arc<BufferPool>,
     pub(super) drain: Arc<Drain>,
@@ -39,9 +37,9 @@ impl Service {
         registry.budget().set_limits(config.max_memory, config.max_backlog);
         Ok(Service {
             config,
-            routes: HashMap::new(),
-            subprotocols: HashMap::new(),
-            pages: HashMap::new(),
+            routes: Paths::default(),
+            subprotocols: Paths::default(),
+            pages: Paths::default(),
             registry,
             buffer_pool: Arc::default(),
             drain: Drain::start()?,

@@ -14,7 +14,8 @@ use std::path::Path;
 use syn::{ImplItem, Item, UseTree};
 
 /// All that `protocol/` may name of std, and of other packages.
-const PURE: [&str; 6] = ["std::array", "std::fmt", "std::mem", "std::net::Ipv6Addr", "base64", "sha1_smol"];
+const PURE: [&str; 7] =
+    ["std::array", "std::borrow::Cow", "std::fmt", "std::mem", "std::net::Ipv6Addr", "base64", "sha1_smol"];
 
 /// The macros of std that `protocol/` may call: they only compute.
 const PURE_MACROS: [&str; 12] = [

@@ -805,6 +805,7 @@ fn every_fault_has_its_status_and_a_body_that_says_what_was_wrong() {
         (E::Timeout, 408),
         (E::TooManyClients, 503),
         (E::ShuttingDown, 503),
+        (E::Panicked, 500),
         (E::TooManyFromThisAddress, 429),
     ];
     for (fault, code) in cases {

@@ -1,5 +1,6 @@
 //! The protocol, section by section of the RFC. Pure: no socket.
 
+mod admission;
 mod close;
 mod error;
 mod frame;

@@ -1,6 +1,7 @@
 //! The server over real sockets, in this process and as a program. Most of these tests wait for
 //! something.
 
+mod admission;
 mod advisories;
 mod api;
 mod clients;

@@ -129,20 +129,27 @@ fn as_shown(line: String) -> String {
     if start.len() == line.len() { line } else { format!("{start}...") }
 }
 
+/// The headers of the 101 that the server writes itself. Any other is the application's, and can hold a secret.
+const SHOWN_IN_RESPONSE: [&str; 5] =
+    ["connection", "date", "sec-websocket-accept", "sec-websocket-protocol", "upgrade"];
+
 fn response_lines(response: &Response) -> Vec<Line> {
     let (status, words) = response.status;
     let about = if status == 101 { "what follows the blank line are frames" } else { "no upgrade: it stays HTTP" };
     let mut lines = vec![Line { line: format!("HTTP/1.1 {status} {words}"), about, section: "4.2.2" }];
     for (name, value) in &response.headers {
-        let about = match &name.to_ascii_lowercase()[..] {
+        let lower_case = name.to_ascii_lowercase();
+        let about = match &lower_case[..] {
             "upgrade" => "goes on with WebSocket",
             "connection" => "names Upgrade: no proxy may pass that on",
             "sec-websocket-accept" => "made from the key: proves that it was read",
             "sec-websocket-protocol" => "the subprotocol that the server selected",
             "date" => "when the reply was made",
-            _ => "a header of HTTP",
+            "set-cookie" => "what the browser keeps, and sends with its next requests",
+            _ => "a header that the application has added; its value could prove who the client is",
         };
-        lines.push(Line { line: format!("{name}: {value}"), about, section: "4.2.2" });
+        let value = if SHOWN_IN_RESPONSE.contains(&&lower_case[..]) { value } else { "(not shown)" };
+        lines.push(Line { line: as_shown(format!("{name}: {value}")), about, section: "4.2.2" });
     }
     lines
 }

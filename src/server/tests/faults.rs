@@ -5,6 +5,7 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::protocol::message::Message;
 use crate::server::Connection;
+use crate::server::routes::open_route;
 use crate::server::service::Service;
 use std::collections::{HashMap, HashSet};
 use std::iter;
@@ -64,8 +65,8 @@ fn service() -> (Arc<Service>, Arc<AtomicBool>) {
     let its_panicked = Arc::clone(&panicked);
     let mut service = Service { config, ..Service::new().expect("descriptors") };
     service.routes.insert(
-        "/talk".to_owned(),
-        Box::new(move |connection| {
+        "/talk",
+        open_route(move |connection: &mut Connection| {
             catch_unwind(AssertUnwindSafe(|| handler(connection))).unwrap_or_else(|_| {
                 its_panicked.store(true, Ordering::Relaxed);
                 Ok(())

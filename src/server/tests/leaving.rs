@@ -3,6 +3,7 @@
 use super::{ClientsEnd, peer, request, seat, serve, service, wait_until};
 use crate::config::Config;
 use crate::error::HandshakeError;
+use crate::protocol::response::Response;
 use crate::server::accept::take_seat;
 use crate::server::client;
 use crate::server::service::Service;
@@ -101,7 +102,7 @@ fn expect_free_seat_after(config: Config, sent: &[u8], reply: &str) {
         while connection.recv()?.is_some() {}
         Ok(())
     });
-    service.pages.insert("/".to_owned(), "<!doctype html>".to_owned());
+    service.pages.insert("/", Box::new(|| Response::page("<!doctype html>")));
     let (client, next) = (ClientsEnd::default(), ClientsEnd::default());
     client.send(sent);
     thread::scope(|scope| {

@@ -27,6 +27,7 @@ mod stress;
 mod transfers;
 
 use super::accept::take_seat;
+use super::routes::open_route;
 use super::seat::Seat;
 use super::service::Service;
 use super::socket::Socket;
@@ -55,7 +56,7 @@ fn service(config: Config, handler: fn(&mut Connection) -> Result<(), Error>) ->
     let mut service = Service::new().expect("descriptors");
     service.registry.budget().set_limits(config.max_memory, config.max_backlog);
     service.config = config;
-    service.routes.insert("/".to_owned(), Box::new(handler));
+    service.routes.insert("/", open_route(handler));
     service
 }
 

@@ -5,6 +5,7 @@ use crate::config::Config;
 use crate::protocol::close::CloseCode;
 use crate::server::heartbeat::sweep;
 use crate::server::registry::Client;
+use crate::server::routes::open_route;
 use crate::server::service::Service;
 use std::sync::mpsc;
 use std::thread;
@@ -41,7 +42,7 @@ fn client_in_its_closing_handshake_is_left_to_the_close_timeout() {
         let _ = told.send(format!("{closed:?}"));
         closed
     };
-    service.routes.insert("/".to_owned(), Box::new(close));
+    service.routes.insert("/", open_route(close));
     let client = ClientsEnd::default();
     client.send(request("/"));
     thread::scope(|scope| {
