@@ -107,7 +107,7 @@
 //! | the status and text of a refusal | `HandshakeError` in `error.rs`, `Response::from` in `protocol/response.rs` |
 //! | the Close code for a protocol violation | `From<ProtocolError> for CloseFrame` in `protocol/close.rs` |
 //! | when a silent client gets a Ping or is dropped | `verdict` in `server/heartbeat.rs`, which `sweep` carries out |
-//! | what counts as activity | `Activity` in `server/activity.rs`: each wait starts a new silence, and any byte ends the wait |
+//! | what counts as activity | `Activity` in `server/activity.rs`: any byte, and the start of a wait without a limit |
 //! | what a Pong does | `Receiver::note_pong` in `server/receive.rs`: it logs the round trip, and counts like any byte |
 //! | the end of a client that does not take its own replies | `verdict`, as above: that is silence, too |
 //! | the end of a client that does not take what others send | `Outbox::evict` in `server/outbox.rs`; age: `sweep` |
@@ -166,7 +166,7 @@ pub use protocol::admission::{Admission, Refusal};
 pub use protocol::close::{CloseCode, CloseFrame};
 pub use protocol::message::Message;
 pub use protocol::text::Text;
-pub use server::{Connection, Handle, Running, Server};
+pub use server::{Connection, Handle, Received, Running, Server};
 
 /// For the fuzz target `connection`.
 #[cfg(fuzzing)]

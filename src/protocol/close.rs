@@ -6,7 +6,8 @@ use std::fmt;
 /// A status code that a Close frame can carry (§7.4).
 ///
 /// An API reports 1005 if no code arrived, 1006 if no Close arrived, and 1015 if TLS failed. They "MUST NOT be set as a
-/// status code in a Close control frame" (§7.4.1), so no `CloseCode` holds them.
+/// status code in a Close control frame" (§7.4.1). Of these, only 1005 is a `CloseCode`, for a Close that arrived:
+/// [`NO_STATUS`](CloseCode::NO_STATUS).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CloseCode(u16);
 
@@ -19,6 +20,8 @@ impl CloseCode {
     pub const PROTOCOL_ERROR: CloseCode = CloseCode(1002);
     /// The endpoint cannot accept this type of data.
     pub const UNSUPPORTED_DATA: CloseCode = CloseCode(1003);
+    /// A Close frame without a code (§7.1.5). It never goes over the wire: a Close sent with it has no payload.
+    pub const NO_STATUS: CloseCode = CloseCode(1005);
     /// The payload does not match its type: text that is not UTF-8.
     pub const INVALID_PAYLOAD: CloseCode = CloseCode(1007);
     /// A message breaks the endpoint's policy.
@@ -58,6 +61,7 @@ impl CloseCode {
             1001 => "going away",
             1002 => "protocol error",
             1003 => "unsupported data",
+            1005 => "no code",
             1007 => "invalid payload",
             1008 => "policy violation",
             1009 => "message too big",
@@ -120,8 +124,11 @@ impl CloseFrame {
         Ok(Some(CloseFrame { code, reason: reason.to_owned() }))
     }
 
-    /// Encodes the code and the reason as the payload of a Close frame.
+    /// Encodes the code and the reason as the payload of a Close frame; [`CloseCode::NO_STATUS`] as an empty one.
     pub fn encode(&self) -> Vec<u8> {
+        if self.code == CloseCode::NO_STATUS {
+            return Vec::new();
+        }
         [&self.code.get().to_be_bytes(), self.reason.as_bytes()].concat()
     }
 }

@@ -4,7 +4,7 @@ use super::batch::Batch;
 use super::frames::Frames;
 use super::outbox::Outbox;
 use crate::error::{Error, ProtocolError, shown};
-use crate::protocol::close::CloseFrame;
+use crate::protocol::close::{CloseCode, CloseFrame};
 use std::io::ErrorKind;
 use std::net::Shutdown;
 use std::sync::Arc;
@@ -34,11 +34,13 @@ pub(super) struct Closing {
     timeout: Duration,
     /// Set by the first step of the end: all further steps share one close timeout.
     deadline: Option<Instant>,
+    /// The client's Close, once it has arrived.
+    received: Option<CloseFrame>,
 }
 
 impl Closing {
     pub(super) fn new(outbox: Arc<Outbox>, timeout: Duration) -> Closing {
-        Closing { outbox, state: CloseState::Open, timeout, deadline: None }
+        Closing { outbox, state: CloseState::Open, timeout, deadline: None, received: None }
     }
 
     pub(super) fn state(&self) -> CloseState {
@@ -59,6 +61,17 @@ impl Closing {
         self.deadline
     }
 
+    /// Notes the client's Close. "If this Close control frame contains no status code, _The WebSocket Connection Close
+    /// Code_ is considered to be 1005" (§7.1.5).
+    pub(super) fn note_received(&mut self, close: Option<&CloseFrame>) {
+        self.received = Some(close.cloned().unwrap_or_else(|| CloseFrame::new(CloseCode::NO_STATUS, "")));
+    }
+
+    /// Returns the client's Close, once it has arrived.
+    pub(super) fn received(&self) -> Option<&CloseFrame> {
+        self.received.as_ref()
+    }
+
     /// Returns whether no Close of ours is sent, not even by another thread during shutdown.
     pub(super) fn may_send_close(&self) -> bool {
         self.is_open() && self.outbox.is_open()
@@ -76,6 +89,7 @@ impl Closing {
     /// Answers the client's Close with its code, and an empty one with an empty one. "When sending a Close frame in
     /// response, the endpoint typically echos the status code it received" (§5.5.1).
     pub(super) fn answer(&mut self, close: Option<CloseFrame>, batch: &mut Batch) -> Result<(), Error> {
+        self.note_received(close.as_ref());
         let (peer, is_first) = (self.outbox.peer, self.may_send_close());
         let role = if is_first { "begun by the client" } else { "the client's answer" };
         match &close {

@@ -9,7 +9,7 @@ use super::closing::{Closing, unless_closed};
 use super::dissect::Dissection;
 use super::inbox::Inbox;
 use super::outbox::Outbox;
-use super::receive::Receiver;
+use super::receive::{Received, Receiver};
 use super::registry::Registry;
 use super::speed::{self, BufferPool};
 use crate::config::Config;
@@ -23,6 +23,7 @@ use crate::protocol::wire::{Frame, Handshake};
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// One client after its handshake. A handler has it to itself.
 ///
@@ -118,26 +119,47 @@ impl Connection {
     /// a rule, and [`Error::Io`] if TCP ended without a Close, which includes a client that was dropped for its
     /// silence, was evicted, or did not answer our Close in time.
     pub fn recv(&mut self) -> Result<Option<Message>, Error> {
-        self.finish_last_frame()?;
-        while !self.closing.is_over() {
-            match self.next_event()? {
-                // Messages that arrive after our Close are dropped (§5.5.1).
-                Event::Message(_) if !self.closing.is_open() => {}
-                Event::Message(message) => {
-                    self.messages += 1;
-                    if !self.receiver.count_message(&message) {
-                        return Err(speed::out_of_line(|| self.give_up_message()));
-                    }
-                    self.flush_pong()?;
-                    return Ok(Some(message));
-                }
-                Event::Ping(payload) => self.batch.answer_ping(&payload, &mut self.closing)?,
-                // The receiver has noted it: a Pong is activity, and answers nothing else.
-                Event::Pong(_) => {}
-                Event::Close(close) => self.closing.answer(close, &mut self.batch)?,
-            }
+        match self.receive(None)? {
+            Received::Message(message) => Ok(Some(message)),
+            // Without a limit, no time is ever over.
+            Received::Nothing | Received::Closed => Ok(None),
         }
-        Ok(None)
+    }
+
+    /// Waits for the client's next message like [`recv`](Connection::recv), but at most for `timeout`; with zero, it
+    /// takes only what has arrived. A message that has arrived in part stays for the next call.
+    ///
+    /// A call that finds nothing is no sign of life, so the heartbeat drops a dead client while a handler calls this in
+    /// a loop. A timeout that no clock can show is none. The time before the wait does not count: a client that reads
+    /// slowly is waited for as in [`send`](Connection::send). Errors are those of [`recv`](Connection::recv).
+    ///
+    /// ```
+    /// use plainsocket::{Connection, Error, Received};
+    /// use std::time::Duration;
+    ///
+    /// /// Asks after each minute of silence whether somebody is there, and leaves after three.
+    /// fn patient(connection: &mut Connection) -> Result<(), Error> {
+    ///     let mut asked = 0;
+    ///     while asked < 3 {
+    ///         match connection.recv_timeout(Duration::from_secs(60))? {
+    ///             Received::Message(message) => {
+    ///                 asked = 0;
+    ///                 connection.send(message)?;
+    ///             }
+    ///             Received::Nothing => {
+    ///                 asked += 1;
+    ///                 connection.send("Are you there?")?;
+    ///             }
+    ///             Received::Closed => break,
+    ///         }
+    ///     }
+    ///     Ok(())
+    /// }
+    /// # let _ = plainsocket::Server::bind("127.0.0.1:0").unwrap().route("/", patient);
+    /// ```
+    pub fn recv_timeout(&mut self, timeout: Duration) -> Result<Received, Error> {
+        self.receiver.begin_limit(self.closing.deadline());
+        self.receive(Instant::now().checked_add(timeout))
     }
 
     /// Waits for the client's next frame of any kind and returns it as it arrived, for a handler that looks at the
@@ -202,6 +224,28 @@ impl Connection {
     /// socket fails, and [`Error::Closed`] if a Close went out before.
     pub fn flush(&mut self) -> Result<(), Error> {
         self.batch.write(&mut self.closing)
+    }
+
+    /// Returns the client's Close frame, its answer to ours included, from its arrival on; also after the end. Its code
+    /// is [`CloseCode::NO_STATUS`], 1005, if the frame has none (§7.1.5). `None`: no Close has arrived (§7.1.5 calls
+    /// that 1006), or it came after the client broke a rule.
+    ///
+    /// ```
+    /// use plainsocket::{CloseCode, Connection, Error};
+    ///
+    /// fn reader(connection: &mut Connection) -> Result<(), Error> {
+    ///     while connection.recv()?.is_some() {}
+    ///     match connection.close_frame() {
+    ///         Some(close) if close.code == CloseCode::GOING_AWAY => println!("has left the page"),
+    ///         Some(close) => println!("has closed with {}: {:?}", close.code, close.reason),
+    ///         None => println!("has closed nothing"),
+    ///     }
+    ///     Ok(())
+    /// }
+    /// # let _ = plainsocket::Server::bind("127.0.0.1:0").unwrap().route("/", reader);
+    /// ```
+    pub fn close_frame(&self) -> Option<&CloseFrame> {
+        self.closing.received()
     }
 
     /// Closes the connection: sends a Close frame and waits for the client's, at most for the close timeout.

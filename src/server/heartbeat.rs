@@ -78,8 +78,8 @@ pub(super) fn sweep(registry: &Registry, config: &Config) {
         let peer = client.outbox.peer;
         let (bytes, oldest) = client.outbox.waiting();
         let age = oldest.map_or(Duration::ZERO, |oldest| oldest.elapsed());
-        let silent = client.outbox.activity.silence();
-        let verdict = verdict(silent, client.outbox.activity.since_ping().filter(|since| *since < silent), config);
+        let (silent, pinged) = client.outbox.activity.silence();
+        let verdict = verdict(silent, pinged, config);
         // The process was stopped in the middle of this loop, so the figures prove nothing. The next sweep decides.
         if awake.elapsed() > period(config) {
             return;

@@ -61,6 +61,7 @@ mod turn;
 
 pub use connection::Connection;
 pub use handle::Handle;
+pub use receive::Received;
 pub use running::Running;
 pub use server::Server;
 use std::sync::{Mutex, MutexGuard, PoisonError};

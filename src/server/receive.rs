@@ -13,11 +13,24 @@ use crate::protocol::frame::Header;
 use crate::protocol::message::Message;
 use crate::protocol::wire::{Dissector, Frame};
 use std::io::{self, ErrorKind};
+use std::mem;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// A message of up to this many bytes that a handler works with is not counted.
 const UNCOUNTED: usize = 4 * 1024;
+
+/// What [`Connection::recv_timeout`](crate::Connection::recv_timeout) returns.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use = "it can be a message"]
+pub enum Received {
+    /// The client's next message.
+    Message(Message),
+    /// The time is over, and no whole message has arrived.
+    Nothing,
+    /// The connection is closed properly (§7.1.4), or an error came before.
+    Closed,
+}
 
 pub(super) struct Receiver {
     outbox: Arc<Outbox>,
@@ -28,6 +41,8 @@ pub(super) struct Receiver {
     share: Share,
     /// The part of the share that stays until the connection ends.
     request_bytes: usize,
+    /// Whether something was read since the last look of [`look_and_wait`](Receiver::look_and_wait).
+    has_read: bool,
 }
 
 impl Receiver {
@@ -40,7 +55,7 @@ impl Receiver {
     ) -> Receiver {
         let (decoder, request_bytes) = (speed::decoder(max_message_size), share.bytes);
         let devices = Devices::new(pool, outbox.activity.age());
-        Receiver { outbox, inbox, decoder, devices, share, request_bytes }
+        Receiver { outbox, inbox, decoder, devices, share, request_bytes, has_read: true }
     }
 
     /// Decodes the next event from the bytes received. `None`: more bytes are needed.
@@ -96,23 +111,69 @@ impl Receiver {
         }
     }
 
-    /// Waits until the client sends something or the deadline passes, and reads. The batch must be written.
-    pub(super) fn wait(&mut self, batch: &mut Batch, deadline: Option<Instant>) -> io::Result<()> {
-        if let Some(received) = speed::before_blocking(self, batch, deadline) {
-            return received;
+    /// Begins a limit of the handler's own for its next waits. A client that floods does not pass it for long, and the
+    /// next limit is another one.
+    pub(super) fn begin_limit(&mut self, deadline: Option<Instant>) {
+        if deadline.is_none_or(|deadline| Instant::now() < deadline) {
+            self.inbox.reader.renew_late_reads();
         }
-        // The heartbeat counts silence only while a thread waits.
-        let wait = self.outbox.activity.wait();
-        let until = deadline.map_or(Until::Forever, Until::Deadline);
-        let received = self.devices.read(&mut self.inbox, &mut self.decoder, until);
-        drop(wait);
-        speed::after_blocking(self, batch);
-        received
+    }
+
+    /// Waits until the client sends something, and reads. `false`: the handler's own limit came first. A deadline that
+    /// comes first is an error. The batch must be written.
+    pub(super) fn wait(
+        &mut self,
+        batch: &mut Batch,
+        limit: Option<Instant>,
+        deadline: Option<Instant>,
+    ) -> io::Result<bool> {
+        let limit = limit.filter(|limit| deadline.is_none_or(|deadline| *limit < deadline));
+        let end = limit.or(deadline);
+        if let Some(received) = speed::before_blocking(self, batch, end) {
+            return received.map(|()| true);
+        }
+        let received = match limit {
+            Some(limit) => speed::out_of_line(|| self.look_and_wait(limit)),
+            None => {
+                // The heartbeat counts silence only while a thread waits.
+                let wait = self.outbox.activity.wait();
+                let until = end.map_or(Until::Forever, Until::Deadline);
+                let received = self.devices.read(&mut self.inbox, &mut self.decoder, until);
+                drop(wait);
+                received
+            }
+        };
+        self.has_read |= received.is_ok();
+        match received {
+            Err(error) if limit.is_some() && error.kind() == ErrorKind::TimedOut => return Ok(false),
+            _ => speed::after_blocking(self, batch),
+        }
+        received.map(|()| true)
+    }
+
+    /// Reads what has arrived, and waits only if nothing has. A handler can begin such a wait every few milliseconds, so
+    /// its start is no activity, in contrast to bytes that were unread until now.
+    fn look_and_wait(&mut self, limit: Instant) -> io::Result<()> {
+        let now = Instant::now();
+        if mem::take(&mut self.has_read) {
+            self.outbox.activity.record();
+        }
+        let is_over = now >= limit;
+        match self.read(if is_over { Until::Deadline(limit) } else { Until::Now }) {
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
+                let _wait = self.outbox.activity.go_on_waiting(now);
+                let until = Until::Deadline(limit);
+                if is_over { Err(error) } else { self.devices.read(&mut self.inbox, &mut self.decoder, until) }
+            }
+            received => received,
+        }
     }
 
     /// Reads once.
     pub(super) fn read(&mut self, until: Until) -> io::Result<()> {
-        self.devices.read(&mut self.inbox, &mut self.decoder, until)
+        self.devices.read(&mut self.inbox, &mut self.decoder, until)?;
+        self.has_read = true;
+        Ok(())
     }
 
     /// Counts the message that is arriving. `false`: the memory for all clients has no room for it.

@@ -123,6 +123,11 @@ impl Reader {
         if count == 0 { Err(ErrorKind::UnexpectedEof.into()) } else { Ok(count) }
     }
 
+    /// Lets as many reads succeed after the next deadline as after the first.
+    pub(super) fn renew_late_reads(&mut self) {
+        self.late_reads = LATE_READS;
+    }
+
     fn poll(&self, buffer: &mut [u8]) -> io::Result<usize> {
         match self.socket.read_now(buffer) {
             Err(error) if error.kind() == ErrorKind::Interrupted => Err(ErrorKind::WouldBlock.into()),

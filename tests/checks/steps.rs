@@ -192,7 +192,7 @@ pub const STEPS: &[Step] = &[
         file: "message.rs",
         functions: "fn answer_ping",
         chapter: "messages",
-        compare: "Connection::recv in src/server/connection.rs",
+        compare: "Connection::receive in src/server/connection/events.rs",
         try_next: "a client sends Pings and never reads. What grows? See docs/limits.md, floods of Pings.",
         checks: &[message::a_ping_is_answered_with_its_bytes, message::nothing_else_is_answered],
     },
@@ -272,7 +272,7 @@ pub const STEPS: &[Step] = &[
         file: "run.rs",
         functions: "fn serve_client",
         chapter: "clients",
-        compare: "run and serve in src/server/client.rs and Connection::recv in src/server/connection.rs",
+        compare: "run and serve in src/server/client.rs and Connection::receive in src/server/connection/events.rs",
         try_next: "cargo steps --serve, once step 15 is done; then talk to it.",
         checks: &[
             clients::messages_come_back,

@@ -10,4 +10,5 @@ mod log;
 mod one_page;
 mod program;
 mod real_client;
+mod receive;
 mod server;

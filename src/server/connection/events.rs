@@ -1,4 +1,5 @@
-//! Makes the next event out of the client's bytes, and waits for more bytes while they are too few.
+//! Receives: makes the next event out of the client's bytes, waits for more bytes while they are too few, and does what
+//! control frames ask for.
 
 use super::Connection;
 use crate::error::Error;
@@ -7,12 +8,39 @@ use crate::protocol::decoder::Event;
 use crate::protocol::wire::Frame;
 use crate::server::closing::unless_closed;
 use crate::server::dissect::{Dissection, Due};
+use crate::server::receive::Received;
 use crate::server::registry::going_away;
 use crate::server::socket::Until;
 use crate::server::speed;
 use std::io::{self, ErrorKind};
+use std::time::Instant;
 
 impl Connection {
+    /// Receives the next message, or waits for it at most until `limit`.
+    pub(super) fn receive(&mut self, limit: Option<Instant>) -> Result<Received, Error> {
+        self.finish_last_frame()?;
+        while !self.closing.is_over() {
+            match self.next_event(limit)? {
+                // Messages that arrive after our Close are dropped (§5.5.1).
+                Some(Event::Message(_)) if !self.closing.is_open() => {}
+                Some(Event::Message(message)) => {
+                    self.messages += 1;
+                    if !self.receiver.count_message(&message) {
+                        return Err(speed::out_of_line(|| self.give_up_message()));
+                    }
+                    self.flush_pong()?;
+                    return Ok(Received::Message(message));
+                }
+                Some(Event::Ping(payload)) => self.batch.answer_ping(&payload, &mut self.closing)?,
+                // The receiver has noted it: a Pong is activity, and answers nothing else.
+                Some(Event::Pong(_)) => {}
+                Some(Event::Close(close)) => self.closing.answer(close, &mut self.batch)?,
+                None => return Ok(Received::Nothing),
+            }
+        }
+        Ok(Received::Closed)
+    }
+
     /// Does what [`recv_frame`](Connection::recv_frame) has left to the next call.
     pub(super) fn finish_last_frame(&mut self) -> Result<(), Error> {
         match self.dissection.as_mut().and_then(|dissection| dissection.due.take()) {
@@ -22,19 +50,21 @@ impl Connection {
         }
     }
 
-    /// Makes an event out of the client's bytes.
-    pub(super) fn next_event(&mut self) -> Result<Event, Error> {
+    /// Makes an event out of the client's bytes. `None`: the limit has passed.
+    fn next_event(&mut self, limit: Option<Instant>) -> Result<Option<Event>, Error> {
         loop {
             let event = match &mut self.dissection {
                 None => self.receiver.decode(),
                 Some(dissection) => speed::out_of_line(|| dissection.next_event(&mut self.receiver)),
             };
             if let Some(event) = event.map_err(|error| self.closing.fail(error, &mut self.batch))? {
-                return Ok(event);
+                return Ok(Some(event));
             }
             // Flush before you block: the client may be waiting for these replies.
             unless_closed(self.flush())?;
-            self.wait()?;
+            if !self.wait(limit)? {
+                return Ok(None);
+            }
         }
     }
 
@@ -44,23 +74,26 @@ impl Connection {
             // `recv` returns between two messages, so the first call begins at the start of a frame.
             let dissection = self.dissection.get_or_insert_with(Dissection::new);
             if let Some(decoded) = dissection.next_frame(&mut self.receiver) {
+                if let Some(Due::AnswerClose(close)) = &dissection.due {
+                    self.closing.note_received(close.as_ref());
+                }
                 return Ok(decoded);
             }
             unless_closed(self.flush())?;
-            self.wait()?;
+            self.wait(None)?;
         }
     }
 
-    /// Waits for the client, and reads what it sends.
-    fn wait(&mut self) -> Result<(), Error> {
+    /// Waits for the client, and reads what it sends. `false`: the limit has passed.
+    fn wait(&mut self, limit: Option<Instant>) -> Result<bool, Error> {
         if !self.receiver.count_unfinished() {
             return Err(speed::out_of_line(|| self.give_up_message()));
         }
         let is_last = self.is_open() && self.outbox().turn.give();
         let received = if is_last {
-            speed::out_of_line(|| self.receive_last())?
+            speed::out_of_line(|| self.receive_last(limit))?
         } else {
-            self.receiver.wait(&mut self.batch, self.closing.deadline())
+            self.receiver.wait(&mut self.batch, limit, self.closing.deadline())
         };
         // During shutdown another thread has sent the Close, unless this one has.
         if self.outbox().turn.take() {
@@ -70,13 +103,13 @@ impl Connection {
     }
 
     /// During shutdown: what has been received before is still answered, and then the Close follows.
-    fn receive_last(&mut self) -> Result<io::Result<()>, Error> {
+    fn receive_last(&mut self, limit: Option<Instant>) -> Result<io::Result<bool>, Error> {
         match self.receiver.read(Until::Now) {
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
                 self.closing.send_close(Some(going_away()), &mut self.batch)?;
-                Ok(self.receiver.wait(&mut self.batch, self.closing.deadline()))
+                Ok(self.receiver.wait(&mut self.batch, limit, self.closing.deadline()))
             }
-            received => Ok(received),
+            received => Ok(received.map(|()| true)),
         }
     }
 
