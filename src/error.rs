@@ -41,6 +41,10 @@ pub enum Error {
     Protocol(ProtocolError),
     /// A message follows the Close frame: "the application MUST NOT send any more data frames" (§5.5.1).
     Closed,
+    /// The client was disconnected as a slow consumer: it read too slowly, or memory was at its bound and what waits for it
+    /// had to go. See [`Config::max_backlog`](crate::Config::max_backlog) and
+    /// [`Config::max_memory`](crate::Config::max_memory).
+    Evicted,
     /// The client got Close 1013 (try again later), because the clients together reached
     /// [`Config::max_memory`](crate::Config::max_memory).
     MemoryLimit,
@@ -71,6 +75,7 @@ impl fmt::Display for Error {
             Error::Io(error) => write!(f, "{error}"),
             Error::Protocol(error) => write!(f, "{error}"),
             Error::Closed => write!(f, "the Close frame has been sent, no message may follow it (§5.5.1)"),
+            Error::Evicted => write!(f, "evicted: the client read too slowly, or memory was at its bound"),
             Error::MemoryLimit => write!(f, "clients make the server hold too much"),
             Error::Handler(error) => write!(f, "handler failed: {error}"),
         }
@@ -83,7 +88,7 @@ impl error::Error for Error {
             Error::Io(error) => Some(error),
             Error::Protocol(error) => Some(error),
             Error::Handler(error) => Some(&**error),
-            Error::Closed | Error::MemoryLimit => None,
+            Error::Closed | Error::Evicted | Error::MemoryLimit => None,
         }
     }
 }

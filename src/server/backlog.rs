@@ -50,6 +50,11 @@ impl Backlog {
         self.queue.iter().find(|waiting| !waiting.is_own).map(|waiting| waiting.since)
     }
 
+    /// Returns how many bytes of frames wait.
+    pub(super) fn bytes(&self) -> usize {
+        self.length - self.queue.len() * ENTRY
+    }
+
     /// Adds a frame at the end, or at the front if a thread has begun to write it.
     pub(super) fn push(&mut self, waiting: Waiting) {
         self.length += waiting.rest() + ENTRY;

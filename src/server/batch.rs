@@ -4,7 +4,7 @@
 use super::closing::{Closing, unless_closed};
 use super::frames::Frames;
 use super::outbox::Outbox;
-use super::registry::Registry;
+use super::registry::{Audience, Registry};
 use super::speed;
 use crate::error::Error;
 use crate::protocol::close::CloseFrame;
@@ -25,15 +25,21 @@ pub(super) struct Batch {
     registry: Arc<Registry>,
     /// Frames for this client.
     pub(super) out: Vec<u8>,
-    /// Frames for all others on the same path.
+    /// Frames for the others of `audience`.
     pub(super) out_to_others: Vec<u8>,
+    audience: Audience,
     replies: usize,
     has_pong: bool,
 }
 
 impl Batch {
     pub(super) fn new(outbox: Arc<Outbox>, path: Box<str>, registry: Arc<Registry>) -> Batch {
-        Batch { outbox, path, registry, out: Vec::new(), out_to_others: Vec::new(), replies: 0, has_pong: false }
+        let (out, out_to_others, audience) = (Vec::new(), Vec::new(), Audience::Everybody);
+        Batch { outbox, path, registry, out, out_to_others, audience, replies: 0, has_pong: false }
+    }
+
+    pub(super) fn registry(&self) -> &Arc<Registry> {
+        &self.registry
     }
 
     /// Adds a message for this client. A large one is written at once, from where it is in memory.
@@ -48,37 +54,74 @@ impl Batch {
         Ok(())
     }
 
-    /// Adds a message for every client on the path, this one included. A large one is written at once.
-    pub(super) fn broadcast(&mut self, message: &Message, closing: &mut Closing) -> Result<(), Error> {
+    /// Adds a message for the audience, and for this client if it `is_mine` too. A large one is written at once.
+    pub(super) fn broadcast(
+        &mut self,
+        message: &Message,
+        audience: Audience,
+        is_mine: bool,
+        closing: &mut Closing,
+    ) -> Result<(), Error> {
         let payload = message.as_bytes();
-        if payload.len() < MOST_BYTES {
+        if payload.len() >= MOST_BYTES {
+            // The batch goes first, so that these frames are the same for all and one copy serves all who have to wait.
+            let before = self.write(closing);
+            self.audience = audience;
+            frame::encode_header(message.opcode(), payload.len(), &mut self.out);
+            let frames = Frames::new([&self.out, payload], &self.registry);
+            self.write_to_others(&frames);
+            let written = before.and_then(|()| if is_mine { closing.write(&frames) } else { Ok(()) });
+            self.out.clear();
+            return written;
+        }
+        if self.turn_to(audience) {
             let start = self.out_to_others.len();
             frame::encode(message.opcode(), payload, &mut self.out_to_others);
-            self.out.extend_from_slice(&self.out_to_others[start..]);
+            if is_mine {
+                self.out.extend_from_slice(&self.out_to_others[start..]);
+            }
             self.replies += 1;
-            return Ok(());
+            Ok(())
+        } else if is_mine {
+            self.send(message, closing)
+        } else {
+            Ok(())
         }
-        // The batch goes first, so that these frames are the same for all and one copy serves all who have to wait.
-        self.write(closing)?;
-        frame::encode_header(message.opcode(), payload.len(), &mut self.out);
-        let frames = Frames::new([&self.out, payload], &self.registry);
-        self.write_to_others(&frames);
-        let written = closing.write(&frames);
-        self.out.clear();
-        written
+    }
+
+    /// Sends a message to the others of the audience at once, after the connection has ended.
+    pub(super) fn announce(&mut self, message: &Message, audience: Audience) {
+        self.flush_to_others();
+        self.audience = audience;
+        let mut header = Vec::new();
+        frame::encode_header(message.opcode(), message.as_bytes().len(), &mut header);
+        self.write_to_others(&Frames::new([&header, message.as_bytes()], &self.registry));
+    }
+
+    /// Lets what is gathered for others be for this audience. Returns `false`, and changes nothing, if nobody else is
+    /// in it: rooms in which all speak the same subprotocol gather as well as with broadcasts to everybody.
+    fn turn_to(&mut self, audience: Audience) -> bool {
+        if audience == self.audience {
+            return true;
+        }
+        let is_heard = self.others(&self.registry.members(&self.path, &audience)).next().is_some();
+        if is_heard {
+            self.flush_to_others();
+            self.audience = audience;
+        }
+        is_heard
     }
 
     /// Answers a Ping with the same bytes (§5.5.3).
     pub(super) fn answer_ping(&mut self, payload: &[u8], closing: &mut Closing) -> Result<(), Error> {
         log::debug!("{}: Ping, payload length {}", self.outbox.peer, payload.len());
-        if closing.may_send_close() {
+        if closing.is_open() {
             frame::encode(Opcode::Pong, payload, &mut self.out);
             self.has_pong = true;
             self.replies += 1;
             return Ok(());
         }
         // Our Close is sent. §5.5.2: a Pong is due, "unless it already received a Close frame".
-        closing.begin();
         let mut pong = Vec::new();
         frame::encode(Opcode::Pong, payload, &mut pong);
         closing.write(&Frames::late_pong(&pong))
@@ -88,9 +131,13 @@ impl Batch {
         self.has_pong
     }
 
-    /// Returns whether the batch is written even if more messages are waiting to be handled.
+    /// Returns whether the batch is written even if more messages are waiting to be handled. Nothing is gathered while
+    /// there is a [`Sender`](super::Sender), whose messages would overtake it.
     pub(super) fn is_full(&self) -> bool {
-        self.replies >= MOST_REPLIES || self.out.len() >= MOST_BYTES || self.registry.is_stopping()
+        self.replies >= MOST_REPLIES
+            || self.out.len().max(self.out_to_others.len()) >= MOST_BYTES
+            || self.registry.is_stopping()
+            || Arc::weak_count(&self.outbox) > 0
     }
 
     /// Writes the batch. The error is [`Error::Closed`] if another thread's Close went out before it.
@@ -126,7 +173,7 @@ impl Batch {
         self.out_to_others.clear();
     }
 
-    fn flush_to_others(&mut self) {
+    pub(super) fn flush_to_others(&mut self) {
         if !self.out_to_others.is_empty() {
             self.write_to_others(&Frames::new([&self.out_to_others, &[]], &self.registry));
             self.out_to_others.clear();
@@ -134,10 +181,13 @@ impl Batch {
     }
 
     fn write_to_others(&self, frames: &Frames) {
-        let members = self.registry.members(&self.path);
-        for other in speed::prefetched(&members).filter(|member| !Arc::ptr_eq(member, &self.outbox)) {
+        for other in self.others(&self.registry.members(&self.path, &self.audience)) {
             // An error is the other client's own affair.
             let _ = other.write(frames);
         }
+    }
+
+    fn others<'a>(&self, members: &'a [Arc<Outbox>]) -> impl Iterator<Item = &'a Arc<Outbox>> {
+        speed::prefetched(members).filter(|member| !Arc::ptr_eq(member, &self.outbox))
     }
 }

@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 
 /// How far the end of a connection has come (§7.1).
 ///
-/// [`Outbox`] has one, shared by all threads, for what may still be written. [`Closing`] has what the client's own
-/// thread knows of it: a Close that another thread has sent shows with this thread's next write.
+/// [`Outbox`] has one, shared by all threads, for what may still be written. [`Closing`] has one for what the client's
+/// own thread still reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum CloseState {
     Open,
@@ -25,6 +25,35 @@ pub(super) enum CloseState {
     Failed,
     /// The socket has failed, the client has ended its side without a Close, or another thread has disconnected it.
     Lost,
+    /// As `Lost`: a slow consumer, disconnected for the sake of the others.
+    Evicted,
+}
+
+/// Why nothing more can be sent to a client, and since when. The first reason counts.
+#[derive(Clone, Copy)]
+pub(super) struct End {
+    cause: CloseState,
+    since: Instant,
+}
+
+impl End {
+    pub(super) fn now(cause: CloseState) -> End {
+        End { cause, since: Instant::now() }
+    }
+
+    /// Returns the error of a message that is too late.
+    pub(super) fn error(&self) -> Error {
+        match self.cause {
+            CloseState::Evicted => Error::Evicted,
+            CloseState::Lost => Error::Io(ErrorKind::BrokenPipe.into()),
+            _ => Error::Closed,
+        }
+    }
+
+    /// Returns whether the client has had this long for an answer to our Close.
+    pub(super) fn is_unanswered(&self, timeout: Duration) -> bool {
+        self.cause == CloseState::CloseSent && self.since.elapsed() >= timeout
+    }
 }
 
 /// The end of a connection as the client's own thread sees it, through which it writes.
@@ -32,23 +61,25 @@ pub(super) struct Closing {
     outbox: Arc<Outbox>,
     state: CloseState,
     timeout: Duration,
-    /// Set by the first step of the end: all further steps share one close timeout.
-    deadline: Option<Instant>,
     /// The client's Close, once it has arrived.
     received: Option<CloseFrame>,
 }
 
 impl Closing {
     pub(super) fn new(outbox: Arc<Outbox>, timeout: Duration) -> Closing {
-        Closing { outbox, state: CloseState::Open, timeout, deadline: None, received: None }
+        Closing { outbox, state: CloseState::Open, timeout, received: None }
     }
 
+    /// Returns how far the end has come. What another thread has done counts at once, for example a Close.
     pub(super) fn state(&self) -> CloseState {
-        self.state
+        match (self.state, self.outbox.end.get()) {
+            (CloseState::Open, Some(end)) => end.cause,
+            (state, _) => state,
+        }
     }
 
     pub(super) fn is_open(&self) -> bool {
-        self.state == CloseState::Open
+        self.state() == CloseState::Open
     }
 
     /// Returns whether nothing is read any more.
@@ -56,9 +87,9 @@ impl Closing {
         matches!(self.state, CloseState::Closed | CloseState::Failed | CloseState::Lost)
     }
 
-    /// Returns when the end must be over, once it has begun.
+    /// Returns when the end must be over, once it has begun: all its steps share one close timeout.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        self.deadline
+        self.outbox.end.get().map(|end| end.since + self.timeout)
     }
 
     /// Notes the client's Close. "If this Close control frame contains no status code, _The WebSocket Connection Close
@@ -72,14 +103,14 @@ impl Closing {
         self.received.as_ref()
     }
 
-    /// Returns whether no Close of ours is sent, not even by another thread during shutdown.
-    pub(super) fn may_send_close(&self) -> bool {
-        self.is_open() && self.outbox.is_open()
+    /// Returns why nothing can be sent to the client any more, if so.
+    pub(super) fn check_open(&self) -> Result<(), Error> {
+        self.outbox.end.get().map_or(Ok(()), |end| Err(end.error()))
     }
 
     /// Sends a Close, unless one of ours is sent already.
     pub(super) fn start(&mut self, close: CloseFrame, batch: &mut Batch) -> Result<(), Error> {
-        if self.may_send_close() {
+        if self.is_open() {
             let CloseFrame { code, reason } = &close;
             log::debug!("{}: Close {code} \"{}\", begun by the server", self.outbox.peer, shown(reason));
         }
@@ -90,7 +121,7 @@ impl Closing {
     /// response, the endpoint typically echos the status code it received" (§5.5.1).
     pub(super) fn answer(&mut self, close: Option<CloseFrame>, batch: &mut Batch) -> Result<(), Error> {
         self.note_received(close.as_ref());
-        let (peer, is_first) = (self.outbox.peer, self.may_send_close());
+        let (peer, is_first) = (self.outbox.peer, self.is_open());
         let role = if is_first { "begun by the client" } else { "the client's answer" };
         match &close {
             Some(CloseFrame { code, reason }) => log::debug!("{peer}: Close {code} \"{}\", {role}", shown(reason)),
@@ -104,7 +135,7 @@ impl Closing {
     /// Fails the connection (§7.1.7): sends the client the reason, and reads no more of what it sends.
     pub(super) fn fail(&mut self, error: ProtocolError, batch: &mut Batch) -> Error {
         let close = CloseFrame::from(error);
-        if self.may_send_close() {
+        if self.is_open() {
             log::debug!("{}: Close {}, begun by the server: {error}", self.outbox.peer, close.code);
         }
         self.fail_with(close, batch);
@@ -122,46 +153,39 @@ impl Closing {
 
     pub(super) fn send_close(&mut self, close: Option<CloseFrame>, batch: &mut Batch) -> Result<(), Error> {
         if !self.is_open() {
+            // They are no part of this connection's end.
+            batch.flush_to_others();
             return Ok(());
         }
-        self.begin();
         batch.write_close(close, self)
     }
 
     /// Writes frames, and waits while the client reads too slowly. The error is [`Error::Closed`] if another thread has
     /// sent a Close before them; any other error ends the connection.
     pub(super) fn write(&mut self, frames: &Frames) -> Result<(), Error> {
-        self.outbox.write_own(frames, self.deadline).map_err(|error| match error {
-            Error::Closed => {
-                self.begin();
-                error
-            }
+        let begins_now = || frames.ends_with_close.then(|| Instant::now() + self.timeout);
+        self.outbox.write_own(frames, self.deadline().or_else(begins_now)).map_err(|error| match error {
+            Error::Closed => error,
             _ => self.note_failure(error),
         })
-    }
-
-    /// Notes that our Close is sent, or about to be.
-    pub(super) fn begin(&mut self) {
-        self.state = CloseState::CloseSent;
-        self.set_deadline();
-    }
-
-    /// Notes another thread's Close, which came while this one was waiting for the client.
-    pub(super) fn notice_close(&mut self) {
-        if !self.outbox.is_open() {
-            self.begin();
-        }
     }
 
     /// Notes that the socket has failed, and returns why. It is not used again.
     pub(super) fn note_failure(&mut self, error: Error) -> Error {
         self.state = CloseState::Lost;
-        match &error {
+        let is_end = matches!(&error, Error::Io(error) if error.kind() == ErrorKind::UnexpectedEof);
+        if is_end {
             // A client that has closed only its side still gets what is queued, within the close timeout.
-            Error::Io(error) if error.kind() == ErrorKind::UnexpectedEof => self.set_deadline(),
-            _ => self.outbox.disconnect(),
+            self.outbox.note_end(CloseState::Lost);
+        } else {
+            self.outbox.disconnect();
         }
-        error
+        match self.outbox.end.get() {
+            Some(End { cause: CloseState::Evicted, .. }) => Error::Evicted,
+            // The heartbeat has disconnected it.
+            Some(end) if is_end && end.is_unanswered(self.timeout) => Error::Io(ErrorKind::TimedOut.into()),
+            _ => error,
+        }
     }
 
     /// Sends FIN, once everything queued is out. The server is the first to (§7.1.1), so TIME_WAIT is on its side.
@@ -170,10 +194,6 @@ impl Closing {
         if self.outbox.socket.shutdown(Shutdown::Write).is_err() {
             self.state = CloseState::Lost;
         }
-    }
-
-    fn set_deadline(&mut self) {
-        self.deadline.get_or_insert_with(|| Instant::now() + self.timeout);
     }
 }
 

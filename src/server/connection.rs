@@ -2,6 +2,7 @@
 
 mod ending;
 mod events;
+mod push;
 
 use super::batch::Batch;
 use super::budget::Share;
@@ -197,23 +198,9 @@ impl Connection {
     /// It waits for a client that reads slowly: that is TCP's backpressure. The error is [`Error::Closed`] after the
     /// Close frame, [`Error::Io`] if the socket fails. `Ok` means that the message is written if the client lives.
     pub fn send(&mut self, message: impl Into<Message>) -> Result<(), Error> {
-        self.check_open()?;
+        self.closing.check_open()?;
         let message = message.into();
         self.batch.send(&message, &mut self.closing)?;
-        self.flush_if_due()?;
-        speed::reuse(&mut self.receiver, message);
-        Ok(())
-    }
-
-    /// Sends a message to every client on the same path, this one included. It goes out as with
-    /// [`send`](Connection::send), but only this client is waited for: what another does not take at once is queued for
-    /// it, and one that lets it wait for too long, or too much of it, is evicted.
-    ///
-    /// Errors are those of [`send`](Connection::send) to this client; those of the others are their own affair.
-    pub fn broadcast(&mut self, message: impl Into<Message>) -> Result<(), Error> {
-        self.check_open()?;
-        let message = message.into();
-        self.batch.broadcast(&message, &mut self.closing)?;
         self.flush_if_due()?;
         speed::reuse(&mut self.receiver, message);
         Ok(())
@@ -266,10 +253,6 @@ impl Connection {
 
     fn outbox(&self) -> &Arc<Outbox> {
         &self.batch.outbox
-    }
-
-    fn check_open(&self) -> Result<(), Error> {
-        if self.is_open() { Ok(()) } else { Err(Error::Closed) }
     }
 
     /// Writes the batch, unless it may wait for the replies to messages that have been received already. So what a

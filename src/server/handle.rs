@@ -1,12 +1,17 @@
-//! [`Handle`]: with it an operator looks at a running server and shuts it down, from another thread.
+//! [`Handle`]: with it an operator looks at a running server, sends to its clients and shuts it down, from another
+//! thread.
 
 use super::accept::wake;
-use super::registry::Registry;
+use super::frames::Frames;
+use super::registry::{Audience, Registry};
+use super::speed;
+use crate::protocol::frame;
+use crate::protocol::message::Message;
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-/// Looks at a running server and shuts it down, from another thread.
+/// Looks at a running server, sends to its clients and shuts it down, from another thread.
 ///
 /// [`Server::handle`](crate::Server::handle) makes it.
 #[derive(Clone)]
@@ -32,6 +37,42 @@ impl Handle {
     /// Returns how many clients are connected, those in their handshake not counted.
     pub fn clients(&self) -> usize {
         self.registry.count()
+    }
+
+    /// Returns how many clients are connected to `path`, the resource name without its query.
+    ///
+    /// ```
+    /// # let handle = plainsocket::Server::bind("127.0.0.1:0").unwrap().handle().unwrap();
+    /// assert_eq!(handle.clients_of("/chat"), 0);
+    /// ```
+    pub fn clients_of(&self, path: &str) -> usize {
+        self.registry.count_of(path)
+    }
+
+    /// Sends a message to every client on `path` (the resource name without its query), from any thread. It never
+    /// waits: what a client's socket does not take at once is queued for it, as with
+    /// [`Sender::send`](crate::Sender::send), and a client for which too much waits for too long is evicted.
+    ///
+    /// Returns the number of clients that the message went to. Clients that are closing, or that this call evicts, do
+    /// not count. Messages of one thread arrive in the order of its calls; what a handler's own
+    /// [`Connection::broadcast`](crate::Connection::broadcast) has gathered is overtaken, unless the handler calls
+    /// [`flush`](crate::Connection::flush) before.
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # let handle = plainsocket::Server::bind("127.0.0.1:0")?.handle()?;
+    /// let reached = handle.broadcast("/clock", "12:00");
+    /// assert_eq!(reached, 0, "nobody is there yet");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn broadcast(&self, path: &str, message: impl Into<Message>) -> usize {
+        let message = message.into();
+        let mut header = Vec::new();
+        frame::encode_header(message.opcode(), message.as_bytes().len(), &mut header);
+        let frames = Frames::new([&header, message.as_bytes()], &self.registry);
+        let members = self.registry.members(path, &Audience::Everybody);
+        speed::prefetched(&members).filter(|member| member.write(&frames).is_ok()).count()
     }
 
     /// Begins a graceful shutdown: every client gets Close 1001, and no new one is let in. A request that has arrived

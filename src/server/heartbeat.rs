@@ -37,10 +37,10 @@ fn verdict(silent: Duration, pinged: Option<Duration>, config: &Config) -> Verdi
     }
 }
 
-/// Returns the time between two sweeps: a tenth of the shorter limit, so that no client outlasts a limit by more than a
+/// Returns the time between two sweeps: a tenth of the shortest limit, so that no client outlasts a limit by more than a
 /// tenth (or 10 ms, if that is more).
 fn period(config: &Config) -> Duration {
-    let limit = config.ping_interval.min(config.pong_timeout);
+    let limit = config.ping_interval.min(config.pong_timeout).min(config.close_timeout);
     (limit / 10).clamp(Duration::from_millis(10), Duration::from_secs(1))
 }
 
@@ -70,12 +70,19 @@ fn sleep(pause: Duration, stopped: &Receiver<()>) -> Option<Duration> {
     if is_over { None } else { Some(begin.elapsed().saturating_sub(pause)) }
 }
 
-/// Looks at every open client once. A client that is closing has the close timeout instead. No client can hold up the
-/// sweep, because it writes only what a socket takes at once.
+/// Looks at every client once. A client that is closing has the close timeout instead of a Ping. No client can hold up
+/// the sweep, because it writes only what a socket takes at once.
 pub(super) fn sweep(registry: &Registry, config: &Config) {
     let mut awake = Instant::now();
-    for client in registry.clients().iter().filter(|client| client.outbox.is_open()) {
+    for client in &registry.clients() {
         let peer = client.outbox.peer;
+        if !client.outbox.is_open() {
+            // Its own thread has a deadline, unless it was waiting already when another thread sent the Close.
+            if client.outbox.expire(config.close_timeout) {
+                log::debug!("{peer}: has not answered our Close within the close timeout");
+            }
+            continue;
+        }
         let (bytes, oldest) = client.outbox.waiting();
         let age = oldest.map_or(Duration::ZERO, |oldest| oldest.elapsed());
         let (silent, pinged) = client.outbox.activity.silence();
@@ -139,14 +146,17 @@ mod tests {
     }
 
     #[test]
-    fn a_sweep_is_late_by_a_tenth_of_the_shorter_limit_at_most() {
-        let period = |ping_interval, pong_timeout| {
+    fn a_sweep_is_late_by_a_tenth_of_the_shortest_limit_at_most() {
+        let period_of = |ping_interval, pong_timeout, close_timeout| {
             let [ping_interval, pong_timeout] = [ping_interval, pong_timeout].map(Duration::from_millis);
-            period(&Config { ping_interval, pong_timeout, ..Config::default() })
+            period(&Config { ping_interval, pong_timeout, close_timeout, ..Config::default() })
         };
+        let period = |ping_interval, pong_timeout| period_of(ping_interval, pong_timeout, Duration::MAX);
         assert_eq!(period(5000, 3000), Duration::from_millis(300));
         assert_eq!(period(3000, 5000), Duration::from_millis(300));
-        assert_eq!(period(20_000, 20_000), Duration::from_secs(1), "once a second costs nothing");
         assert_eq!(period(20_000, 20), Duration::from_millis(10));
+        let with_close_timeout = |secs| period_of(20_000, 20_000, Duration::from_secs(secs));
+        assert_eq!(with_close_timeout(5), Duration::from_millis(500));
+        assert_eq!(with_close_timeout(60), Duration::from_secs(1), "once a second costs nothing");
     }
 }

@@ -12,6 +12,8 @@
 //! | `seat`, `registry` | a connection slot: taken, entered, left; who is connected |
 //! | `connection` | [`Connection`], what a handler holds: `recv`, `send`, `broadcast`, `close` |
 //! | `connection/events`, `connection/ending` | the next event out of the client's bytes, or a wait; the end after the handler |
+//! | `connection/push` | the broadcast to other clients, and the Sender of this one |
+//! | `sender` | [`Sender`]: what other threads hold of one client |
 //! | `receive`, `inbox` | waits for bytes and decodes them; the buffer between the socket and the decoders |
 //! | `batch`, `closing` | replies gathered into one write, and the broadcast; the closing handshake and its deadline |
 //! | `outbox`, `frames` | the sending side: which thread writes, which one waits; frames for one client or many |
@@ -48,6 +50,7 @@ mod reply;
 mod routes;
 mod running;
 mod seat;
+mod sender;
 #[expect(clippy::module_inception, reason = "the file of the type `Server`")]
 mod server;
 mod service;
@@ -63,6 +66,7 @@ pub use connection::Connection;
 pub use handle::Handle;
 pub use receive::Received;
 pub use running::Running;
+pub use sender::Sender;
 pub use server::Server;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

@@ -150,7 +150,7 @@ fn upgrade(service: &Service, seat: &Seat, request: Request, route: &Route) -> R
     }
     let Admitted { headers, handler } = unless_panicked(|| {
         let admitted = route(&request, seat.outbox.peer)?;
-        seat.enter(path)?;
+        seat.enter(path, response.header_value("Sec-WebSocket-Protocol"))?;
         Ok::<_, Denial>(admitted)
     })??;
     let response = reply::dated(response.with_headers(headers));

@@ -11,7 +11,7 @@
 use super::activity::Activity;
 use super::backlog::{Backlog, Waiting};
 use super::budget::Budget;
-use super::closing::CloseState;
+use super::closing::{CloseState, End};
 use super::drain::Drain;
 use super::frames::Frames;
 use super::lock;
@@ -19,9 +19,11 @@ use super::socket::Socket;
 use super::trace;
 use super::turn::Turn;
 use crate::error::Error;
+use crate::protocol::close::CloseFrame;
+use crate::protocol::frame::{self, Opcode};
 use std::io::{self, ErrorKind, IoSlice};
 use std::net::{Shutdown, SocketAddr};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock};
 use std::time::{Duration, Instant};
 
 #[cfg(test)]
@@ -47,12 +49,16 @@ pub(super) struct Outbox {
     pub(super) state: Mutex<State>,
     /// Signalled when the queue has become shorter or the writer has gone, if a thread waits for that.
     progress: Condvar,
+    /// Apart, for a [`Sender`](super::Sender) that outlives the outbox and its socket.
+    pub(super) end: Arc<OnceLock<End>>,
 }
 
 pub(super) struct State {
     backlog: Backlog,
     writing: bool,
     waiting: usize,
+    /// How many bytes the threads have in hand that have waited for room in the queue.
+    promised: usize,
     /// What may still be written: the last in the queue or on the wire may be a Close.
     close: CloseState,
 }
@@ -61,9 +67,9 @@ impl Outbox {
     /// Makes an outbox in which everything waits until [`write_response`](Outbox::write_response).
     pub(super) fn new(peer: SocketAddr, socket: Arc<Socket>, drain: Arc<Drain>, budget: Arc<Budget>) -> Outbox {
         let backlog = Backlog::new(&budget);
-        let state = Mutex::new(State { backlog, writing: true, waiting: 0, close: CloseState::Open });
+        let state = Mutex::new(State { backlog, writing: true, waiting: 0, promised: 0, close: CloseState::Open });
         let (activity, turn) = (Activity::new(), Turn::default());
-        Outbox { peer, socket, activity, turn, drain, budget, state, progress: Condvar::new() }
+        Outbox { peer, socket, activity, turn, drain, budget, state, progress: Condvar::new(), end: Arc::default() }
     }
 
     /// Writes the response to the handshake, and then what others have left meanwhile. The client is in the registry
@@ -82,6 +88,33 @@ impl Outbox {
         self.write_or_leave(frames, false).map(drop)
     }
 
+    /// Writes whole frames once little is queued. Of many threads that wait for that, one at a time goes on. The error
+    /// is `TimedOut` after the deadline.
+    pub(super) fn write_when_ready(self: &Arc<Self>, frames: &Frames, deadline: Instant) -> Result<(), Error> {
+        let is_much = |state: &State| state.backlog.length + state.promised > MOST_OWN;
+        let mut state = self.wait_while(Some(deadline), |state| self.is_open() && is_much(state));
+        if let Some(end) = self.end.get() {
+            return Err(end.error());
+        } else if is_much(&state) {
+            return Err(Error::Io(ErrorKind::TimedOut.into()));
+        }
+        state.promised += frames.length();
+        drop(state);
+        let written = self.write(frames);
+        let mut state = lock(&self.state);
+        state.promised -= frames.length();
+        self.signal(&state);
+        written
+    }
+
+    /// Sends a Close frame, after what is queued already, without waiting. The error is [`Error::Closed`] after another
+    /// Close.
+    pub(super) fn send_close(self: &Arc<Self>, close: &CloseFrame) -> Result<(), Error> {
+        let mut out = Vec::new();
+        frame::encode(Opcode::Close, &close.encode(), &mut out);
+        self.write(&Frames::close(&out))
+    }
+
     /// Writes frames of the client's own thread. While much of what it has left is queued, the thread waits, at most to
     /// the deadline: that is backpressure.
     pub(super) fn write_own(self: &Arc<Self>, frames: &Frames, deadline: Option<Instant>) -> Result<(), Error> {
@@ -94,8 +127,11 @@ impl Outbox {
         // A client that takes no bytes is as silent as one that sends none.
         let _wait = self.activity.wait();
         let state = self.wait_while(deadline, is_much);
-        let is_enough = state.close != CloseState::Lost && !is_much(&state);
-        if is_enough { Ok(()) } else { Err(Error::Io(ErrorKind::TimedOut.into())) }
+        match state.close {
+            CloseState::Lost => Err(self.why()),
+            _ if is_much(&state) => Err(Error::Io(ErrorKind::TimedOut.into())),
+            _ => Ok(()),
+        }
     }
 
     /// Waits until all that was left here is written; only for the client's own thread.
@@ -105,7 +141,23 @@ impl Outbox {
 
     /// Returns whether no Close of ours is sent and the socket is in order.
     pub(super) fn is_open(&self) -> bool {
-        lock(&self.state).close == CloseState::Open
+        self.end.get().is_none()
+    }
+
+    /// Notes why nothing more can be sent, unless that has been noted, and wakes the threads that wait for room.
+    pub(super) fn note_end(&self, cause: CloseState) {
+        let state = lock(&self.state);
+        let _ = self.end.set(End::now(cause));
+        self.signal(&state);
+    }
+
+    fn why(&self) -> Error {
+        self.end.get().map_or(Error::Closed, End::error)
+    }
+
+    /// Returns how many bytes of frames wait.
+    pub(super) fn waiting_bytes(&self) -> usize {
+        lock(&self.state).backlog.bytes()
     }
 
     /// Returns how many bytes wait, and since when the oldest that another thread has left.
@@ -117,21 +169,36 @@ impl Outbox {
     /// Disconnects a slow consumer, for the sake of the others.
     pub(super) fn evict(&self, reason: std::fmt::Arguments) -> Error {
         log::info!("{}: evicted: {reason}", self.peer);
-        self.disconnect();
-        Error::Io(ErrorKind::TimedOut.into())
+        self.cut(CloseState::Evicted);
+        Error::Evicted
     }
 
     /// Disconnects a client because memory is at its bound, and it needs more or has waited longest.
     pub(super) fn evict_for_memory(&self) -> Error {
         self.budget.log_full(self.peer);
-        self.disconnect();
-        Error::MemoryLimit
+        self.cut(CloseState::Evicted);
+        Error::Evicted
+    }
+
+    /// Disconnects a client that has not answered our Close within `timeout`. Returns whether it was time.
+    pub(super) fn expire(&self, timeout: Duration) -> bool {
+        let is_late = self.end.get().is_some_and(|end| end.is_unanswered(timeout))
+            && lock(&self.state).close == CloseState::CloseSent;
+        if is_late {
+            self.disconnect();
+        }
+        is_late
     }
 
     /// Ends the connection at once: its own thread wakes from whatever it waits for.
     pub(super) fn disconnect(&self) {
+        self.cut(CloseState::Lost);
+    }
+
+    fn cut(&self, cause: CloseState) {
         let mut state = lock(&self.state);
         state.close = CloseState::Lost;
+        let _ = self.end.set(End::now(cause));
         let backlog = std::mem::replace(&mut state.backlog, Backlog::new(&self.budget));
         self.signal(&state);
         drop(state);
@@ -150,12 +217,12 @@ impl Outbox {
             let frame = frames.shared().ok_or_else(|| self.evict_for_memory())?;
             state = self.admit(frames)?;
             if state.writing {
-                state.begin(frames);
+                self.begin(&mut state, frames);
                 state.backlog.push(Waiting { frame, written: 0, since: Instant::now(), is_own, is_traced: false });
                 return Ok(state.backlog.own > MOST_OWN);
             }
         }
-        state.begin(frames);
+        self.begin(&mut state, frames);
         drop(state);
         self.write_out(frames, is_own)
     }
@@ -167,7 +234,7 @@ impl Outbox {
             CloseState::Open => {}
             CloseState::CloseSent if frames.may_follow_close => {}
             CloseState::CloseSent => return Err(Error::Closed),
-            _ => return Err(Error::Io(ErrorKind::BrokenPipe.into())),
+            _ => return Err(self.why()),
         }
         let length = state.backlog.length;
         if length > self.budget.max_backlog() {
@@ -240,6 +307,16 @@ impl Outbox {
         }
     }
 
+    /// Notes that a thread writes from here on. After a Close nothing follows, Pongs aside.
+    fn begin(&self, state: &mut State, frames: &Frames) {
+        state.writing = true;
+        if frames.ends_with_close {
+            state.close = CloseState::CloseSent;
+            let _ = self.end.set(End::now(CloseState::CloseSent));
+            self.signal(state);
+        }
+    }
+
     /// Waits while `condition` holds, the socket is in order and the deadline has not passed.
     fn wait_while(&self, deadline: Option<Instant>, condition: impl Fn(&State) -> bool) -> MutexGuard<'_, State> {
         let left = deadline.map_or(Duration::MAX, |deadline| deadline.saturating_duration_since(Instant::now()));
@@ -250,15 +327,5 @@ impl Outbox {
         state = waited.unwrap_or_else(|poisoned| poisoned.into_inner()).0;
         state.waiting -= 1;
         state
-    }
-}
-
-impl State {
-    /// Notes that a thread writes from here on. After a Close nothing follows, Pongs aside.
-    fn begin(&mut self, frames: &Frames) {
-        self.writing = true;
-        if frames.ends_with_close {
-            self.close = CloseState::CloseSent;
-        }
     }
 }

@@ -4,13 +4,12 @@
 //! that has to agree is under the one lock, and the lock is never held over I/O: copy the list, then act.
 
 use super::budget::{Budget, Share};
-use super::frames::Frames;
 use super::lock;
 use super::outbox::Outbox;
 use super::speed::{MemberLists, Members, Segments};
 use crate::protocol::close::{CloseCode, CloseFrame};
-use crate::protocol::frame::{self, Opcode};
-use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, Shutdown, SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -42,7 +41,25 @@ pub(super) struct Table {
     /// How many threads have given their seat back, and still read what their client sends.
     pub(super) lingering: usize,
     pub(super) next_number: u64,
-    pub(super) member_lists: MemberLists,
+    /// The clients that have entered, by path. An empty room is removed.
+    pub(super) rooms: HashMap<Arc<str>, Room>,
+}
+
+/// Whom a broadcast goes to, of the clients on its path.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) enum Audience {
+    Everybody,
+    /// Those whose handshake has selected this subprotocol, or none.
+    Speaking(Option<Arc<str>>),
+}
+
+/// The clients of one path: an index, so that a broadcast need not look at all other clients.
+#[derive(Default)]
+pub(super) struct Room {
+    /// By the numbers of their seats, so the oldest connection is the first: their sockets lie in the system's memory in
+    /// that order. With the subprotocol of each.
+    members: BTreeMap<u64, (Option<Arc<str>>, Arc<Outbox>)>,
+    lists: MemberLists<Audience>,
 }
 
 /// Who is connected, and what all connections share beside that.
@@ -71,11 +88,14 @@ impl Registry {
         lock(&self.table).entered().count()
     }
 
-    /// Returns the outboxes of all clients on `path`, oldest connection first: their sockets lie in the system's memory
-    /// in that order.
-    pub(super) fn members(&self, path: &str) -> Members {
-        let Table { clients, member_lists, .. } = &mut *lock(&self.table);
-        member_lists.get(path, || members_on(clients, path))
+    /// Returns how many have entered on `path`.
+    pub(super) fn count_of(&self, path: &str) -> usize {
+        lock(&self.table).rooms.get(path).map_or(0, |room| room.members.len())
+    }
+
+    /// Returns the outboxes of the audience on `path`, oldest connection first.
+    pub(super) fn members(&self, path: &str, audience: &Audience) -> Members {
+        lock(&self.table).rooms.get_mut(path).map_or_else(Members::default, |room| room.list(audience))
     }
 
     /// Returns the bound on what all clients together make the server hold.
@@ -162,6 +182,40 @@ impl Table {
     fn entered(&self) -> impl Iterator<Item = &Client> {
         self.clients.values().filter(|client| client.stage != Stage::Handshake)
     }
+
+    /// Puts the client with this key into the room of its path.
+    pub(super) fn enter(&mut self, key: &SocketAddr, path: &str, subprotocol: Option<&str>) {
+        let Some(client) = self.clients.get_mut(key) else { return };
+        let path = self.rooms.get_key_value(path).map_or_else(|| path.into(), |(path, _)| Arc::clone(path));
+        client.stage = Stage::Entered(Arc::clone(&path));
+        let room = self.rooms.entry(path).or_default();
+        room.members.insert(client.seat_number, (subprotocol.map(Into::into), Arc::clone(&client.outbox)));
+        room.lists.forget();
+    }
+
+    /// Removes the client with this key, and its room if it was the last in it.
+    pub(super) fn remove(&mut self, key: &SocketAddr) {
+        let Some(Client { seat_number, stage: Stage::Entered(path), .. }) = self.clients.remove(key) else { return };
+        if let Entry::Occupied(mut room) = self.rooms.entry(path) {
+            room.get_mut().members.remove(&seat_number);
+            room.get_mut().lists.forget();
+            if room.get().members.is_empty() {
+                room.remove();
+            }
+        }
+    }
+}
+
+impl Room {
+    fn list(&mut self, audience: &Audience) -> Members {
+        let Room { members, lists } = self;
+        let is_in = |subprotocol: &Option<Arc<str>>| match audience {
+            Audience::Everybody => true,
+            Audience::Speaking(name) => name == subprotocol,
+        };
+        let build = || members.values().filter(|member| is_in(&member.0)).map(|member| Arc::clone(&member.1)).collect();
+        lists.get(audience, build)
+    }
 }
 
 /// Returns the Close frame for every client at shutdown.
@@ -182,19 +236,9 @@ impl Client {
 
     /// Sends a Close frame, after what is queued already, without waiting.
     pub(super) fn send_close(&self, close: &CloseFrame) {
-        let mut out = Vec::new();
-        frame::encode(Opcode::Close, &close.encode(), &mut out);
         // One that is closing already needs no second Close.
-        let _ = self.outbox.write(&Frames::close(&out));
+        let _ = self.outbox.send_close(close);
     }
-}
-
-/// Returns the outboxes of all on `path`, in the order of their seats.
-fn members_on(clients: &HashMap<SocketAddr, Client>, path: &str) -> Members {
-    let is_here = |client: &&Client| matches!(&client.stage, Stage::Entered(its_path) if **its_path == *path);
-    let mut here: Vec<&Client> = clients.values().filter(is_here).collect();
-    here.sort_unstable_by_key(|client| client.seat_number);
-    here.iter().map(|client| Arc::clone(&client.outbox)).collect()
 }
 
 #[cfg(test)]
@@ -217,11 +261,11 @@ mod tests {
             let outbox = Arc::new(Outbox::new(peer, socket, Arc::clone(&drain), Arc::default()));
             let seat = Seat::take(&registry, outbox, &Config::default()).unwrap();
             let path = ["/chat", "/echo"][usize::from(port) % 2];
-            seat.enter(path).unwrap();
+            seat.enter(path, None).unwrap();
             seats.push((seat, path));
         }
         let in_the_chat = |seats: &[(Seat, &str)]| {
-            let members = registry.members("/chat");
+            let members = registry.members("/chat", &Audience::Everybody);
             let expected = seats.iter().filter(|(_, path)| *path == "/chat");
             members.len() == expected.clone().count()
                 && members.iter().zip(expected).all(|(member, (seat, _))| Arc::ptr_eq(member, &seat.outbox))
@@ -230,6 +274,6 @@ mod tests {
         seats.remove(50);
         seats.remove(0);
         assert!(in_the_chat(&seats));
-        assert_eq!((seats.len(), registry.members("/chat").len()), (98, 48));
+        assert_eq!((seats.len(), registry.count_of("/chat")), (98, 48));
     }
 }

@@ -64,13 +64,12 @@ impl Seat {
     }
 
     /// Enters the client, whose 101 is about to be written. The error is that the server is shutting down.
-    pub(super) fn enter(&self, path: &str) -> Result<(), HandshakeError> {
+    pub(super) fn enter(&self, path: &str, subprotocol: Option<&str>) -> Result<(), HandshakeError> {
         let mut table = lock(&self.registry.table);
         if self.registry.is_stopping() {
             return Err(HandshakeError::ShuttingDown);
         }
-        table.clients.entry(self.key).and_modify(|client| client.stage = Stage::Entered(path.into()));
-        table.member_lists.forget(path);
+        table.enter(&self.key, path, subprotocol);
         Ok(())
     }
 
@@ -105,11 +104,8 @@ impl Seat {
     }
 
     fn free(&self, table: &mut Table) {
-        let Table { clients, per_ip, member_lists, .. } = table;
-        if let Some(Client { stage: Stage::Entered(path), .. }) = clients.remove(&self.key) {
-            member_lists.forget(&path);
-        }
-        let ip = self.outbox.peer.ip();
+        table.remove(&self.key);
+        let (ip, per_ip) = (self.outbox.peer.ip(), &mut table.per_ip);
         match per_ip.get_mut(&ip) {
             Some(count) if *count > 1 => *count -= 1,
             _ => drop(per_ip.remove(&ip)),
@@ -155,7 +151,7 @@ mod tests {
 
     fn enter(registry: &Arc<Registry>, peer: SocketAddr) -> Seat {
         let seat = take(registry, peer);
-        seat.enter("/chat").unwrap();
+        seat.enter("/chat", None).unwrap();
         seat
     }
 
@@ -168,7 +164,7 @@ mod tests {
         let registry = Arc::new(Registry::default());
         for peer in ["192.0.2.1:7", "[2001:db8::1]:7"] {
             let peer = peer.parse().unwrap();
-            let reached = || (registry.count(), registry.members("/chat").len());
+            let reached = || (registry.count(), registry.count_of("/chat"));
             let [first, second, third] = [(); 3].map(|()| enter(&registry, peer));
             assert_eq!(reached(), (3, 3));
             drop(second);
@@ -190,7 +186,7 @@ mod tests {
         first.leave();
         let second = enter(&registry, peer(1));
         drop(first);
-        assert_eq!((registry.count(), registry.members("/chat").len()), (1, 1));
+        assert_eq!((registry.count(), registry.count_of("/chat")), (1, 1));
         let third = Seat::take(&registry, outbox(peer(2)), &config);
         assert_eq!(third.err(), Some(HandshakeError::TooManyFromThisAddress));
         drop(second);
@@ -217,7 +213,7 @@ mod tests {
         let registry = Arc::new(Registry::default());
         let mut seats: Vec<Seat> = (0..MOST_LINGERING).map(|port| enter(&registry, peer(port as u16))).collect();
         seats.iter().for_each(Seat::linger);
-        assert_eq!((registry.count(), registry.members("/chat").len()), (0, 0));
+        assert_eq!((registry.count(), registry.count_of("/chat")), (0, 0));
         let one_more = enter(&registry, peer(1000));
         one_more.linger();
         assert_eq!(registry.count(), 1, "it keeps its seat");
@@ -252,8 +248,8 @@ mod tests {
             Some(0),
             "a connection that waits for a request is cut off"
         );
-        assert_eq!(seat.enter("/chat").err(), Some(HandshakeError::ShuttingDown));
-        assert_eq!((registry.count(), registry.members("/chat").len()), (0, 0));
+        assert_eq!(seat.enter("/chat", None).err(), Some(HandshakeError::ShuttingDown));
+        assert_eq!((registry.count(), registry.count_of("/chat")), (0, 0));
         let late = Seat::take(&registry, outbox(peer(2)), &Config::default());
         assert_eq!(late.err(), Some(HandshakeError::ShuttingDown));
         assert!(!registry.wait_until_empty(Instant::now()));

@@ -7,7 +7,8 @@ use plainsocket::protocol::request::{Method, Request};
 use plainsocket::protocol::response::Response;
 use plainsocket::protocol::wire::{self, Dissector, Fault, Field, Handshake};
 use plainsocket::{
-    CloseCode, CloseFrame, Config, Connection, Error, Handle, HandshakeError, Message, ProtocolError, Server, Text,
+    CloseCode, CloseFrame, Config, Connection, Error, Handle, HandshakeError, Message, ProtocolError, Sender, Server,
+    Text,
 };
 use std::fmt::Debug;
 use std::io::ErrorKind;
@@ -38,6 +39,7 @@ fn values_and_handles_may_be_shared_with_other_threads_and_printed() {
     check::<ProtocolError>();
     check::<Request>();
     check::<Response>();
+    check::<Sender>();
     check::<Dissector>();
     check::<Text>();
 }

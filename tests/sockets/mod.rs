@@ -9,6 +9,7 @@ mod inspect;
 mod log;
 mod one_page;
 mod program;
+mod push;
 mod real_client;
 mod receive;
 mod server;

@@ -545,7 +545,7 @@ fn a_handler_can_send_nothing_behind_its_close() {
     assert_eq!(client.read_to_end(), b"");
     let next = || told.recv_timeout(DEADLINE).unwrap();
     assert!(matches!(next(), Err(Error::Closed)));
-    assert!(matches!(next(), Err(Error::Closed)));
+    assert!(next().is_ok(), "a broadcast goes to the others");
     assert!(next().is_ok(), "to close twice does no harm");
 }
 

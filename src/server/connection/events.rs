@@ -95,10 +95,7 @@ impl Connection {
         } else {
             self.receiver.wait(&mut self.batch, limit, self.closing.deadline())
         };
-        // During shutdown another thread has sent the Close, unless this one has.
-        if self.outbox().turn.take() {
-            self.closing.notice_close();
-        }
+        self.outbox().turn.take();
         received.map_err(|error| self.closing.note_failure(Error::Io(error)))
     }
 

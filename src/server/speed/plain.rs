@@ -11,6 +11,7 @@ use crate::server::outbox::Outbox;
 use crate::server::receive::Receiver;
 use crate::server::socket::Until;
 use std::io;
+use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -69,19 +70,24 @@ pub(in crate::server) fn return_buffers(_: &mut Receiver, _: &mut Batch) {}
 /// Frees the memory of a message.
 pub(in crate::server) fn reuse(_: &mut Receiver, _: Message) {}
 
-/// The outboxes of all clients on one path.
+/// The outboxes of clients on one path.
 pub(in crate::server) type Members = Arc<[Arc<Outbox>]>;
 
 /// No lists: each broadcast builds its own.
-#[derive(Default)]
-pub(in crate::server) struct MemberLists;
+pub(in crate::server) struct MemberLists<A>(PhantomData<A>);
 
-impl MemberLists {
-    pub(in crate::server) fn get(&self, _: &str, build: impl FnOnce() -> Members) -> Members {
+impl<A> Default for MemberLists<A> {
+    fn default() -> MemberLists<A> {
+        MemberLists(PhantomData)
+    }
+}
+
+impl<A> MemberLists<A> {
+    pub(in crate::server) fn get(&self, _: &A, build: impl FnOnce() -> Members) -> Members {
         build()
     }
 
-    pub(in crate::server) fn forget(&self, _: &str) {}
+    pub(in crate::server) fn forget(&self) {}
 }
 
 /// Returns the members in order.

@@ -41,6 +41,7 @@ fn what_comes_after_a_close_of_another_thread_is_refused() {
         client.end();
     });
     let results = RESULTS.lock().unwrap();
-    assert!(results.len() == 3 && results.iter().all(|result| matches!(result, Err(Error::Closed))), "{results:?}");
+    // A broadcast still goes to the others.
+    assert!(matches!(results[..], [Err(Error::Closed), Err(Error::Closed), Ok(())]), "{results:?}");
     assert!(client.wait_for_end().ends_with(b"\x88\x02\x03\xe9"));
 }

@@ -61,7 +61,7 @@ fn dead_client_is_not_judged_again() {
     let service = service(impatient(), |_| Ok(()));
     let client = ClientsEnd::default();
     let seat = seat(&service, &client, peer(1));
-    seat.enter("/").unwrap();
+    seat.enter("/", None).unwrap();
     seat.outbox.disconnect();
     let _wait = seat.outbox.activity.wait();
     silent_client(&service);
