@@ -172,6 +172,21 @@ fn value_reaches_its_handler_typed_and_need_not_be_sent_between_threads() {
     assert_eq!(read_text(&mut client), "/who 1");
 }
 
+#[test]
+fn headers_of_the_101_are_explained_without_their_values() {
+    let served = serve(|server| {
+        let admit =
+            |_: &Request, _| Ok(Admission::new(()).header("Set-Cookie", "id=secret").header("X-Token", "secret"));
+        server.route_with("/", admit, |connection, ()| connection.send(connection.handshake().to_text()))
+    });
+    let (mut client, head) = served.ask("/", "");
+    assert_eq!(values(&head, "X-Token"), ["secret"]);
+    let text = read_text(&mut client);
+    assert!(text.contains("  Set-Cookie: (not shown)\n      what the browser keeps"), "{text}");
+    assert!(text.contains("  X-Token: (not shown)\n      a header that the application has added"), "{text}");
+    assert!(text.contains("  Date: ") && !text.contains("secret"), "{text}");
+}
+
 // Refusals
 
 #[test]

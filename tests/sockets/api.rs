@@ -7,8 +7,8 @@ use plainsocket::protocol::request::{Method, Request};
 use plainsocket::protocol::response::Response;
 use plainsocket::protocol::wire::{self, Dissector, Fault, Field, Handshake};
 use plainsocket::{
-    CloseCode, CloseFrame, Config, Connection, Error, Handle, HandshakeError, Message, ProtocolError, Sender, Server,
-    Text,
+    Admission, CloseCode, CloseFrame, Config, Connection, Error, Handle, HandshakeError, Message, ProtocolError,
+    Refusal, Running, Sender, Server, Text,
 };
 use std::fmt::Debug;
 use std::io::ErrorKind;
@@ -20,6 +20,7 @@ use std::thread;
 #[test]
 fn values_and_handles_may_be_shared_with_other_threads_and_printed() {
     fn check<T: Send + Sync + Debug + 'static>() {}
+    check::<Admission<String>>();
     check::<CloseCode>();
     check::<CloseFrame>();
     check::<Config>();
@@ -37,8 +38,10 @@ fn values_and_handles_may_be_shared_with_other_threads_and_printed() {
     check::<Method>();
     check::<Opcode>();
     check::<ProtocolError>();
+    check::<Refusal>();
     check::<Request>();
     check::<Response>();
+    check::<Running>();
     check::<Sender>();
     check::<Dissector>();
     check::<Text>();
@@ -89,6 +92,8 @@ fn a_path_that_no_request_can_have_is_refused_when_it_is_registered() {
             panic_of(|server| server.route(path, crate::support::echo)),
             panic_of(|server| server.page(path, "")),
             panic_of(|server| server.subprotocol(path, "v1")),
+            panic_of(|server| server.text(path, "text/plain", String::new)),
+            panic_of(|server| server.route_with(path, |_, _| Ok(Admission::new(())), |_, ()| Ok(()))),
         ] {
             let said = said.unwrap_or_else(|| panic!("{path:?} was taken"));
             assert!(said.starts_with(&format!("no request can have the path {path:?}: ")), "{said}");

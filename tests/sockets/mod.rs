@@ -12,4 +12,5 @@ mod program;
 mod push;
 mod real_client;
 mod receive;
+mod routes;
 mod server;

@@ -2,6 +2,8 @@
 //! seen from the outside is tested in the folder `tests` beside `src`. The fuzz target `connection` uses this too.
 #![allow(missing_docs, missing_debug_implementations)] // public for the fuzz target only
 
+#[cfg(test)]
+mod admitting;
 #[cfg(fuzzing)]
 mod decoder;
 #[cfg(all(test, feature = "speed"))]
