@@ -82,6 +82,7 @@
 //! | word | who decides | where | what the client sees |
 //! | --- | --- | --- | --- |
 //! | refused | the limits, or the rules of the request | `accept.rs`, `opening.rs` | an HTTP error and its reason |
+//! | refused | the program, before the 101 ([`Server::route_with`]) | `opening.rs`: `upgrade` | an HTTP status and its text |
 //! | closed | the client, or a handler that returns | `closing.rs` | a Close each way, then FIN (§7.1.2) |
 //! | failed | the decoder, for a protocol violation | `closing.rs` | Close 1002, 1007 or 1009, then FIN |
 //! | failed | the server, without memory for a message | `connection.rs` | Close 1013, then FIN |
@@ -104,6 +105,7 @@
 //! | --- | --- |
 //! | the syntax of a request | `Request::parse` in `protocol/request.rs` |
 //! | what an upgrade requires, for example of a header | `Request::accept` in `protocol/upgrade.rs` |
+//! | which path is served by what | `Paths` in `server/routes.rs` |
 //! | the status and text of a refusal | `HandshakeError` in `error.rs`, `Response::from` in `protocol/response.rs` |
 //! | the Close code for a protocol violation | `From<ProtocolError> for CloseFrame` in `protocol/close.rs` |
 //! | when a silent client gets a Ping or is dropped | `verdict` in `server/heartbeat.rs`, which `sweep` carries out |

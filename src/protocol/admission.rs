@@ -1,4 +1,5 @@
-//! What a program decides about a request that keeps all rules, before the 101 (§4.2.2 rule 4): to go on, or to refuse.
+//! What a program decides about a request that keeps all rules, before the 101: to go on, or to refuse, for
+//! example with a 401 or a 3xx (§4.2.2 steps 2 and 3).
 
 use super::grammar::is_token;
 use std::borrow::Cow;

@@ -54,12 +54,24 @@ fn check_request(request: &Request, used: usize) {
     assert!(used <= MAX_HEAD);
     assert!(request.path().starts_with('/'));
     check_again(request);
+    check_parameters(request);
     for origins in [vec![], vec!["https://example.com".to_owned()]] {
         match request.accept(&origins) {
             Ok(response) => check_response(&response, 101),
             Err(error) => check_refusal(&error),
         }
     }
+}
+
+/// What an application asks for by name is found in any request without a panic.
+fn check_parameters(request: &Request) {
+    for name in ["", "a", "a b", "\u{FFFD}"] {
+        let is_asked = request.resource_name.contains('?');
+        assert!(request.query_value(name).is_none() || is_asked);
+        let whole = |value: &str| request.headers.iter().any(|(_, line)| line.contains(value));
+        assert!(request.cookie(name).is_none_or(whole));
+    }
+    assert!(request.offered_subprotocols().all(|offer| !offer.is_empty() && !offer.contains(',')));
 }
 
 /// A request that is written down from what was understood is understood in the same way.
