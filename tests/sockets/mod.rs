@@ -7,6 +7,7 @@ mod api;
 mod clients;
 mod inspect;
 mod log;
+mod naive_push;
 mod one_page;
 mod program;
 mod push;
