@@ -12,7 +12,7 @@ use std::net::SocketAddr;
 /// All lines about a client that asks for `path`, from the level info on, and the reply.
 fn logged(port: u16, sent: &str) -> (Vec<(log::Level, String)>, String) {
     keep_log();
-    let peer = SocketAddr::from(([203, 0, 113, 2], port));
+    let peer = SocketAddr::from(([203, 0, 113, 3], port));
     let mut service = service(Config::default(), echo);
     let admit = |request: &crate::protocol::request::Request, _| {
         let name = request.query_value("name").expect("a name");
