@@ -57,12 +57,7 @@ impl Response {
     ///
     /// A browser lets the page talk to this server only.
     pub fn page(html: impl Into<String>) -> Response {
-        Response::new(200, html.into())
-            .header("Content-Type", "text/html; charset=utf-8")
-            .header("Content-Security-Policy", PAGE_POLICY)
-            .header("Cache-Control", "no-store")
-            .header("X-Content-Type-Options", "nosniff")
-            .header("Connection", "close")
+        Response::text("text/html; charset=utf-8", html.into()).header("Content-Security-Policy", PAGE_POLICY)
     }
 
     /// Returns a 200 with a text of this type, made for one request.

@@ -60,7 +60,7 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// The system's error, for example that this is no listening socket.
+    /// The system's error, for example that this is no socket of TCP.
     ///
     /// ```
     /// use plainsocket::Server;

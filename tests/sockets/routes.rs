@@ -161,6 +161,7 @@ fn panic_of_a_texts_body_is_a_500() {
     }
     bystander.send(frame(TEXT, b"still here"));
     assert_eq!(bystander.read_frame(), (TEXT, b"still here".to_vec()));
+    drop(bystander);
     end(running);
 }
 
