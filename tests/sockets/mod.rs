@@ -4,7 +4,9 @@
 mod admission;
 mod advisories;
 mod api;
+mod authentication;
 mod clients;
+mod from_any_thread;
 mod inspect;
 mod log;
 mod naive_push;
@@ -15,3 +17,4 @@ mod real_client;
 mod receive;
 mod routes;
 mod server;
+mod sixty_lines;

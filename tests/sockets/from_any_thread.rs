@@ -1,0 +1,137 @@
+//! The answers of the book's chapter Push: a `Sender` and a `Handle` in other threads, while the client's own thread waits
+//! in `recv`. What the parts promise one by one is tested beside them.
+
+use crate::support::{BINARY, Client, DEADLINE, TEXT, frame, wait_for};
+use plainsocket::{Config, Connection, Error, Running, Sender, Server};
+use std::io::{self, Read};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+const SECOND: Duration = Duration::from_millis(10); // a short one
+
+/// Sends this client a tick each second, from a thread of its own, and echoes what it says meanwhile.
+fn clock(connection: &mut Connection) -> Result<(), Error> {
+    let sender = connection.sender();
+    thread::spawn(move || {
+        while sender.send("tick").is_ok() {
+            thread::sleep(SECOND);
+        }
+    });
+    while let Some(message) = connection.recv()? {
+        connection.send(message)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn ticks_arrive_while_the_clients_thread_waits() {
+    let running = Server::bind("127.0.0.1:0").unwrap().route("/", clock).start().unwrap();
+    let mut client = Client::connect(running.handle().address(), "/");
+    for _ in 0..3 {
+        assert_eq!(client.read_frame(), (TEXT, b"tick".to_vec()));
+    }
+    client.send(frame(TEXT, b"and an answer"));
+    let answered = Instant::now();
+    while client.read_frame().1 != b"and an answer" {
+        assert!(answered.elapsed() < DEADLINE, "ticks only");
+    }
+}
+
+/// Sends a new position to all viewers that have taken the one before. A viewer that is slow gets fewer.
+fn push_position(viewers: &mut Vec<Sender>, position: Vec<u8>) {
+    viewers.retain(Sender::is_open);
+    for viewer in viewers.iter().filter(|viewer| viewer.waiting_bytes() == 0) {
+        let _ = viewer.send(position.clone());
+    }
+}
+
+/// A server whose handler leaves its sender in a list, and then waits.
+fn viewers() -> (Running, Arc<Mutex<Vec<Sender>>>) {
+    let viewers = Arc::<Mutex<Vec<Sender>>>::default();
+    let its_viewers = Arc::clone(&viewers);
+    // No Ping among the frames, however slow the machine is.
+    let config = Config { max_backlog: 1024 * 1024, ping_interval: Duration::from_secs(600), ..Config::default() };
+    let server = Server::bind("127.0.0.1:0").unwrap().config(config).route("/", move |connection| {
+        its_viewers.lock().unwrap().push(connection.sender());
+        while connection.recv()?.is_some() {}
+        Ok(())
+    });
+    (server.start().unwrap(), viewers)
+}
+
+#[test]
+fn viewer_that_does_not_read_misses_positions_and_stays() {
+    const POSITIONS: usize = 1000;
+    let (running, viewers) = viewers();
+    let mut slow = Client::connect(running.handle().address(), "/");
+    wait_for("the viewer", || viewers.lock().unwrap().len() == 1);
+    // 64 MiB in all, where 1 MiB may wait.
+    for number in 0..POSITIONS {
+        let mut position = number.to_string().into_bytes();
+        position.resize(65536, b' ');
+        push_position(&mut viewers.lock().unwrap(), position);
+    }
+    let last = viewers.lock().unwrap()[0].clone();
+    assert!(last.is_open() && last.waiting_bytes() <= 65546, "one position at most: {}", last.waiting_bytes());
+    last.send("the end").unwrap();
+    let (mut count, mut newest) = (0, None);
+    loop {
+        let (_, payload) = slow.read_frame();
+        if payload == b"the end" {
+            break;
+        }
+        let number: usize = String::from_utf8(payload).unwrap().trim_end().parse().unwrap();
+        assert!(newest.is_none_or(|newest| newest < number), "in order");
+        (count, newest) = (count + 1, Some(number));
+    }
+    assert!((1..POSITIONS).contains(&count), "{count} of {POSITIONS}");
+}
+
+/// Streams a file to a client. At most some chunks of it are in memory, however slow the client is.
+fn send_file(mut file: impl Read, sender: &Sender, patience: Duration) -> Result<(), Error> {
+    loop {
+        let mut chunk = Vec::with_capacity(64 * 1024);
+        if file.by_ref().take(64 * 1024).read_to_end(&mut chunk)? == 0 {
+            return Ok(());
+        }
+        sender.send_when_ready(chunk, Instant::now() + patience)?;
+    }
+}
+
+#[test]
+fn file_goes_to_a_slow_client_whole_and_without_a_queue() {
+    const LENGTH: usize = 12 * 1024 * 1024;
+    let (running, viewers) = viewers();
+    let mut client = Client::connect(running.handle().address(), "/");
+    wait_for("the client", || viewers.lock().unwrap().len() == 1);
+    let sender = viewers.lock().unwrap()[0].clone();
+    let watched = sender.clone();
+    let file: Vec<u8> = (0..LENGTH).map(|i| (i / 1000) as u8).collect();
+    let its_file = file.clone();
+    let writer = thread::spawn(move || send_file(&its_file[..], &sender, DEADLINE));
+    // Nothing is read until the first chunk has to wait.
+    wait_for("a full socket", || watched.waiting_bytes() > 0);
+    let mut arrived = Vec::new();
+    while arrived.len() < LENGTH {
+        assert!(watched.waiting_bytes() <= 256 * 1024, "{} bytes wait", watched.waiting_bytes());
+        let (first, payload) = client.read_frame();
+        assert_eq!(first, BINARY);
+        arrived.extend(payload);
+    }
+    assert!(arrived == file);
+    writer.join().unwrap().unwrap();
+}
+
+#[test]
+fn file_for_a_client_that_takes_nothing_ends_at_the_deadline() {
+    let (running, viewers) = viewers();
+    let _client = Client::connect(running.handle().address(), "/");
+    wait_for("the client", || viewers.lock().unwrap().len() == 1);
+    let sender = viewers.lock().unwrap()[0].clone();
+    match send_file(io::repeat(7), &sender, Duration::from_millis(200)) {
+        Err(Error::Io(error)) => assert_eq!(error.kind(), io::ErrorKind::TimedOut),
+        other => panic!("{other:?}"),
+    }
+    assert!(sender.is_open(), "the caller decides what becomes of the client");
+}
