@@ -62,11 +62,11 @@ fn viewers() -> (Running, Arc<Mutex<Vec<Sender>>>) {
 
 #[test]
 fn viewer_that_does_not_read_misses_positions_and_stays() {
-    const POSITIONS: usize = 1000;
+    const POSITIONS: usize = 300;
     let (running, viewers) = viewers();
     let mut slow = Client::connect(running.handle().address(), "/");
     wait_for("the viewer", || viewers.lock().unwrap().len() == 1);
-    // 64 MiB in all, where 1 MiB may wait.
+    // 19 MiB in all, where 1 MiB may wait.
     for number in 0..POSITIONS {
         let mut position = number.to_string().into_bytes();
         position.resize(65536, b' ');
