@@ -48,7 +48,8 @@
 //!          |
 //!          +--> for a broadcast, the Outbox of each other client on the path, in the same way   server/registry.rs
 //!
-//!   Other threads that use an Outbox: the heartbeat (Ping), and shutdown (Close 1001).
+//!   Other threads that use an Outbox: the heartbeat (Ping), shutdown (Close 1001), and the program's own, with a
+//!   Sender (server/sender.rs) or Handle::broadcast (server/handle.rs).
 //!   Past the inbox: a large payload, which is read directly into its message.
 //!   Past the outbox: the 101, and the replies to refused requests.
 //! ```
@@ -73,17 +74,18 @@
 //! | signals | `bin/plainsocket/` | one, in the program | a signal | the Close 1001: it calls [`Handle::shutdown`] |
 //! | log | `bin/plainsocket/` | one, in the program | a line of the log | nothing |
 //! | output | `bin/plainsocket/` | one, in the program, at its start | stdout, for the first lines | nothing |
+//! | your own | your program | any number | your business | what a [`Sender`] or [`Handle::broadcast`] sends, without waiting |
 //!
 //! A message to other clients is written by the thread that sends it: `broadcast` writes to each member's socket what
-//! the socket takes at once, and leaves the rest to the drain thread.
+//! the socket takes at once, and leaves the rest to the drain thread. [`Sender::send`] does the same for one client.
 //!
 //! # How a connection ends
 //!
 //! | word | who decides | where | what the client sees |
 //! | --- | --- | --- | --- |
-//! | refused | the limits, or the rules of the request | `accept.rs`, `opening.rs` | an HTTP error and its reason |
+//! | refused | the limits, the rules of the request, or the program's [`Refusal`] | `accept.rs`, `opening.rs` | an HTTP error and its reason |
 //! | refused | the program, before the 101 ([`Server::route_with`]) | `opening.rs`: `upgrade` | an HTTP status and its text |
-//! | closed | the client, or a handler that returns | `closing.rs` | a Close each way, then FIN (§7.1.2) |
+//! | closed | the client, a handler that returns, or a thread with [`Sender::close`] | `closing.rs` | a Close each way, then FIN (§7.1.2) |
 //! | failed | the decoder, for a protocol violation | `closing.rs` | Close 1002, 1007 or 1009, then FIN |
 //! | failed | the server, without memory for a message | `connection.rs` | Close 1013, then FIN |
 //! | failed | a handler that fails or panics | `client.rs` | Close 1011, then FIN |
@@ -91,6 +93,7 @@
 //! | evicted | a writer, for too long a queue | `outbox.rs` | the end of TCP: a full socket takes no Close |
 //! | evicted | the heartbeat, for too old a queue | `heartbeat.rs` | the same |
 //! | evicted | a writer, at the bound of all memory | `registry.rs`: `reserve` | the same, for the client with the oldest queue |
+//! | cut off | the heartbeat, if nobody answers a Close of a [`Sender`] in time | `heartbeat.rs` | that Close, then the end of TCP |
 //! | cut off | shutdown, after the close timeout | `registry.rs` | Close 1001 if it got none, then the end of TCP |
 //!
 //! A client that vanishes without a Close is none of these: its thread gets an error, and the log says so.
@@ -147,6 +150,8 @@
 //! - **batch**: encoded frames of a handler that nobody has written yet.
 //! - **outbox**: the sending side of a client: the right to write, and a queue.
 //! - **backlog**: that queue. It is empty unless the socket is full or another thread is writing.
+//! - **sender**: an outbox in the hands of a program's own threads. Its reference is weak, so it keeps no client alive.
+//! - **room**: a path below a route that ends in `/*`. A broadcast goes by the whole path.
 //! - **drain thread**: the one thread that writes the backlogs of all slow clients.
 //! - **slow consumer**: a client that reads more slowly than others send to it; in the end it is **evicted**.
 //! - **turn**: whose move it is. If a client's thread waits in `recv` at shutdown, the thread that shuts down sends
