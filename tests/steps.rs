@@ -283,6 +283,7 @@ fn serve(address: &str) -> ExitCode {
     println!("Your server listens on {address}; Ctrl-C ends it. Talk to it:\n");
     println!("  websocat ws://{address}/echo");
     println!("  websocat ws://{address}/chat    (in two terminals, after step 16)");
+    println!("  websocat ws://{address}/ticks   (after step 18)");
     println!("  in a browser's console:");
     println!("    socket = new WebSocket(\"ws://{address}/echo\")");
     println!("    socket.onmessage = event => console.log(event.data)");

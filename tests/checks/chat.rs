@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 /// A frame of 16 MiB, more than all buffers between two sockets hold: nobody can write so much to a client that does not
 /// read.
-static BIG: LazyLock<Vec<u8>> = LazyLock::new(|| binary(b'x', 16 << 20));
+pub(super) static BIG: LazyLock<Vec<u8>> = LazyLock::new(|| binary(b'x', 16 << 20));
 
 /// Three frames of 8 MiB that differ in every byte of their payload.
 static THREE: LazyLock<[Vec<u8>; 3]> = LazyLock::new(|| [b'a', b'b', b'c'].map(|letter| binary(letter, 8 << 20)));
@@ -33,7 +33,7 @@ fn is_big(seen: &Seen) -> bool {
 }
 
 /// A call that waits for locks only, in a thread of its own. In vain: the lesson names `mistake`.
-fn promptly<T: Send + 'static>(
+pub(super) fn promptly<T: Send + 'static>(
     trial: &Trial,
     mistake: Mistake,
     call: impl FnOnce() -> T + Send + 'static,
@@ -45,14 +45,20 @@ fn promptly<T: Send + 'static>(
 }
 
 /// The step is done in three stages, and a card says in which one it is.
-struct Stage(&'static str);
+pub(super) struct Stage(pub(super) &'static str);
 
 const ALONE: Stage = Stage("stage 1, the registry alone");
 const HOUSE: Stage = Stage("stage 2, serve_client");
 const WHOLE: Stage = Stage("stage 3, the whole server");
 
 impl Stage {
-    fn case(&self, trial: &Trial, sent: impl std::fmt::Display, expected: impl Into<String>, why: &'static str) {
+    pub(super) fn case(
+        &self,
+        trial: &Trial,
+        sent: impl std::fmt::Display,
+        expected: impl Into<String>,
+        why: &'static str,
+    ) {
         trial.case(format!("{}: {sent}", self.0), expected, why);
     }
 }
@@ -60,25 +66,25 @@ impl Stage {
 // The registry alone.
 
 /// A registry of the subject's, and clients that are entered without being served.
-struct Alone<'a> {
-    trial: &'a Trial,
+pub(super) struct Alone<'a> {
+    pub(super) trial: &'a Trial,
     registry: Arc<dyn Registry>,
 }
 
 /// A client's end, the address under which it is entered, and what `join` has returned.
-struct Entered<'a> {
-    talk: Talk<'a>,
+pub(super) struct Entered<'a> {
+    pub(super) talk: Talk<'a>,
     peer: SocketAddr,
-    client: Arc<dyn Client>,
+    pub(super) client: Arc<dyn Client>,
 }
 
 impl<'a> Alone<'a> {
-    fn new(subject: &Subject, trial: &'a Trial) -> Alone<'a> {
+    pub(super) fn new(subject: &Subject, trial: &'a Trial) -> Alone<'a> {
         Alone { trial, registry: (subject.registry)() }
     }
 
     /// Enters a client on `path`; a write to it takes `limit` at most.
-    fn join(&self, path: &'static str, limit: Duration) -> Result<Entered<'a>, Lesson> {
+    pub(super) fn join(&self, path: &'static str, limit: Duration) -> Result<Entered<'a>, Lesson> {
         let (client, server) = connected_pair();
         server.set_write_timeout(Some(limit)).expect("set_write_timeout");
         let peer = server.peer_addr().expect("an address");
@@ -107,7 +113,7 @@ impl<'a> Alone<'a> {
 
 /// Waits until a part of something has come, and leaves it unread. On a busy machine a thread begins late; where the
 /// bytes come, this is soon over.
-fn wait_for_bytes(talk: &Talk) -> Result<(), Lesson> {
+pub(super) fn wait_for_bytes(talk: &Talk) -> Result<(), Lesson> {
     talk.stream.set_read_timeout(Some(talk.trial.patience * 3)).expect("set_read_timeout");
     match talk.stream.peek(&mut [0]) {
         Ok(1..) => Ok(()),
@@ -311,19 +317,19 @@ pub fn frames_of_two_writers_are_not_mixed(subject: &Subject, trial: &Trial) -> 
 // Clients that are served with a registry.
 
 /// A registry, and clients whose life `serve_client` leads with it.
-struct House<'a> {
+pub(super) struct House<'a> {
     trial: &'a Trial,
     registry: Arc<dyn Registry>,
     settings: Settings,
 }
 
 impl<'a> House<'a> {
-    fn new(subject: &Subject, trial: &'a Trial, settings: Settings) -> House<'a> {
+    pub(super) fn new(subject: &Subject, trial: &'a Trial, settings: Settings) -> House<'a> {
         House { trial, registry: (subject.registry)(), settings }
     }
 
     /// A client after its handshake, and the thread that serves it.
-    fn connect(&self, path: &str) -> Result<(Talk<'a>, Task<()>), Lesson> {
+    pub(super) fn connect(&self, path: &str) -> Result<(Talk<'a>, Task<()>), Lesson> {
         let (client, server) = connected_pair();
         let (registry, settings) = (Arc::clone(&self.registry), self.settings.clone());
         let task = Task::start(move || registry.serve_client(server, &settings));
@@ -364,13 +370,13 @@ impl<'a> House<'a> {
         }
     }
 
-    fn clients(&self) -> Result<Clients, Lesson> {
+    pub(super) fn clients(&self) -> Result<Clients, Lesson> {
         let registry = Arc::clone(&self.registry);
         promptly(self.trial, Mistake::LockOverRead, move || registry.clients())
     }
 
     /// What another thread has to say: to whoever is in the list.
-    fn say_to_all(&self, frame: &'static [u8]) -> Result<(), Lesson> {
+    pub(super) fn say_to_all(&self, frame: &'static [u8]) -> Result<(), Lesson> {
         for (_, client) in self.clients()? {
             // Whether it has arrived is seen at the other end.
             promptly(self.trial, Mistake::LockOverRead, move || drop(client.send(frame)))?;

@@ -1,4 +1,4 @@
-//! Step 18: a real client, and the ideas of the Autobahn suite, against the whole server.
+//! Step 19: a real client, and the ideas of the Autobahn suite, against the whole server.
 
 use super::lesson::{Lesson, Trial};
 use super::message::BAD_TEXTS;

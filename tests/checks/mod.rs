@@ -19,6 +19,7 @@ pub mod lesson;
 pub mod limits;
 pub mod message;
 pub mod mistakes;
+pub mod push;
 pub mod read;
 pub mod request;
 pub mod running;

@@ -3,7 +3,9 @@
 use super::guard::{self, Check};
 use super::lesson::Lesson;
 use super::subject::Subject;
-use super::{accept, chat, clients, close, conversation, frame, handshake, heartbeat, limits, message, read, request};
+use super::{
+    accept, chat, clients, close, conversation, frame, handshake, heartbeat, limits, message, push, read, request,
+};
 use std::time::Duration;
 
 pub struct Step {
@@ -352,6 +354,34 @@ pub const STEPS: &[Step] = &[
     },
     Step {
         number: "18",
+        name: "push",
+        title: "push",
+        task: "Send a client on /ticks a numbered tick again and again, while its own thread waits in a read.",
+        file: "push.rs",
+        functions: "fn tick_frame, fn push_ticks; Client::send in registry.rs, serve_client in run.rs",
+        chapter: "clients",
+        compare: "src/server/outbox.rs: there a push waits for nobody, and needs no thread of its own",
+        try_next: "cargo steps --serve, and websocat on /ticks: type while it ticks.",
+        checks: &[
+            // The ticks of one client alone.
+            push::a_tick_is_a_text_frame,
+            push::ticks_are_counted_and_paced,
+            push::the_lock_is_free_between_two_ticks,
+            push::nothing_follows_a_close,
+            push::ticks_end_with_their_client,
+            push::ticks_end_with_a_close,
+            push::half_a_frame_is_the_end,
+            // Clients that are served.
+            push::ticks_come_while_the_client_is_silent,
+            push::a_client_is_answered_between_its_ticks,
+            push::every_client_has_its_ticks,
+            push::other_paths_are_left_alone,
+            push::a_tick_waits_for_the_frame_before_it,
+            push::ticks_stop_with_the_close,
+        ],
+    },
+    Step {
+        number: "19",
         name: "conversation",
         title: "a conversation with a real client",
         task: "Nothing new: a real client, and what the Autobahn suite asks.",

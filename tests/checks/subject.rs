@@ -2,7 +2,7 @@
 //! adapter, and each wrong answer is a `Subject`.
 
 use super::words::{Failure, Frame, Head, Header, Message, Request, Settings, Verdict};
-use crate::my_server::{accept, close, frame, heartbeat, message, registry, request, run};
+use crate::my_server::{accept, close, frame, heartbeat, message, push, registry, request, run};
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
@@ -31,6 +31,8 @@ pub trait Client: Send + Sync {
     fn path(&self) -> &str;
     fn send(&self, frame: &[u8]) -> io::Result<()>;
     fn shut_down(&self);
+    /// Step 18.
+    fn push_ticks(&self, settings: &Settings);
 }
 
 impl Registry for registry::Registry {
@@ -67,6 +69,10 @@ impl Client for registry::Client {
     fn shut_down(&self) {
         self.shut_down();
     }
+
+    fn push_ticks(&self, settings: &Settings) {
+        push::push_ticks(self, settings);
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -90,6 +96,7 @@ pub struct Subject {
     pub run: fn(TcpListener, Settings),
     pub registry: fn() -> Arc<dyn Registry>,
     pub verdict: fn(Duration, Option<Duration>, &Settings) -> Verdict,
+    pub tick_frame: fn(u64) -> Vec<u8>,
 }
 
 /// The server of the module `my_server`, which is another one in each test.
@@ -116,4 +123,5 @@ pub const MY_SERVER: Subject = Subject {
     run: run::run,
     registry: || Arc::new(registry::Registry::default()),
     verdict: heartbeat::verdict,
+    tick_frame: push::tick_frame,
 };

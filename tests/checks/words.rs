@@ -100,6 +100,8 @@ pub struct Settings {
     pub ping_interval: Duration,
     /// A client that stays silent for so long after the Ping is dropped.
     pub pong_timeout: Duration,
+    /// From one tick on `/ticks` to the next.
+    pub tick_interval: Duration,
 }
 
 impl Default for Settings {
@@ -110,6 +112,7 @@ impl Default for Settings {
             close_timeout: Duration::from_secs(2),
             ping_interval: Duration::from_secs(20),
             pong_timeout: Duration::from_secs(20),
+            tick_interval: Duration::from_secs(1),
         }
     }
 }

@@ -4,6 +4,7 @@ use super::close::{answer_close, hang_up};
 use super::frame::{encode_frame, read_frame};
 use super::heartbeat;
 use super::message::{Assembler, answer_ping};
+use super::push;
 use super::registry::{Client, Registry};
 use super::request::shake_hands;
 use crate::checks::words::{CLOSE, Failure, Frame, Settings};

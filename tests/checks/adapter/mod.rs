@@ -7,6 +7,7 @@ pub mod close;
 pub mod frame;
 pub mod heartbeat;
 pub mod message;
+pub mod push;
 pub mod registry;
 pub mod request;
 pub mod run;

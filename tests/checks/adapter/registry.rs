@@ -2,7 +2,7 @@
 //! what its clients say goes to the real server.
 
 use super::run::server;
-use crate::checks::words::Settings;
+use crate::checks::words::{CLOSE, Settings};
 use plainsocket::Handle;
 use std::collections::HashMap;
 use std::io::{self, Write};
@@ -18,23 +18,38 @@ pub struct Registry {
 
 pub struct Client {
     pub path: String,
-    stream: Mutex<TcpStream>,
+    writer: Mutex<Writer>,
+}
+
+struct Writer {
+    stream: TcpStream,
+    /// A Close or a part of a frame has gone out: nothing can follow it.
+    over: bool,
 }
 
 impl Client {
     pub fn send(&self, frame: &[u8]) -> io::Result<()> {
-        self.stream.lock().unwrap().write_all(frame)
+        let mut writer = self.writer.lock().unwrap();
+        if writer.over {
+            return Err(io::ErrorKind::BrokenPipe.into());
+        }
+        let outcome = writer.stream.write_all(frame);
+        writer.over = outcome.is_err() || frame[0] & 0x0F == CLOSE;
+        if outcome.is_err() {
+            // The client may be gone already.
+            let _ = writer.stream.shutdown(Shutdown::Both);
+        }
+        outcome
     }
 
     pub fn shut_down(&self) {
-        // The client may be gone already.
-        let _ = self.stream.lock().unwrap().shutdown(Shutdown::Both);
+        let _ = self.writer.lock().unwrap().stream.shutdown(Shutdown::Both);
     }
 }
 
 impl Registry {
     pub fn join(&self, peer: SocketAddr, path: &str, stream: TcpStream) -> Arc<Client> {
-        let client = Arc::new(Client { path: path.to_owned(), stream: Mutex::new(stream) });
+        let client = Arc::new(Client { path: path.to_owned(), writer: Mutex::new(Writer { stream, over: false }) });
         self.clients.lock().unwrap().insert(peer, Arc::clone(&client));
         client
     }

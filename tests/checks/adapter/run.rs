@@ -1,6 +1,7 @@
 //! The real server at the other end of a pipe: it listens on a port of its own.
 
 use super::close::hang_up;
+use super::push::push_ticks;
 use super::registry::{Client, Registry};
 use super::request::shake_hands;
 use crate::checks::talk;
@@ -9,6 +10,7 @@ use plainsocket::protocol::frame::{Header, Opcode};
 use plainsocket::{Config, Connection, Error, Server};
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
@@ -41,6 +43,7 @@ pub fn server(settings: &Settings) -> Server {
         .route("/echo", echo)
         .route("/chat", chat)
         .route("/chat2", echo)
+        .route("/ticks", echo)
 }
 
 /// The client talks to the registry's server; what the server says goes through `Client::send`.
@@ -65,6 +68,10 @@ fn converse(stream: &TcpStream, path: &str, rest: &[u8], registry: &Registry, se
     }
     let client = registry.join(peer, path, stream.try_clone()?);
     server.write_all(rest)?;
+    if path == "/ticks" {
+        let (client, settings) = (Arc::clone(&client), settings.clone());
+        thread::spawn(move || push_ticks(&client, &settings));
+    }
     let outcome = thread::scope(|scope| {
         scope.spawn(|| carry(stream, &server));
         let outcome = carry_frames(&server, &client, || registry.leave(peer));

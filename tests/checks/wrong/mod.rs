@@ -8,10 +8,11 @@ mod handshake;
 mod life;
 mod meddler;
 mod messages;
+mod ticks;
 
 use crate::checks::mistakes::Mistake;
 use crate::checks::subject::{MY_SERVER, Subject};
-use crate::checks::words::{CLOSE, PING, PONG, Verdict};
+use crate::checks::words::{BINARY, CLOSE, PING, PONG, TEXT, Verdict};
 use chat::Flaw;
 use life::Slip;
 
@@ -296,6 +297,33 @@ wrong_answers! {
     "17" "dropped-unasked" DroppedUnasked, run: beats::dropped_unasked;
     "17" "two-pings-in-a-silence" PingAgain, run: beats::two_pings;
     "17" "last-heard-never-set" NotHeard, run: beats::never_heard;
-    "18" "code-1005" EmptyCloseGotCode, run: |listener, settings| meddler::run(listener, settings, meddler::code_1005);
-    "18" "reply-masked" ReplyMasked, run: |listener, settings| meddler::run(listener, settings, meddler::masked);
+    "18" "text-alone" TickNotEncoded, tick_frame: |number| format!("tick {number}").into_bytes();
+    "18" "tick-masked" ReplyMasked, tick_frame: |number| meddler::masked((MY_SERVER.tick_frame)(number));
+    "18" "fin-missing" FinMissing, tick_frame: |number| frames::fin_missing(TEXT, format!("tick {number}").as_bytes());
+    "18" "binary" TickNotText, tick_frame: |number| (MY_SERVER.encode_frame)(BINARY, format!("tick {number}").as_bytes());
+    "18" "one-tick" TickOnce, registry: || ticks::registry(ticks::Flaw::Once);
+    "18" "not-counted" TickNotCounted, registry: || ticks::registry(ticks::Flaw::NotCounted);
+    "18" "no-pause" TickNoPause, registry: || ticks::registry(ticks::Flaw::NoPause);
+    "18" "lock-over-the-pause" TickerHoldsLock, registry: || ticks::registry(ticks::Flaw::LockedPause);
+    "18" "goes-on" TickerSurvives, registry: || ticks::registry(ticks::Flaw::GoesOn);
+    "18" "unwraps-writes" TickUnwrapped, registry: || ticks::registry(ticks::Flaw::Unwraps);
+    "18" "close-not-marked" TickBehindClose, registry: || ticks::registry(ticks::Flaw::NotMarked);
+    "18" "shut-down-at-the-close" TickerHangsUp, registry: || ticks::registry(ticks::Flaw::ShutDownAtTheClose);
+    "18" "half-a-frame-kept" HalfFrameKept, registry: || ticks::registry(ticks::Flaw::HalfATick);
+    "18" "not-started" TicksNotStarted, registry: || ticks::registry(ticks::Flaw::NotStarted);
+    "18" "when-spoken-to" TicksWhenSpokenTo, registry: || ticks::registry(ticks::Flaw::WhenSpokenTo);
+    "18" "lock-over-read" LockOverRead, registry: || ticks::registry(ticks::Flaw::LockOverRead);
+    "18" "own-thread" TickerInOwnThread, registry: || ticks::registry(ticks::Flaw::OwnThread);
+    "18" "in-silence-only" TicksInSilenceOnly, registry: || ticks::registry(ticks::Flaw::InSilenceOnly);
+    "18" "to-one-only" TicksToOneOnly, registry: || ticks::registry(ticks::Flaw::ToOneOnly);
+    "18" "dies-with-the-first" TickerDiesWithFirst, registry: || ticks::registry(ticks::Flaw::DiesWithTheFirst);
+    "18" "every-path" TicksOnEveryPath, registry: || ticks::registry(ticks::Flaw::EveryPath);
+    "18" "tries-again" TickerSurvives, registry: || ticks::registry(ticks::Flaw::TriesAgain);
+    "18" "close-beside-the-mark" TickBehindClose, registry: || ticks::registry(ticks::Flaw::CloseBesideTheMark);
+    "18" "slow-holds-up" SlowHoldsTicks, registry: || ticks::registry(ticks::Flaw::SlowHoldsUp);
+    "18" "beside-the-lock" TickBesideTheLock, registry: || ticks::registry(ticks::Flaw::BesideTheLock);
+    "18" "own-loop-with-a-clone" TickBesideTheLock, registry: || ticks::registry(ticks::Flaw::OwnLoop);
+    "18" "left-out" TicksLost, registry: || ticks::registry(ticks::Flaw::LeftOut);
+    "19" "code-1005" EmptyCloseGotCode, run: |listener, settings| meddler::run(listener, settings, meddler::code_1005);
+    "19" "reply-masked" ReplyMasked, run: |listener, settings| meddler::run(listener, settings, meddler::masked);
 }

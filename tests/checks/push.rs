@@ -1,0 +1,540 @@
+//! Step 18: messages that nobody asked for. First the ticks of one client alone, then clients that are served with them.
+
+use super::chat::{Alone, BIG, Entered, House, Stage, promptly, wait_for_bytes};
+use super::guard::Task;
+use super::lesson::{Lesson, Trial, hex};
+use super::mistakes::Mistake;
+use super::running::quick;
+use super::subject::{Client, Subject};
+use super::talk::{FIN, Seen, Talk, describe, masked};
+use super::words::{BINARY, Settings, TEXT};
+use std::sync::{Arc, LazyLock, Weak};
+use std::thread;
+use std::time::{Duration, Instant};
+
+const ALONE: Stage = Stage("stage 1, push_ticks alone");
+const HOUSE: Stage = Stage("stage 2, serve_client");
+
+const INTERVAL: Duration = Duration::from_millis(20);
+
+/// Over loopback what was written is there at once.
+const A_MOMENT: Duration = Duration::from_millis(1);
+
+/// A message of more bytes than the buffers between the server and a client that does not read hold; and what the client
+/// sends. Both are made once, since that takes a while.
+static LARGE: LazyLock<Vec<u8>> = LazyLock::new(|| vec![b'x'; 8 << 20]);
+static LARGE_SENT: LazyLock<Vec<u8>> = LazyLock::new(|| masked(0x82, &LARGE));
+
+fn every(tick_interval: Duration) -> Settings {
+    Settings { tick_interval, ..quick() }
+}
+
+/// The number of a tick, if this is one.
+fn number_of(seen: &Seen) -> Option<u64> {
+    match seen {
+        Seen::Frame { first: 0x81, masked: false, payload } => {
+            std::str::from_utf8(payload).ok()?.strip_prefix("tick ")?.parse().ok()
+        }
+        _ => None,
+    }
+}
+
+/// A tick without its number, which depends on the time.
+fn describe_seen(seen: &Seen) -> String {
+    match number_of(seen) {
+        Some(_) => "a tick".to_owned(),
+        None => seen.to_string(),
+    }
+}
+
+// One client's ticks, without a server around them.
+
+pub fn a_tick_is_a_text_frame(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    for number in [1, 2, 1000] {
+        let text = format!("tick {number}");
+        let expected = [&[FIN | TEXT, text.len() as u8], text.as_bytes()].concat();
+        ALONE.case(
+            trial,
+            format!("tick_frame({number})"),
+            format!("the text {text:?} as a frame: {}", hex(&expected)),
+            "§5.1, §5.2: what a server pushes is a frame like any other.",
+        );
+        let came = (subject.tick_frame)(number);
+        if came != expected {
+            let lesson = trial.came(hex(&came));
+            return Err(lesson.named(match came[..] {
+                _ if came == text.as_bytes() => Some(Mistake::TickNotEncoded),
+                [0x81, second, ..] if second & 0x80 != 0 => Some(Mistake::ReplyMasked),
+                [TEXT, ..] => Some(Mistake::FinMissing),
+                [first, ..] if first == FIN | BINARY => Some(Mistake::TickNotText),
+                _ => None,
+            }));
+        }
+    }
+    Ok(())
+}
+
+/// `push_ticks` for a client, in a thread of its own.
+fn push_ticks(entered: &Entered, settings: Settings) -> Task<()> {
+    let client = Arc::clone(&entered.client);
+    Task::start(move || client.push_ticks(&settings))
+}
+
+pub fn ticks_are_counted_and_paced(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    const TICKS: u32 = 5;
+    let alone = Alone::new(subject, trial);
+    let mut ann = alone.join("/ticks", trial.patience)?;
+    let begin = Instant::now();
+    let ticker = push_ticks(&ann, every(INTERVAL));
+    for number in 1..=u64::from(TICKS) {
+        ALONE.case(
+            trial,
+            "push_ticks for one client; tick_interval is 20 ms",
+            format!("\"tick {number}\""),
+            "The first tick goes out at once, and one more after each tick_interval, with the next number.",
+        );
+        let seen = ann.talk.look();
+        if number_of(&seen) != Some(number) {
+            let came = number_of(&seen).map_or(seen.to_string(), |came| format!("\"tick {came}\""));
+            let lesson = ticker.panic(trial).unwrap_or(trial.came(came));
+            return Err(match number_of(&seen) {
+                Some(came) if came + 1 == number => lesson.named(Mistake::TickNotCounted),
+                None if seen == Seen::Nothing && ticker.ends_within(Duration::ZERO) => lesson.named(Mistake::TickOnce),
+                _ => lesson,
+            });
+        }
+    }
+    ALONE.case(
+        trial,
+        format!("the same: the time from the first to tick {TICKS}"),
+        format!("{} times 20 ms", TICKS - 1),
+        "A push has its own pace. Without a pause it fills the client's buffers, and then yours.",
+    );
+    if begin.elapsed() < INTERVAL * (TICKS - 1) / 2 {
+        return Err(trial.came("less than half of that").named(Mistake::TickNoPause));
+    }
+    Ok(())
+}
+
+pub fn the_lock_is_free_between_two_ticks(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    let alone = Alone::new(subject, trial);
+    let mut ann = alone.join("/ticks", trial.patience)?;
+    // The second tick is further away than this check waits.
+    let _ticker = push_ticks(&ann, every(trial.patience * 2));
+    ALONE.case(
+        trial,
+        "push_ticks for one client; after its first tick another thread calls Client::send, with 81 02 68 69",
+        "\"tick 1\", then the other frame",
+        "The replies to this client need the same lock, and the pause between two ticks is long.",
+    );
+    let seen = ann.talk.look();
+    if number_of(&seen) != Some(1) {
+        return Err(trial.came(seen.to_string()));
+    }
+    let client = Arc::clone(&ann.client);
+    let sent = promptly(trial, Mistake::TickerHoldsLock, move || client.send(b"\x81\x02hi"))?;
+    sent.map_err(|error| trial.came(format!("an error: {error}")))?;
+    Ok(ann.talk.expect(0x81, b"hi")?)
+}
+
+pub fn nothing_follows_a_close(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    let alone = Alone::new(subject, trial);
+    let mut ann = alone.join("/ticks", trial.patience)?;
+    ALONE.case(
+        trial,
+        "Client::send with a Close, 88 02 03 e8; then with a tick",
+        "the Close goes out; for the tick an error, and the client gets nothing",
+        "§5.5.1: nothing may follow a Close. The thread that ticks does not know what the client's own thread has sent.",
+    );
+    for (frame, may_go) in [(&b"\x88\x02\x03\xE8"[..], true), (b"\x81\x06tick 1", false)] {
+        let client = Arc::clone(&ann.client);
+        match promptly(trial, Mistake::Deadlock, move || client.send(frame))? {
+            Err(error) if may_go => return Err(trial.came(format!("an error for the Close: {error}"))),
+            Ok(()) if !may_go => {
+                let lesson = trial.came("no error for the tick");
+                return Err(lesson.named(Mistake::TickBehindClose));
+            }
+            _ => {}
+        }
+    }
+    ann.talk.expect(0x88, b"\x03\xE8")?;
+    match ann.talk.look_for(A_MOMENT) {
+        Seen::Nothing => Ok(()),
+        seen @ Seen::Frame { .. } => Err(trial.came(seen.to_string()).named(Mistake::TickBehindClose)),
+        seen => Err(trial.came(seen.to_string()).named(Mistake::TickerHangsUp)),
+    }
+}
+
+/// Why `push_ticks` has not returned.
+fn ticker_lesson(lesson: Lesson) -> Lesson {
+    match lesson.mistake {
+        Some(Mistake::Hangs) => lesson.named(Mistake::TickerSurvives),
+        Some(Mistake::Panics | Mistake::UnwrapPanics) => lesson.named(Mistake::TickUnwrapped),
+        _ => lesson,
+    }
+}
+
+fn has_ticks_behind_close(talk: &mut Talk) -> bool {
+    while number_of(&talk.look()).is_some() {}
+    number_of(&talk.look()).is_some()
+}
+
+/// `push_ticks` for a client that has seen its first tick.
+fn first_tick(alone: &Alone, entered: &mut Entered) -> Result<Task<()>, Lesson> {
+    let ticker = push_ticks(entered, every(INTERVAL));
+    let seen = entered.talk.look();
+    match number_of(&seen) {
+        Some(1) => Ok(ticker),
+        _ => Err(ticker.panic(alone.trial).unwrap_or(alone.trial.came(seen.to_string()))),
+    }
+}
+
+const LEFT_OVER: &str = "A thread that is left over for each client that ever came would fill the machine.";
+
+pub fn ticks_end_with_their_client(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    for vanishes in [false, true] {
+        let alone = Alone::new(subject, trial);
+        let mut ann = alone.join("/ticks", trial.patience)?;
+        let end = if vanishes { "the client vanishes" } else { "Client::shut_down in another thread" };
+        ALONE.case(
+            trial,
+            format!("push_ticks for one client; after its first tick: {end}"),
+            "push_ticks returns",
+            LEFT_OVER,
+        );
+        let ticker = first_tick(&alone, &mut ann)?;
+        if vanishes {
+            drop(ann.talk);
+        } else {
+            let client = Arc::clone(&ann.client);
+            promptly(trial, Mistake::Deadlock, move || client.shut_down())?;
+        }
+        ticker.finish(trial).map_err(ticker_lesson)?;
+    }
+    Ok(())
+}
+
+pub fn ticks_end_with_a_close(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    let alone = Alone::new(subject, trial);
+    let mut ann = alone.join("/ticks", trial.patience)?;
+    ALONE.case(
+        trial,
+        "push_ticks for one client; after its first tick another thread sends a Close with Client::send",
+        "push_ticks returns",
+        LEFT_OVER,
+    );
+    let ticker = first_tick(&alone, &mut ann)?;
+    let client = Arc::clone(&ann.client);
+    // Whether it has arrived is seen at the other end.
+    promptly(trial, Mistake::Deadlock, move || drop(client.send(b"\x88\x02\x03\xE8")))?;
+    if let Err(lesson) = ticker.finish(trial) {
+        // `send` knows of the Close by now, so ticks behind it go another way.
+        let beside = lesson.mistake == Some(Mistake::Hangs) && has_ticks_behind_close(&mut ann.talk);
+        return Err(if beside { lesson.named(Mistake::TickBesideTheLock) } else { ticker_lesson(lesson) });
+    }
+    ALONE.case(
+        trial,
+        "the same; then the client reads",
+        "its ticks, the Close, and TCP is still open",
+        "The client's own thread ends TCP so that the Close arrives: hang_up, as in step 13.",
+    );
+    while number_of(&ann.talk.look()).is_some() {}
+    match ann.talk.look_for(A_MOMENT) {
+        Seen::Nothing => Ok(()),
+        seen => Err(trial.came(format!("the Close, then {seen}")).named(Mistake::TickerHangsUp)),
+    }
+}
+
+pub fn half_a_frame_is_the_end(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    let alone = Alone::new(subject, trial);
+    let mut slow = alone.join("/ticks", Duration::from_millis(100))?;
+    ALONE.case(
+        trial,
+        "a write of 16 MiB to a client that does not read; its socket's write timeout ends it, and push_ticks goes on \
+         with the same client",
+        "push_ticks returns, and the client sees the end of its connection",
+        "A part of a frame has gone out, and nothing can follow a part.",
+    );
+    let client = Arc::clone(&slow.client);
+    let writing = Task::start(move || drop(client.send(&BIG)));
+    wait_for_bytes(&slow.talk).map_err(|lesson| writing.panic(trial).unwrap_or(lesson))?;
+    let ticker = push_ticks(&slow, every(INTERVAL));
+    writing.finish(trial)?;
+    ticker.finish(trial).map_err(ticker_lesson)?;
+    match slow.talk.look_for(trial.patience / 2) {
+        Seen::End | Seen::Reset => Ok(()),
+        seen => Err(trial.came(seen.to_string()).named(Mistake::HalfFrameKept)),
+    }
+}
+
+// Clients that are served.
+
+const PUSHED: &str = "serve_client starts push_ticks for a client on /ticks, and then reads: the client's own thread waits, \
+                      and another one writes.";
+
+/// A client on `/ticks`, and the number of its last tick.
+struct Listener<'a> {
+    talk: Talk<'a>,
+    last: Option<u64>,
+    serving: Task<()>,
+}
+
+impl<'a> Listener<'a> {
+    fn new(house: &House<'a>) -> Result<Listener<'a>, Lesson> {
+        let (talk, serving) = house.connect("/ticks")?;
+        Ok(Listener { talk, last: None, serving })
+    }
+
+    /// The next frame. A tick must have the number that follows the last one's.
+    fn look(&mut self, time: Duration) -> Result<Seen, Lesson> {
+        let seen = self.talk.look_for(time);
+        if let Some(number) = number_of(&seen)
+            && let Some(last) = self.last.replace(number)
+            && number != last + 1
+        {
+            let mistake = if number > last { Mistake::TicksLost } else { Mistake::TickNotCounted };
+            return Err(self.talk.trial.came("a tick with another number than the next").named(mistake));
+        }
+        Ok(seen)
+    }
+
+    /// The next frame, which is a tick. If nothing comes, the lesson names `mistake`.
+    fn tick(&mut self, mistake: Mistake) -> Result<(), Lesson> {
+        let seen = self.look(self.talk.trial.patience)?;
+        if number_of(&seen).is_some() {
+            return Ok(());
+        }
+        let lesson = self.serving.panic(self.talk.trial).unwrap_or(self.talk.trial.came(seen.to_string()));
+        Err(lesson.named((seen == Seen::Nothing).then_some(mistake)))
+    }
+
+    /// Ticks until some are younger than this call: those before it may have waited in the socket.
+    fn keeps_ticking(&mut self, mistake: Mistake) -> Result<(), Lesson> {
+        let begin = Instant::now();
+        while begin.elapsed() < INTERVAL * 4 {
+            self.tick(mistake)?;
+        }
+        self.tick(mistake)
+    }
+}
+
+pub fn ticks_come_while_the_client_is_silent(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    let house = House::new(subject, trial, every(INTERVAL));
+    let mut ann = Listener::new(&house)?;
+    HOUSE.case(trial, "a client on /ticks is silent; tick_interval is 20 ms", "five ticks", PUSHED);
+    for _ in 0..5 {
+        ann.tick(Mistake::TicksNotStarted).map_err(|lesson| match lesson.mistake {
+            Some(Mistake::TicksNotStarted) => why_no_tick(&house, &mut ann.talk, lesson),
+            _ => lesson,
+        })?;
+    }
+    Ok(())
+}
+
+/// Why a silent client gets no tick: a lock, or a thread that looks for ticks only after a message.
+fn why_no_tick(house: &House, talk: &mut Talk, lesson: Lesson) -> Lesson {
+    if let Err(locked) = house.say_to_all(b"\x8A\x00") {
+        return Lesson { mistake: locked.mistake, ..lesson };
+    }
+    talk.send(&masked(0x81, b"hi"));
+    loop {
+        match talk.look_for(INTERVAL * 5) {
+            seen if number_of(&seen).is_some() => return lesson.named(Mistake::TicksWhenSpokenTo),
+            Seen::Frame { .. } => {}
+            _ => return lesson,
+        }
+    }
+}
+
+pub fn a_client_is_answered_between_its_ticks(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    const TICKS: u32 = 4;
+    let house = House::new(subject, trial, every(INTERVAL * 4));
+    let mut ann = Listener::new(&house)?;
+    HOUSE.case(
+        trial,
+        "a client on /ticks sends a text every 10 ms; tick_interval is 80 ms",
+        "each text comes back, and there are ticks between them",
+        "Reading and pushing do not wait for one another.",
+    );
+    let begin = Instant::now();
+    let mut ticks = 0;
+    while ticks < TICKS {
+        if begin.elapsed() > trial.patience {
+            let lesson = trial.came("each text, and hardly a tick");
+            return Err(lesson.named(Mistake::TicksInSilenceOnly));
+        }
+        ann.talk.send(&masked(0x81, b"here"));
+        let sent = Instant::now();
+        let mut echoed = false;
+        while !echoed || sent.elapsed() < INTERVAL / 2 {
+            let seen = ann.look(if echoed { INTERVAL / 2 } else { trial.patience })?;
+            match seen {
+                seen if number_of(&seen).is_some() => ticks += 1,
+                Seen::Frame { first: 0x81, masked: false, ref payload } if payload == b"here" => echoed = true,
+                Seen::Nothing if echoed => {}
+                seen => return Err(ann.serving.panic(trial).unwrap_or(trial.came(seen.to_string()))),
+            }
+            if !echoed && sent.elapsed() > trial.patience {
+                return Err(trial.came("ticks, and nothing else").named(Mistake::TickerInOwnThread));
+            }
+        }
+    }
+    Ok(())
+}
+
+pub fn every_client_has_its_ticks(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    let house = House::new(subject, trial, every(INTERVAL));
+    let mut ann = Listener::new(&house)?;
+    HOUSE.case(trial, "/ticks: Ann is there", "ticks at Ann", PUSHED);
+    ann.tick(Mistake::TicksNotStarted)?;
+    let mut bob = Listener::new(&house)?;
+    HOUSE.case(trial, "/ticks: Ann is there, then Bob", "ticks at both", PUSHED);
+    bob.keeps_ticking(Mistake::TicksToOneOnly)?;
+    ann.keeps_ticking(Mistake::TicksToOneOnly)?;
+    HOUSE.case(trial, "/ticks: Ann, who came first, sends a Close", "her ticks, then the Close and the end", PUSHED);
+    ann.talk.send(&masked(0x88, b"\x03\xE8"));
+    while number_of(&ann.talk.look()).is_some() {}
+    drop(ann);
+    HOUSE.case(
+        trial,
+        "/ticks: Ann, who came first, has left",
+        "Bob's ticks go on",
+        "What ends with a client is its own ticks.",
+    );
+    bob.keeps_ticking(Mistake::TickerDiesWithFirst)?;
+    HOUSE.case(trial, "/ticks: Ann has left, and Cleo comes", "ticks at Cleo too", PUSHED);
+    Listener::new(&house)?.keeps_ticking(Mistake::TickerDiesWithFirst)
+}
+
+pub fn other_paths_are_left_alone(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    let house = House::new(subject, trial, every(INTERVAL));
+    let (mut ann, _serving) = house.connect("/echo")?;
+    let mut bob = Listener::new(&house)?;
+    HOUSE.case(trial, "Ann is on /echo, Bob on /ticks; tick_interval is 20 ms", "ticks at Bob", PUSHED);
+    bob.keeps_ticking(Mistake::TicksNotStarted)?;
+    HOUSE.case(trial, "Ann is on /echo, Bob on /ticks; Ann sends a Ping", "nothing but the Pong at Ann", PUSHED);
+    ann.send(&masked(0x89, b"?"));
+    ann.expect(0x8A, b"?").map_err(|asked| match number_of(&asked.seen) {
+        Some(_) => trial.came("a tick").named(Mistake::TicksOnEveryPath),
+        None => asked.lesson,
+    })?;
+    Ok(())
+}
+
+/// Waits until more bytes have come than ticks alone, and leaves them unread.
+fn wait_for_much(talk: &Talk) -> Result<(), Lesson> {
+    let begin = Instant::now();
+    let mut buffer = vec![0; 1 << 14];
+    while begin.elapsed() < talk.trial.patience * 3 {
+        wait_for_bytes(talk)?;
+        if talk.stream.peek(&mut buffer).is_ok_and(|count| count == buffer.len()) {
+            return Ok(());
+        }
+        // A glance now and then; the time that counts is the patience.
+        thread::sleep(Duration::from_millis(1));
+    }
+    Err(talk.trial.came("ticks, and no echo"))
+}
+
+pub fn a_tick_waits_for_the_frame_before_it(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    let house = House::new(subject, trial, Settings { send_timeout: trial.patience * 4, ..every(INTERVAL) });
+    let mut ann = Listener::new(&house)?;
+    let mut bob = Listener::new(&house)?;
+    HOUSE.case(trial, "/ticks: Ann and Bob are there", "ticks at both", PUSHED);
+    ann.tick(Mistake::TicksToOneOnly)?;
+    bob.tick(Mistake::TicksToOneOnly)?;
+    HOUSE.case(
+        trial,
+        "/ticks: Ann sends a message of 8 MiB and does not read for a moment, so that her echo is stuck half-way; \
+         tick_interval is 20 ms",
+        "Bob's ticks go on",
+        "A client that does not read holds up its own frames, and nobody else's.",
+    );
+    ann.talk.send(&LARGE_SENT);
+    wait_for_much(&ann.talk)?;
+    bob.keeps_ticking(Mistake::SlowHoldsTicks)?;
+    HOUSE.case(
+        trial,
+        "the same; then Ann reads",
+        "her ticks so far, the whole echo, and more ticks behind it",
+        "§5.4: frames are not interleaved. A tick that is due while another frame is going out waits for its end.",
+    );
+    loop {
+        let seen = ann.look(trial.patience)?;
+        match &seen {
+            Seen::Frame { first: 0x82, masked: false, payload } if *payload == *LARGE => break,
+            seen if number_of(seen).is_some() => {}
+            Seen::Frame { first, payload, .. } => {
+                let came = match payload.len() > 1 << 20 {
+                    true => "an echo with other bytes in the middle".to_owned(),
+                    false => describe(*first, payload),
+                };
+                return Err(trial.came(came).named(Mistake::TickBesideTheLock));
+            }
+            _ if ann.talk.unread().len() > 1 << 20 => {
+                let lesson = trial.came("a part of the echo, and nothing more");
+                return Err(lesson.named(Mistake::TickBesideTheLock));
+            }
+            seen => return Err(trial.came(seen.to_string())),
+        }
+    }
+    ann.tick(Mistake::TicksLost)?;
+    ann.tick(Mistake::TicksLost)
+}
+
+pub fn ticks_stop_with_the_close(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    let ends = [
+        ("a Close", masked(0x88, b"\x03\xE8")),
+        ("a frame without a mask", b"\x81\x02hi".to_vec()),
+        ("nothing more, and ends its side", Vec::new()),
+    ];
+    for (what, bytes) in ends {
+        let house = House::new(subject, trial, every(Duration::from_millis(1)));
+        let mut ann = Listener::new(&house)?;
+        HOUSE.case(
+            trial,
+            format!("a client on /ticks sends {what}; tick_interval is 1 ms"),
+            "ticks, then the Close if there is one, then the end of the stream",
+            "§5.5.1: nothing may follow a Close.",
+        );
+        ann.tick(Mistake::TicksNotStarted)?;
+        // Whoever still holds the client when it has gone keeps its socket open too.
+        let held: Vec<Weak<dyn Client>> = house.clients()?.iter().map(|(_, client)| Arc::downgrade(client)).collect();
+        ann.talk.send(&bytes);
+        if bytes.is_empty() {
+            ann.talk.hang_up();
+        }
+        let seen = loop {
+            let seen = ann.talk.look();
+            if number_of(&seen).is_none() {
+                break seen;
+            }
+        };
+        if matches!(seen, Seen::Frame { first: 0x88, .. }) {
+            let behind = ann.talk.look();
+            if !matches!(behind, Seen::End | Seen::Reset) {
+                let lesson = trial.came(format!("the Close, then {}", describe_seen(&behind)));
+                return Err(lesson.named(number_of(&behind).map(|_| Mistake::TickBehindClose)));
+            }
+        } else if !matches!(seen, Seen::End | Seen::Reset) {
+            return Err(trial.came(seen.to_string()));
+        }
+        HOUSE.case(
+            trial,
+            format!("a client on /ticks has sent {what}; serve_client has returned"),
+            "no thread holds the client any more",
+            "A thread that is left over for each client that ever came would fill the machine.",
+        );
+        drop(ann.talk);
+        ann.serving.finish(trial)?;
+        let begin = Instant::now();
+        while held.iter().any(|client| client.upgrade().is_some()) {
+            if begin.elapsed() > trial.patience {
+                return Err(trial.came("somebody still holds it").named(Mistake::TickerSurvives));
+            }
+            // A glance now and then; the time that counts is the patience.
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+    Ok(())
+}
