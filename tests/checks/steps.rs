@@ -360,7 +360,7 @@ pub const STEPS: &[Step] = &[
         file: "push.rs",
         functions: "fn tick_frame, fn push_ticks; Client::send in registry.rs, serve_client in run.rs",
         chapter: "clients",
-        compare: "src/server/outbox.rs: there a push waits for nobody, and needs no thread of its own",
+        compare: "src/server/sender.rs, and src/server/outbox.rs: there a push waits for nobody, and needs no thread of its own",
         try_next: "cargo steps --serve, and websocat on /ticks: type while it ticks.",
         checks: &[
             // The ticks of one client alone.

@@ -1,4 +1,4 @@
-//! The ticks of one client in small, as the exercise asks for them; those of the real server are in `run.rs`.
+//! The ticks of one client in small, as the exercise asks for them; those of the real server, which go through its `Sender`, are in `run.rs`.
 
 use super::frame::encode_frame;
 use super::registry::Client;

@@ -1,7 +1,6 @@
 //! The real server at the other end of a pipe: it listens on a port of its own.
 
 use super::close::hang_up;
-use super::push::push_ticks;
 use super::registry::{Client, Registry};
 use super::request::shake_hands;
 use crate::checks::talk;
@@ -10,7 +9,6 @@ use plainsocket::protocol::frame::{Header, Opcode};
 use plainsocket::{Config, Connection, Error, Server};
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
@@ -28,7 +26,21 @@ fn chat(connection: &mut Connection) -> Result<(), Error> {
     Ok(())
 }
 
+/// An echo, and beside it a thread that pushes until the client has gone.
+fn ticks(connection: &mut Connection, interval: Duration) -> Result<(), Error> {
+    let sender = connection.sender();
+    thread::spawn(move || {
+        let mut number = 1;
+        while sender.send(format!("tick {number}")).is_ok() {
+            number += 1;
+            thread::sleep(interval);
+        }
+    });
+    echo(connection)
+}
+
 pub fn server(settings: &Settings) -> Server {
+    let tick_interval = settings.tick_interval;
     let config = Config {
         max_message_size: settings.max_message,
         close_timeout: settings.close_timeout,
@@ -43,7 +55,7 @@ pub fn server(settings: &Settings) -> Server {
         .route("/echo", echo)
         .route("/chat", chat)
         .route("/chat2", echo)
-        .route("/ticks", echo)
+        .route("/ticks", move |connection: &mut Connection| ticks(connection, tick_interval))
 }
 
 /// The client talks to the registry's server; what the server says goes through `Client::send`.
@@ -68,10 +80,6 @@ fn converse(stream: &TcpStream, path: &str, rest: &[u8], registry: &Registry, se
     }
     let client = registry.join(peer, path, stream.try_clone()?);
     server.write_all(rest)?;
-    if path == "/ticks" {
-        let (client, settings) = (Arc::clone(&client), settings.clone());
-        thread::spawn(move || push_ticks(&client, &settings));
-    }
     let outcome = thread::scope(|scope| {
         scope.spawn(|| carry(stream, &server));
         let outcome = carry_frames(&server, &client, || registry.leave(peer));
