@@ -1,33 +1,46 @@
 //! Messages that nobody has asked for: what a `Sender` and a `Handle` send while a client's own thread waits for it.
 
-use crate::support::{BINARY, Client, DEADLINE, TEXT, close_frame, wait_for};
-use plainsocket::{Config, Connection, Error, Handle, Sender, Server};
+use crate::support::{BINARY, CLOSE, Client, DEADLINE, PING, PONG, TEXT, close_frame, frame, wait_for};
+use plainsocket::{CloseCode, Config, Connection, Error, Handle, Sender, Server};
+use std::io::ErrorKind;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
+use std::time::{Duration, Instant};
 
-/// A server whose handlers all wait in `recv`. The Senders of its clients come out.
+/// A server whose handlers all wait in `recv`. Its clients' Senders come out, and how each handler has ended.
 struct House {
     address: SocketAddr,
     handle: Handle,
     senders: Receiver<Sender>,
+    ends: Receiver<Result<(), Error>>,
 }
 
 fn house(config: Config) -> House {
-    let (give, senders) = mpsc::channel();
+    let ((give, senders), (tell, ends)) = (mpsc::channel(), mpsc::channel());
     let wait = move |connection: &mut Connection| {
         give.send(connection.sender()).unwrap();
-        wait_to_the_end(connection)
+        let ended = wait_to_the_end(connection);
+        tell.send(ended).unwrap();
+        Ok(())
     };
-    let server = Server::bind("127.0.0.1:0").unwrap().config(config).route("/", wait.clone()).route("/other", wait);
+    let server = Server::bind("127.0.0.1:0")
+        .unwrap()
+        .config(config)
+        .route("/", wait.clone())
+        .route("/other", wait.clone())
+        .route("/echo", wait);
     let (address, handle) = (server.local_addr().unwrap(), server.handle().unwrap());
     thread::spawn(|| server.run());
-    House { address, handle, senders }
+    House { address, handle, senders, ends }
 }
 
 fn wait_to_the_end(connection: &mut Connection) -> Result<(), Error> {
-    while connection.recv()?.is_some() {}
-    Ok(())
+    match connection.recv()? {
+        Some(message) => panic!("nothing is expected, not {message:?}"),
+        None => Ok(()),
+    }
 }
 
 impl House {
@@ -74,4 +87,222 @@ fn broadcast_of_the_handle_reaches_the_clients_of_its_path() {
     members.pop().unwrap().send(close_frame(1000, ""));
     wait_for("a member to leave", || house.handle.clients_of("/") == 2);
     assert_eq!(house.handle.broadcast("/", "one"), 2);
+}
+
+#[test]
+fn ticker_reaches_dozens_of_clients_that_wait_with_nothing_lost_and_in_order() {
+    const TICKS: u32 = 200;
+    let house = house(Config::default());
+    let mut clients: Vec<Client> = (0..40).map(|_| house.connect("/").0).collect();
+    let handle = house.handle.clone();
+    let ticker = thread::spawn(move || (0..TICKS).all(|tick| handle.broadcast("/", tick.to_be_bytes().to_vec()) == 40));
+    for client in &mut clients {
+        for tick in 0..TICKS {
+            assert_eq!(client.read_frame(), (BINARY, tick.to_be_bytes().to_vec()));
+        }
+    }
+    assert!(ticker.join().unwrap(), "each tick counts all clients");
+}
+
+// Many threads
+
+const THREADS: u8 = 16;
+
+const LONGEST: usize = 40_000;
+
+/// A message that tells its thread and number, of a length that depends on both.
+fn numbered(thread: u8, number: u32) -> Vec<u8> {
+    let mut payload = vec![thread; 5 + (number as usize * 3701 + usize::from(thread) * 2003) % LONGEST];
+    payload[1..5].copy_from_slice(&number.to_be_bytes());
+    payload
+}
+
+#[test]
+fn frames_of_many_threads_stay_whole_in_order_and_within_the_bound() {
+    const MESSAGES: u32 = 100;
+    let house = house(Config::default());
+    let (mut client, sender) = house.connect("/");
+    let is_over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let threads: Vec<_> = (0..THREADS)
+            .map(|thread| {
+                let (sender, deadline) = (sender.clone(), Instant::now() + DEADLINE);
+                let send = move |number| sender.send_when_ready(numbered(thread, number), deadline);
+                scope.spawn(move || (0..MESSAGES).for_each(|number| send(number).unwrap()))
+            })
+            .collect();
+        let most = scope.spawn(|| {
+            let mut most = 0;
+            while !is_over.load(Ordering::Relaxed) {
+                most = most.max(sender.waiting_bytes());
+                thread::yield_now();
+            }
+            most
+        });
+        // A slow client: it begins to read only when the system's buffers are full.
+        wait_for("a full queue", || sender.waiting_bytes() > 32 * 1024);
+        let mut next = [0; THREADS as usize];
+        for _ in 0..u32::from(THREADS) * MESSAGES {
+            let (opcode, payload) = client.read_frame();
+            let expected = &mut next[usize::from(payload[0])];
+            assert_eq!((opcode, &payload), (BINARY, &numbered(payload[0], *expected)));
+            *expected += 1;
+        }
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+        is_over.store(true, Ordering::Relaxed);
+        let most = most.join().unwrap();
+        assert!(most < 64 * 1024 + LONGEST + 10, "one message on top of the bound, not {most} bytes");
+    });
+}
+
+/// What each of many threads gets that waits for a client which reads nothing, when `end` is called.
+fn errors(sender: &Sender, end: impl FnOnce()) -> Vec<Error> {
+    sender.send(vec![7; 16 << 20]).unwrap();
+    let (mut before, mut unchanged) = (0, 0);
+    wait_for("buffers of the system that are full", || {
+        let waiting = sender.waiting_bytes();
+        unchanged = if waiting == before { unchanged + 1 } else { 0 };
+        before = waiting;
+        unchanged == 20
+    });
+    let started = AtomicUsize::new(0);
+    thread::scope(|scope| {
+        let threads: Vec<_> = (0..THREADS)
+            .map(|thread| {
+                let started = &started;
+                scope.spawn(move || {
+                    started.fetch_add(1, Ordering::Relaxed);
+                    sender.send_when_ready(numbered(thread, 0), Instant::now() + DEADLINE).unwrap_err()
+                })
+            })
+            .collect();
+        wait_for("the threads", || started.load(Ordering::Relaxed) == usize::from(THREADS));
+        end();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    })
+}
+
+#[test]
+fn client_that_is_gone_ends_the_waits_of_all_threads_with_an_error() {
+    let house = house(Config::default());
+    let (client, sender) = house.connect("/");
+    let errors = errors(&sender, || drop(client));
+    assert!(errors.iter().all(|error| matches!(error, Error::Io(error) if error.kind() != ErrorKind::TimedOut)));
+    assert!(matches!(next(&house.ends), Err(Error::Io(_))));
+    assert!(!sender.is_open() && matches!(sender.send("late"), Err(Error::Io(_))) && sender.waiting_bytes() == 0);
+}
+
+#[test]
+fn close_ends_the_waits_of_all_threads_with_an_error() {
+    let house = house(Config::default());
+    let (_client, sender) = house.connect("/");
+    let mut begin = None;
+    let errors = errors(&sender, || {
+        begin = Some(Instant::now());
+        sender.close(CloseCode::NORMAL, "").unwrap();
+    });
+    assert!(errors.iter().all(|error| matches!(error, Error::Closed)));
+    assert!(begin.unwrap().elapsed() < Duration::from_secs(2), "they wait neither for the client nor for a timeout");
+}
+
+#[test]
+fn slow_client_is_evicted_and_its_sender_and_its_handler_know() {
+    let house = house(Config { max_backlog: 100_000, ..Config::default() });
+    let (_client, sender) = house.connect("/");
+    let begin = Instant::now();
+    let error = loop {
+        if let Err(error) = sender.send(vec![7; 60_000]) {
+            break error;
+        }
+        // A queue over the bound evicts with the next message.
+        assert!(sender.waiting_bytes() < 100_000 + 60_010 && begin.elapsed() < DEADLINE);
+    };
+    assert!(matches!(error, Error::Evicted), "{error}");
+    assert!(matches!(next(&house.ends), Err(Error::Evicted)));
+    let late = [sender.send("late"), sender.send_when_ready("late", Instant::now() + DEADLINE)];
+    assert!(late.iter().all(|late| matches!(late, Err(Error::Evicted))));
+    assert!(matches!(sender.close(CloseCode::NORMAL, ""), Err(Error::Evicted)));
+    wait_for("the seat", || house.handle.clients() == 0);
+    assert!(matches!(sender.send("after its thread"), Err(Error::Evicted)));
+}
+
+#[test]
+fn message_that_does_not_become_ready_is_not_sent() {
+    let house = house(Config::default());
+    let (mut client, sender) = house.connect("/");
+    let moment = || Instant::now() + Duration::from_millis(50);
+    let mut sent = 0_u32;
+    let error = loop {
+        match sender.send_when_ready(numbered(1, sent), moment()) {
+            Ok(()) => sent += 1,
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(&error, Error::Io(error) if error.kind() == ErrorKind::TimedOut), "{error}");
+    for number in 0..sent {
+        assert_eq!(client.read_frame(), (BINARY, numbered(1, number)));
+    }
+    // A deadline that is over is no error if nothing has to be waited for.
+    wait_for("an empty queue", || sender.waiting_bytes() == 0);
+    sender.send_when_ready("Hello", Instant::now()).unwrap();
+    assert_eq!(client.read_frame(), (TEXT, b"Hello".to_vec()));
+}
+
+// Close
+
+#[test]
+fn close_of_another_thread_that_the_client_answers_ends_recv_and_drops_data_after_it() {
+    let house = house(Config::default());
+    let (mut client, sender) = house.connect("/echo");
+    sender.send("before").unwrap();
+    sender.close(CloseCode::POLICY_VIOLATION, "enough").unwrap();
+    assert!(!sender.is_open());
+    assert!(matches!(sender.send("after"), Err(Error::Closed)));
+    assert!(matches!(sender.close(CloseCode::NORMAL, ""), Err(Error::Closed)));
+    assert_eq!(house.handle.broadcast("/echo", "after"), 0, "it is no member for data any more");
+    assert_eq!(client.read_frame(), (TEXT, b"before".to_vec()));
+    assert_eq!(client.read_frame(), (CLOSE, [&1008_u16.to_be_bytes()[..], b"enough"].concat()));
+    client.send([frame(TEXT, b"crossed our Close"), frame(PING, b"alive"), close_frame(1008, "")].concat());
+    assert_eq!(client.read_frame(), (PONG, b"alive".to_vec()), "until its Close a Ping is answered (§5.5.2)");
+    assert_eq!(client.read_to_end(), b"");
+    assert!(next(&house.ends).is_ok());
+    wait_for("the seat", || house.handle.clients() == 0);
+    assert!(matches!(sender.send("after its thread"), Err(Error::Closed)));
+}
+
+#[test]
+fn close_of_another_thread_that_nobody_answers_ends_within_the_close_timeout() {
+    let close_timeout = Duration::from_millis(300);
+    let house = house(Config { close_timeout, ..Config::default() });
+    for queued in [0, 16 << 20] {
+        let (mut client, sender) = house.connect("/");
+        sender.send(vec![7; queued]).unwrap();
+        let begin = Instant::now();
+        sender.close(CloseCode::NORMAL, "").unwrap();
+        let ended = next(&house.ends);
+        let lasted = begin.elapsed();
+        assert!(lasted >= close_timeout && lasted < 5 * close_timeout, "{lasted:?}");
+        assert!(matches!(&ended, Err(Error::Io(error)) if error.kind() == ErrorKind::TimedOut), "{ended:?}");
+        wait_for("the seat", || house.handle.clients() == 0);
+        if queued == 0 {
+            assert_eq!(client.read_frame().0, BINARY);
+            client.expect_close(Some(1000));
+        }
+    }
+}
+
+#[test]
+fn close_comes_after_all_that_is_queued_for_a_slow_client() {
+    const PIECES: u32 = 400;
+    let house = house(Config::default());
+    let (mut client, sender) = house.connect("/");
+    (0..PIECES).for_each(|number| sender.send(numbered(1, number)).unwrap());
+    sender.close(CloseCode::NORMAL, "").unwrap();
+    for number in 0..PIECES {
+        assert_eq!(client.read_frame(), (BINARY, numbered(1, number)));
+    }
+    assert_eq!(client.read_frame().0, CLOSE);
+    client.send(close_frame(1000, ""));
+    assert_eq!(client.read_to_end(), b"");
+    assert!(next(&house.ends).is_ok());
 }
