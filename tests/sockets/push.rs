@@ -1,6 +1,8 @@
 //! Messages that nobody has asked for: what a `Sender` and a `Handle` send while a client's own thread waits for it.
 
-use crate::support::{BINARY, CLOSE, Client, DEADLINE, PING, PONG, TEXT, close_frame, frame, wait_for};
+use crate::support::{
+    BINARY, CLOSE, Client, DEADLINE, PING, PONG, TEXT, close_frame, frame, request, status, wait_for,
+};
 use plainsocket::{CloseCode, Config, Connection, Error, Handle, Sender, Server};
 use std::io::ErrorKind;
 use std::net::SocketAddr;
@@ -305,4 +307,151 @@ fn close_comes_after_all_that_is_queued_for_a_slow_client() {
     client.send(close_frame(1000, ""));
     assert_eq!(client.read_to_end(), b"");
     assert!(next(&house.ends).is_ok());
+}
+
+// Order of a handler's own messages and its Sender's
+
+#[test]
+fn messages_of_the_handler_and_its_sender_arrive_in_the_order_of_the_calls() {
+    let server = Server::bind("127.0.0.1:0").unwrap().route("/", |connection| {
+        let sender = connection.sender();
+        while connection.recv()?.is_some() {
+            connection.send("handler")?;
+            sender.send("sender")?;
+            connection.broadcast("all")?;
+        }
+        Ok(())
+    });
+    let address = server.local_addr().unwrap();
+    thread::spawn(|| server.run());
+    let mut client = Client::connect(address, "/");
+    // In one segment, because replies are gathered while more messages have been received.
+    client.send(frame(TEXT, b"x").repeat(10));
+    for _ in 0..10 {
+        for expected in ["handler", "sender", "all"] {
+            assert_eq!(client.read_frame(), (TEXT, expected.into()));
+        }
+    }
+}
+
+// Broadcast
+
+/// A chat that says how its members leave.
+fn farewell(connection: &mut Connection) -> Result<(), Error> {
+    struct Guard<'a>(&'a mut Connection);
+    impl Drop for Guard<'_> {
+        fn drop(&mut self) {
+            self.0.broadcast("has left").unwrap();
+            self.0.broadcast(vec![7; 100_000]).unwrap();
+        }
+    }
+    let guard = Guard(connection);
+    while let Some(message) = guard.0.recv()? {
+        match message.as_bytes() {
+            b"panic" => panic!("on purpose"),
+            b"return" => return Ok(()),
+            b"fail" => return Err(Error::handler("on purpose")),
+            b"close" => guard.0.close(CloseCode::NORMAL, "")?,
+            _ => guard.0.broadcast(message)?,
+        }
+    }
+    Ok(())
+}
+
+fn chat_with_farewell(config: Config) -> SocketAddr {
+    let server = Server::bind("127.0.0.1:0").unwrap().config(config).route("/", farewell);
+    let address = server.local_addr().unwrap();
+    thread::spawn(|| server.run());
+    address
+}
+
+#[test]
+fn others_learn_at_once_that_a_member_has_left_whichever_way() {
+    let address = chat_with_farewell(Config::default());
+    let mut witness = Client::connect(address, "/");
+    // A member that goes without a Close, and those that break a rule or do what the text says.
+    for last in [&[][..], &[0x81, 0], &close_frame(1000, ""), b"panic", b"return", b"fail", b"close"] {
+        let mut member = Client::connect(address, "/");
+        // Gathered, and so before the farewell.
+        member.send(frame(TEXT, b"Hello").repeat(3));
+        match last {
+            [] => member.hang_up(),
+            [b'a'..=b'z', ..] => member.send(frame(TEXT, last)),
+            _ => member.send(last),
+        }
+        if last == b"close" {
+            (0..3).for_each(|_| assert_eq!(member.read_frame().1, b"Hello"));
+            assert_eq!(member.read_frame().0, CLOSE);
+            member.send(close_frame(1000, ""));
+        }
+        let begin = Instant::now();
+        (0..3).for_each(|_| assert_eq!(witness.read_frame(), (TEXT, b"Hello".to_vec())));
+        assert_eq!(witness.read_frame(), (TEXT, b"has left".to_vec()), "{last:?}");
+        assert_eq!(witness.read_frame(), (BINARY, vec![7; 100_000]), "{last:?}");
+        // Its own close timeout would be 5 s.
+        assert!(begin.elapsed() < Duration::from_secs(2), "{last:?}: {:?}", begin.elapsed());
+    }
+}
+
+#[test]
+fn others_learn_that_a_member_was_evicted_and_its_broadcast_is_no_error() {
+    let address = chat_with_farewell(Config { max_backlog: 100_000, ..Config::default() });
+    let _stalled = Client::connect(address, "/");
+    let mut witness = Client::connect(address, "/");
+    let mut flooder = Client::connect(address, "/");
+    loop {
+        flooder.send(frame(BINARY, &[1; 60_000]));
+        flooder.read_frame();
+        let (opcode, payload) = witness.read_frame();
+        if opcode == TEXT {
+            assert_eq!(payload, b"has left");
+            return;
+        }
+    }
+}
+
+#[test]
+fn broadcast_goes_to_one_subprotocol_in_order_with_those_to_all() {
+    let server = Server::bind("127.0.0.1:0").unwrap().subprotocol("/", "json").subprotocol("/", "xml");
+    let server = server.route("/", |connection| {
+        for number in 0.. {
+            if connection.recv()?.is_none() {
+                break;
+            }
+            connection.broadcast_to(Some("json"), format!("json {number}"))?;
+            connection.broadcast_to(None, format!("plain {number}"))?;
+            connection.broadcast_to(Some("nobody's"), "lost")?;
+            connection.broadcast(format!("all {number}"))?;
+            connection.broadcast_to(Some("xml"), vec![b'x'; 100_000])?;
+            connection.broadcast_to(None, format!("plain, after all {number}"))?;
+        }
+        Ok(())
+    });
+    let (address, handle) = (server.local_addr().unwrap(), server.handle().unwrap());
+    thread::spawn(|| server.run());
+    let connect = |subprotocol: &str| {
+        let mut client = Client::tcp(address);
+        let header = format!("\r\nSec-WebSocket-Protocol: {subprotocol}\r\n\r\n");
+        client.send(request("/").replace("\r\n\r\n", if subprotocol.is_empty() { "\r\n\r\n" } else { &header }));
+        assert_eq!(status(&client.read_head()), 101);
+        client
+    };
+    let mut members = ["json", "", "xml", "json", ""].map(|subprotocol| (subprotocol, connect(subprotocol)));
+    assert_eq!(handle.clients_of("/"), 5);
+    const NUMBERS: usize = 20;
+    for sender in 0..members.len() {
+        members[sender].1.send(frame(TEXT, b"go").repeat(NUMBERS));
+        for (subprotocol, member) in &mut members {
+            for number in 0..NUMBERS {
+                let expected = match *subprotocol {
+                    "json" => vec![format!("json {number}"), format!("all {number}")],
+                    "xml" => vec![format!("all {number}"), "x".repeat(100_000)],
+                    _ => vec![format!("plain {number}"), format!("all {number}"), format!("plain, after all {number}")],
+                };
+                for expected in expected {
+                    assert!(member.read_frame().1 == expected.as_bytes(), "{subprotocol}: {expected:.30}");
+                }
+            }
+        }
+    }
 }
