@@ -54,14 +54,15 @@ impl Batch {
         Ok(())
     }
 
-    /// Adds a message for the audience, and for this client if it `is_mine` too. A large one is written at once.
+    /// Adds a message for the audience, and for this client if it `is_mine` too. A large one is written at once. Returns
+    /// whether anything is to be written.
     pub(super) fn broadcast(
         &mut self,
         message: &Message,
         audience: Audience,
         is_mine: bool,
         closing: &mut Closing,
-    ) -> Result<(), Error> {
+    ) -> Result<bool, Error> {
         let payload = message.as_bytes();
         if payload.len() >= MOST_BYTES {
             // The batch goes first, so that these frames are the same for all and one copy serves all who have to wait.
@@ -72,7 +73,7 @@ impl Batch {
             self.write_to_others(&frames);
             let written = before.and_then(|()| if is_mine { closing.write(&frames) } else { Ok(()) });
             self.out.clear();
-            return written;
+            return written.map(|()| false);
         }
         if self.turn_to(audience) {
             let start = self.out_to_others.len();
@@ -81,11 +82,12 @@ impl Batch {
                 self.out.extend_from_slice(&self.out_to_others[start..]);
             }
             self.replies += 1;
-            Ok(())
-        } else if is_mine {
-            self.send(message, closing)
+            Ok(true)
         } else {
-            Ok(())
+            if is_mine {
+                self.send(message, closing)?;
+            }
+            Ok(is_mine)
         }
     }
 

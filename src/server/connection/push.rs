@@ -76,8 +76,9 @@ impl Connection {
             self.batch.announce(&message, audience);
             return Ok(());
         }
-        self.batch.broadcast(&message, audience, is_mine, &mut self.closing)?;
-        self.flush_if_due()?;
+        if self.batch.broadcast(&message, audience, is_mine, &mut self.closing)? {
+            self.flush_if_due()?;
+        }
         speed::reuse(&mut self.receiver, message);
         Ok(())
     }

@@ -21,6 +21,8 @@ pub(super) mod logged;
 #[cfg(test)]
 mod promises;
 #[cfg(test)]
+mod senders;
+#[cfg(test)]
 mod silence;
 mod stream;
 #[cfg(test)]

@@ -36,3 +36,25 @@ impl<A: Clone + PartialEq> MemberLists<A> {
         self.lists = Vec::new();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::server::drain::Drain;
+    use crate::server::socket::Socket;
+    use crate::server::tests::ClientsEnd;
+
+    #[test]
+    fn list_is_kept_until_it_is_forgotten_and_an_empty_one_is_not() {
+        let socket = Arc::new(Socket::new(ClientsEnd::default().servers_end()));
+        let outbox = Outbox::new(([192, 0, 2, 1], 1).into(), socket, Drain::start().unwrap(), Arc::default());
+        let member = Members::from([Arc::new(outbox)]);
+        let mut lists = MemberLists::default();
+        assert_eq!(lists.get(&1, || Arc::clone(&member)).len(), 1);
+        assert_eq!(lists.get(&1, || panic!("it is kept")).len(), 1);
+        (2..1000).for_each(|nobody| assert!(lists.get(&nobody, Members::default).is_empty()));
+        assert_eq!(lists.lists.len(), 1);
+        lists.forget();
+        assert_eq!(lists.get(&1, Members::default).len(), 0);
+    }
+}

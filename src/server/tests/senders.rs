@@ -1,0 +1,139 @@
+//! What is left of a client for a `Sender` that outlives it, and of a room when its last member has gone.
+
+use super::transfers::frame;
+use super::{ClientsEnd, peer, request, seat, service, wait_until};
+use crate::config::Config;
+use crate::error::Error;
+use crate::server::connection::Connection;
+use crate::server::registry::Audience;
+use crate::server::sender::Sender;
+use crate::server::{client, lock};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+const CLOSE: &[u8] = &[0x88, 0x80, 0, 0, 0, 0];
+
+/// What the handler of a client has put away, which is left in its own map.
+static KEPT: Mutex<Vec<Sender>> = Mutex::new(Vec::new());
+
+fn keep_sender(connection: &mut Connection) -> Result<(), Error> {
+    let sender = connection.sender();
+    KEPT.lock().unwrap().push(sender.clone());
+    while connection.recv()?.is_some() {}
+    Ok(())
+}
+
+#[test]
+fn sender_that_outlives_its_client_holds_neither_socket_nor_seat() {
+    for (last, is_closed) in [(CLOSE, true), (&[], false), (&[0x81, 0][..], true)] {
+        let service = service(Config::default(), keep_sender);
+        let client = ClientsEnd::new(None, []);
+        client.send(request("/"));
+        client.send(last);
+        client.end();
+        let seat = seat(&service, &client, peer(1));
+        let socket = Arc::downgrade(&seat.outbox.socket);
+        client::run(&service, &seat);
+        drop(seat);
+        // The heartbeat closes the socket of a client that has had its Close.
+        service.refusals.sweep();
+        assert!(socket.upgrade().is_none() && client.is_closed(), "{last:?}: the descriptor is still open");
+        let sender = KEPT.lock().unwrap().pop().unwrap();
+        assert_eq!((service.registry.count(), sender.is_open(), sender.waiting_bytes()), (0, false, 0));
+        let ends = [sender.send("late"), sender.send_when_ready("late", Instant::now() + Duration::from_secs(9))];
+        let is_right = |end: &Result<(), Error>| match end {
+            Err(Error::Closed) => is_closed,
+            Err(Error::Io(_)) => !is_closed,
+            _ => false,
+        };
+        assert!(ends.iter().all(is_right), "{last:?}: {ends:?}");
+    }
+}
+
+#[test]
+fn thread_that_waits_with_a_sender_lets_go_of_the_socket_at_the_end() {
+    let service = service(Config::default(), |connection| {
+        let sender = connection.sender();
+        thread::spawn(move || {
+            let deadline = Instant::now() + Duration::from_secs(60);
+            while sender.send_when_ready(vec![7; 100_000], deadline).is_ok() {}
+        });
+        // The client ends its side, and takes nothing of what is queued.
+        while connection.recv()?.is_some() {}
+        Ok(())
+    });
+    let service = crate::server::service::Service {
+        config: Config { close_timeout: Duration::from_millis(50), ..Config::default() },
+        ..service
+    };
+    let client = ClientsEnd::new(Some(1000), []);
+    client.send(request("/"));
+    let seat = seat(&service, &client, peer(1));
+    let socket = Arc::downgrade(&seat.outbox.socket);
+    let outbox = Arc::clone(&seat.outbox);
+    thread::scope(|scope| {
+        scope.spawn(move || client::run(&service, &seat));
+        wait_until(|| outbox.waiting_bytes() > 0);
+        drop(outbox);
+        client.end();
+    });
+    wait_until(|| socket.upgrade().is_none());
+}
+
+#[test]
+fn room_is_gone_with_its_last_member_however_many_broadcast_to_it() {
+    let service = service(Config::default(), |_| Ok(()));
+    let (registry, is_over) = (&service.registry, AtomicBool::new(false));
+    let audiences = [Audience::Everybody, Audience::Speaking(None), Audience::Speaking(Some("json".into()))];
+    thread::scope(|scope| {
+        for audience in &audiences {
+            let is_over = &is_over;
+            scope.spawn(move || {
+                while !is_over.load(Ordering::Relaxed) {
+                    drop((registry.members("/", audience), registry.members("/nobody", audience)));
+                }
+            });
+        }
+        for round in 0..300 {
+            let client = ClientsEnd::default();
+            let seats = [1, 2].map(|port| seat(&service, &client, peer(port)));
+            seats[0].enter("/", None).unwrap();
+            seats[1].enter("/", Some("json")).unwrap();
+            let reached = audiences.each_ref().map(|audience| registry.members("/", audience).len());
+            assert_eq!((registry.count_of("/"), reached), (2, [2, 1, 1]));
+            let [first, second] = seats.map(|seat| (Arc::downgrade(&seat.outbox), seat));
+            drop(first.1);
+            assert_eq!(registry.count_of("/"), 1);
+            drop(second.1);
+            assert!(lock(&registry.table).rooms.is_empty(), "round {round}");
+            wait_until(|| first.0.upgrade().is_none() && second.0.upgrade().is_none());
+        }
+        is_over.store(true, Ordering::Relaxed);
+    });
+}
+
+/// A chat that speaks two subprotocols.
+fn bilingual(connection: &mut Connection) -> Result<(), Error> {
+    while let Some(message) = connection.recv()? {
+        connection.broadcast_to(Some("json"), "{}")?;
+        connection.broadcast_to(None, message)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn broadcasts_to_the_only_subprotocol_of_a_room_are_gathered() {
+    let service = service(Config::default(), bilingual);
+    let (client, other) = (ClientsEnd::default(), ClientsEnd::default());
+    let others_seat = seat(&service, &other, peer(2));
+    others_seat.enter("/", None).unwrap();
+    others_seat.outbox.write_response(&[], Instant::now()).unwrap();
+    client.send(request("/"));
+    client.send((0..16).flat_map(|_| frame(64)).collect::<Vec<u8>>());
+    client.end();
+    client::run(&service, &seat(&service, &client, peer(1)));
+    assert_eq!(client.transfers()[2..], [("read", 16 * 70), ("write", 16 * 66)]);
+    assert_eq!(other.transfers(), [("write", 16 * 66)]);
+}
