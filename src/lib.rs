@@ -173,7 +173,7 @@ pub use protocol::admission::{Admission, Refusal};
 pub use protocol::close::{CloseCode, CloseFrame};
 pub use protocol::message::Message;
 pub use protocol::text::Text;
-pub use server::{Connection, Handle, Received, Running, Sender, Server};
+pub use server::{Connection, Counters, Handle, Received, Running, Sender, Server};
 
 /// For the fuzz target `connection`.
 #[cfg(fuzzing)]

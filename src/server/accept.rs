@@ -51,7 +51,7 @@ pub(super) fn accept(listener: &TcpListener, service: &Arc<Service>) {
 pub(super) fn welcome(service: &Arc<Service>, socket: Arc<Socket>, peer: SocketAddr) {
     let seat = match take_seat(service, &socket, peer) {
         Ok(seat) => seat,
-        Err(fault) => return service.refusals.refuse(peer, socket, &fault),
+        Err(fault) => return service.refusals.refuse(&service.registry, peer, socket, &fault),
     };
     let its_service = Arc::clone(service);
     let thread = thread::Builder::new().name(format!("client-{peer}")).stack_size(STACK_SIZE);
@@ -62,7 +62,7 @@ pub(super) fn welcome(service: &Arc<Service>, socket: Arc<Socket>, peer: SocketA
         if !failed_before {
             log::error!("no thread for {peer}, and perhaps for others after it: {error}");
         }
-        service.refusals.refuse(peer, socket, &HandshakeError::TooManyClients);
+        service.refusals.refuse(&service.registry, peer, socket, &HandshakeError::TooManyClients);
     }
 }
 

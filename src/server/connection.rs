@@ -56,8 +56,6 @@ pub struct Connection {
     dissection: Option<Box<Dissection>>,
     batch: Batch,
     closing: Closing,
-    /// How many messages the handler was given.
-    messages: u64,
 }
 
 /// Without the query and the headers: tokens and cookies are in there, and this may end up in a log.
@@ -87,7 +85,6 @@ impl Connection {
             dissection: Dissection::for_trace(),
             batch: Batch::new(Arc::clone(&outbox), path, registry),
             closing: Closing::new(outbox, config.close_timeout),
-            messages: 0,
         }
     }
 
@@ -182,7 +179,7 @@ impl Connection {
         match event {
             Some(Event::Ping(payload)) => self.batch.answer_ping(&payload, &mut self.closing)?,
             Some(Event::Message(message)) => {
-                self.messages += 1;
+                self.outbox().incoming.count_message();
                 speed::reuse(&mut self.receiver, message);
             }
             // The dissection keeps a Close and a fault for the next call.

@@ -2,6 +2,7 @@
 
 use super::registry::Registry;
 use super::speed::Frame;
+use crate::protocol::frame::Header;
 use std::cell::OnceCell;
 
 /// Whole frames for one client or many, in two pieces, so that a large payload need not be copied to its header.
@@ -11,6 +12,8 @@ pub(super) struct Frames<'a> {
     pub(super) ends_with_close: bool,
     /// A Pong, which may follow a Close.
     pub(super) may_follow_close: bool,
+    /// How many messages they are, for the counters.
+    pub(super) messages: u64,
     /// For the memory of the copy; `None` for a control frame, which is short and does not count.
     registry: Option<&'a Registry>,
     shared: OnceCell<Frame>,
@@ -18,13 +21,13 @@ pub(super) struct Frames<'a> {
 
 impl<'a> Frames<'a> {
     pub(super) fn new(pieces: [&'a [u8]; 2], registry: &'a Registry) -> Frames<'a> {
-        Frames { pieces, registry: Some(registry), ..Frames::ping(&[]) }
+        Frames { messages: messages(pieces[0]), pieces, registry: Some(registry), ..Frames::ping(&[]) }
     }
 
     /// Takes a Ping of the server's own. It must go out when memory is at its bound too.
     pub(super) fn ping(frame: &'a [u8]) -> Frames<'a> {
-        let pieces = [frame, &[]];
-        Frames { pieces, registry: None, ends_with_close: false, may_follow_close: false, shared: OnceCell::new() }
+        let (pieces, shared) = ([frame, &[]], OnceCell::new());
+        Frames { pieces, registry: None, ends_with_close: false, may_follow_close: false, messages: 0, shared }
     }
 
     /// Takes a Pong for a Ping that arrived between our Close and the client's.
@@ -34,7 +37,7 @@ impl<'a> Frames<'a> {
 
     /// Takes frames that end with a Close. They must go out when memory is at its bound, too.
     pub(super) fn close(frames: &'a [u8]) -> Frames<'a> {
-        Frames { ends_with_close: true, ..Frames::ping(frames) }
+        Frames { ends_with_close: true, messages: messages(frames), ..Frames::ping(frames) }
     }
 
     pub(super) fn length(&self) -> usize {
@@ -58,9 +61,31 @@ impl<'a> Frames<'a> {
     }
 }
 
+/// Counts the data frames that begin in `frames`. We send each message in one.
+fn messages(mut frames: &[u8]) -> u64 {
+    let mut count = 0;
+    while let Ok(Some((header, used))) = Header::decode(frames) {
+        count += u64::from(!header.opcode.is_control());
+        frames = frames.get(used + header.length as usize..).unwrap_or_default();
+    }
+    count
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn messages_are_counted_without_control_frames() {
+        let registry = Registry::default();
+        let long = [&[0x82, 126, 1, 0][..], &[0x81; 256]].concat();
+        let batch = [&[0x81, 0, 0x89, 2, 0x81, 0x81][..], &long, &[0x82, 1, 7]].concat();
+        assert_eq!(Frames::new([&batch, &[]], &registry).messages, 3);
+        let with_header = [&batch, &long[..4]].concat();
+        assert_eq!(Frames::new([&with_header, &long[4..]], &registry).messages, 4);
+        assert_eq!(Frames::close(&[0x81, 1, 7, 0x88, 0]).messages, 1);
+        assert_eq!(Frames::ping(&[0x89, 0]).messages, 0);
+    }
 
     #[test]
     fn frame_is_shared_once_however_many_ask() {

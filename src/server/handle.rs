@@ -2,6 +2,7 @@
 //! thread.
 
 use super::accept::wake;
+use super::counters::Counters;
 use super::frames::Frames;
 use super::registry::{Audience, Registry};
 use super::speed;
@@ -73,6 +74,21 @@ impl Handle {
         let frames = Frames::new([&header, message.as_bytes()], &self.registry);
         let members = self.registry.members(path, &Audience::Everybody);
         speed::prefetched(&members).filter(|member| member.write(&frames).is_ok()).count()
+    }
+
+    /// Returns the server in numbers: who was let in, refused, closed, evicted and dropped, and how much went in and out.
+    ///
+    /// Each call looks at every client that is there, so it is meant for once a second or less, not for each message.
+    ///
+    /// ```
+    /// # let handle = plainsocket::Server::bind("127.0.0.1:0").unwrap().handle().unwrap();
+    /// let counters = handle.counters();
+    /// assert_eq!((counters.accepted, counters.open, counters.messages_in), (0, 0, 0));
+    /// let crowded = counters.refused.get(&503).copied().unwrap_or(0);
+    /// assert_eq!(crowded, 0, "nobody was refused because there were too many");
+    /// ```
+    pub fn counters(&self) -> Counters {
+        self.registry.counters()
     }
 
     /// Begins a graceful shutdown: every client gets Close 1001, and no new one is let in. A request that has arrived

@@ -118,7 +118,7 @@ fn drop_silent(client: &Client, silent: Duration, bytes: usize) {
         bytes => log::info!("{peer}: dropped after {silent:.1?}: it does not read, and {bytes} bytes wait for it"),
     }
     client.send_close(&CloseFrame::new(CloseCode::GOING_AWAY, &format!("no sign of life for {silent:.0?}")));
-    client.outbox.disconnect();
+    client.outbox.drop_silent();
 }
 
 #[cfg(test)]

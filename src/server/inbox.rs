@@ -34,8 +34,9 @@ impl Inbox {
         self.buffer.len()
     }
 
-    /// Reads once, and appends the bytes to [`unread`](Inbox::unread). Errors are those of [`Reader::read`].
-    pub(super) fn fill(&mut self, until: Until) -> io::Result<()> {
+    /// Reads once, and appends the bytes to [`unread`](Inbox::unread). Returns how many, and the errors of
+    /// [`Reader::read`].
+    pub(super) fn fill(&mut self, until: Until) -> io::Result<usize> {
         // The decoders leave less than a header, or less than a request's head, so there is little to move.
         self.buffer.copy_within(self.start..self.end, 0);
         self.end -= self.start;
@@ -43,8 +44,9 @@ impl Inbox {
         if self.is_full() {
             self.buffer.resize(self.end * 2, 0);
         }
-        self.end += self.reader.read(&mut self.buffer[self.end..], until)?;
-        Ok(())
+        let count = self.reader.read(&mut self.buffer[self.end..], until)?;
+        self.end += count;
+        Ok(count)
     }
 
     /// Returns whether the buffer has no room left, so that there can be more to read.

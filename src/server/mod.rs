@@ -10,6 +10,7 @@
 //! | `client` | **one client's life**, from top to bottom |
 //! | `opening`, `reply` | the opening handshake's I/O; what all HTTP replies have in common |
 //! | `seat`, `registry` | a connection slot: taken, entered, left; who is connected |
+//! | `counters` | [`Counters`]: a running server in numbers, of which each client keeps its own |
 //! | `connection` | [`Connection`], what a handler holds: `recv`, `send`, `broadcast`, `close` |
 //! | `connection/events`, `connection/ending` | the next event out of the client's bytes, or a wait; the end after the handler |
 //! | `connection/push` | the broadcast to other clients, and the Sender of this one |
@@ -33,6 +34,7 @@ mod budget;
 mod client;
 mod closing;
 mod connection;
+mod counters;
 mod dissect;
 mod drain;
 mod frames;
@@ -63,6 +65,7 @@ mod trace;
 mod turn;
 
 pub use connection::Connection;
+pub use counters::Counters;
 pub use handle::Handle;
 pub use receive::Received;
 pub use running::Running;

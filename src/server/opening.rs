@@ -88,6 +88,9 @@ pub(super) fn open(service: &Service, seat: &Seat, inbox: &mut Inbox, share: &mu
             reply::refusal(peer, &fault, inbox.unread())
         }
     };
+    if response.status.0 >= 300 {
+        service.registry.count_refused(response.status.0);
+    }
     // Before the client can know that it is over, and connect again.
     seat.linger();
     socket.write_all(&reply::dated(response).encode(method), deadline)?;

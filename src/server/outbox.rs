@@ -12,6 +12,7 @@ use super::activity::Activity;
 use super::backlog::{Backlog, Waiting};
 use super::budget::Budget;
 use super::closing::{CloseState, End};
+use super::counters::{Incoming, Outgoing};
 use super::drain::Drain;
 use super::frames::Frames;
 use super::lock;
@@ -43,6 +44,7 @@ pub(super) struct Outbox {
     pub(super) peer: SocketAddr,
     pub(super) socket: Arc<Socket>,
     pub(super) activity: Activity,
+    pub(super) incoming: Incoming,
     pub(super) turn: Turn,
     drain: Arc<Drain>,
     budget: Arc<Budget>,
@@ -61,15 +63,18 @@ pub(super) struct State {
     promised: usize,
     /// What may still be written: the last in the queue or on the wire may be a Close.
     close: CloseState,
+    pub(super) outgoing: Outgoing,
 }
 
 impl Outbox {
     /// Makes an outbox in which everything waits until [`write_response`](Outbox::write_response).
     pub(super) fn new(peer: SocketAddr, socket: Arc<Socket>, drain: Arc<Drain>, budget: Arc<Budget>) -> Outbox {
         let backlog = Backlog::new(&budget);
-        let state = Mutex::new(State { backlog, writing: true, waiting: 0, promised: 0, close: CloseState::Open });
-        let (activity, turn) = (Activity::new(), Turn::default());
-        Outbox { peer, socket, activity, turn, drain, budget, state, progress: Condvar::new(), end: Arc::default() }
+        let (close, outgoing) = (CloseState::Open, Outgoing::default());
+        let state = Mutex::new(State { backlog, writing: true, waiting: 0, promised: 0, close, outgoing });
+        let (activity, incoming, turn) = (Activity::new(), Incoming::default(), Turn::default());
+        let (progress, end) = (Condvar::new(), Arc::default());
+        Outbox { peer, socket, activity, incoming, turn, drain, budget, state, progress, end }
     }
 
     /// Writes the response to the handshake, and then what others have left meanwhile. The client is in the registry
@@ -190,6 +195,12 @@ impl Outbox {
         is_late
     }
 
+    /// Disconnects a client that is silent.
+    pub(super) fn drop_silent(&self) {
+        lock(&self.state).outgoing.is_dropped = true;
+        self.disconnect();
+    }
+
     /// Ends the connection at once: its own thread wakes from whatever it waits for.
     pub(super) fn disconnect(&self) {
         self.cut(CloseState::Lost);
@@ -198,6 +209,7 @@ impl Outbox {
     fn cut(&self, cause: CloseState) {
         let mut state = lock(&self.state);
         state.close = CloseState::Lost;
+        state.outgoing.is_evicted |= cause == CloseState::Evicted;
         let _ = self.end.set(End::now(cause));
         let backlog = std::mem::replace(&mut state.backlog, Backlog::new(&self.budget));
         self.signal(&state);
@@ -310,6 +322,7 @@ impl Outbox {
     /// Notes that a thread writes from here on. After a Close nothing follows, Pongs aside.
     fn begin(&self, state: &mut State, frames: &Frames) {
         state.writing = true;
+        state.outgoing.count(frames);
         if frames.ends_with_close {
             state.close = CloseState::CloseSent;
             let _ = self.end.set(End::now(CloseState::CloseSent));

@@ -55,6 +55,8 @@ impl Receiver {
     ) -> Receiver {
         let (decoder, request_bytes) = (speed::decoder(max_message_size), share.bytes);
         let devices = Devices::new(pool, outbox.activity.age());
+        // Frames may have arrived with the request.
+        outbox.incoming.count_bytes(inbox.unread().len());
         Receiver { outbox, inbox, decoder, devices, share, request_bytes, has_read: true }
     }
 
@@ -132,46 +134,54 @@ impl Receiver {
         if let Some(received) = speed::before_blocking(self, batch, end) {
             return received.map(|()| true);
         }
-        let received = match limit {
+        let read = match limit {
             Some(limit) => speed::out_of_line(|| self.look_and_wait(limit)),
             None => {
                 // The heartbeat counts silence only while a thread waits.
                 let wait = self.outbox.activity.wait();
                 let until = end.map_or(Until::Forever, Until::Deadline);
-                let received = self.devices.read(&mut self.inbox, &mut self.decoder, until);
+                let read = self.devices.read(&mut self.inbox, &mut self.decoder, until);
                 drop(wait);
-                received
+                read
             }
         };
-        self.has_read |= received.is_ok();
-        match received {
-            Err(error) if limit.is_some() && error.kind() == ErrorKind::TimedOut => return Ok(false),
-            _ => speed::after_blocking(self, batch),
+        match read {
+            Err(error) if limit.is_some() && error.kind() == ErrorKind::TimedOut => Ok(false),
+            read => {
+                let received = self.note_read(read);
+                speed::after_blocking(self, batch);
+                received.map(|()| true)
+            }
         }
-        received.map(|()| true)
     }
 
     /// Reads what has arrived, and waits only if nothing has. A handler can begin such a wait every few milliseconds, so
     /// its start is no activity, in contrast to bytes that were unread until now.
-    fn look_and_wait(&mut self, limit: Instant) -> io::Result<()> {
+    fn look_and_wait(&mut self, limit: Instant) -> io::Result<usize> {
         let now = Instant::now();
         if mem::take(&mut self.has_read) {
             self.outbox.activity.record();
         }
         let is_over = now >= limit;
-        match self.read(if is_over { Until::Deadline(limit) } else { Until::Now }) {
+        let until = if is_over { Until::Deadline(limit) } else { Until::Now };
+        match self.devices.read(&mut self.inbox, &mut self.decoder, until) {
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
                 let _wait = self.outbox.activity.go_on_waiting(now);
                 let until = Until::Deadline(limit);
                 if is_over { Err(error) } else { self.devices.read(&mut self.inbox, &mut self.decoder, until) }
             }
-            received => received,
+            read => read,
         }
     }
 
     /// Reads once.
     pub(super) fn read(&mut self, until: Until) -> io::Result<()> {
-        self.devices.read(&mut self.inbox, &mut self.decoder, until)?;
+        let read = self.devices.read(&mut self.inbox, &mut self.decoder, until);
+        self.note_read(read)
+    }
+
+    fn note_read(&mut self, read: io::Result<usize>) -> io::Result<()> {
+        self.outbox.incoming.count_bytes(read?);
         self.has_read = true;
         Ok(())
     }

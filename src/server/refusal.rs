@@ -4,6 +4,7 @@
 //! reset, which takes the reply away (§1.4). So each socket is kept for a moment, and the heartbeat's thread empties
 //! it.
 
+use super::registry::Registry;
 use super::socket::Socket;
 use super::{lock, reply};
 use crate::error::HandshakeError;
@@ -32,8 +33,9 @@ pub(super) struct Refusals {
 
 impl Refusals {
     /// Replies with an HTTP error. Never waits, because the accept loop calls this.
-    pub(super) fn refuse(&self, peer: SocketAddr, socket: Arc<Socket>, fault: &HandshakeError) {
+    pub(super) fn refuse(&self, registry: &Registry, peer: SocketAddr, socket: Arc<Socket>, fault: &HandshakeError) {
         let response = reply::dated(reply::refusal(peer, fault, &[]));
+        registry.count_refused(response.status.0);
         // A fresh socket has room for so short a reply.
         let replied = socket
             .write_all(&response.encode(Method::Get), Instant::now())
@@ -102,7 +104,8 @@ mod tests {
             .map(|_| {
                 let client = ClientsEnd::default();
                 let socket = Arc::new(Socket::new(client.servers_end()));
-                refusals.refuse(SocketAddr::from(([192, 0, 2, 1], 1)), socket, &HandshakeError::TooManyClients);
+                let peer = SocketAddr::from(([192, 0, 2, 1], 1));
+                refusals.refuse(&Registry::default(), peer, socket, &HandshakeError::TooManyClients);
                 assert!(client.wait_for(1).starts_with(b"HTTP/1.1 503 "));
                 client
             })

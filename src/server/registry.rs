@@ -4,6 +4,7 @@
 //! that has to agree is under the one lock, and the lock is never held over I/O: copy the list, then act.
 
 use super::budget::{Budget, Share};
+use super::counters::Counters;
 use super::lock;
 use super::outbox::Outbox;
 use super::speed::{MemberLists, Members, Segments};
@@ -43,6 +44,8 @@ pub(super) struct Table {
     pub(super) next_number: u64,
     /// The clients that have entered, by path. An empty room is removed.
     pub(super) rooms: HashMap<Arc<str>, Room>,
+    /// Of all that have left, and of those that never entered.
+    pub(super) totals: Counters,
 }
 
 /// Whom a broadcast goes to, of the clients on its path.
@@ -86,6 +89,19 @@ impl Registry {
     /// Returns how many have entered.
     pub(super) fn count(&self) -> usize {
         lock(&self.table).entered().count()
+    }
+
+    /// Returns the server in numbers.
+    pub(super) fn counters(&self) -> Counters {
+        let table = lock(&self.table);
+        let mut counters = table.totals.clone();
+        table.entered().for_each(|client| counters.add_open(&client.outbox));
+        counters
+    }
+
+    /// Counts a client that gets an HTTP error, before it can know.
+    pub(super) fn count_refused(&self, status: u16) {
+        lock(&self.table).totals.add_refused(status);
     }
 
     /// Returns how many have entered on `path`.
@@ -193,9 +209,11 @@ impl Table {
         room.lists.forget();
     }
 
-    /// Removes the client with this key, and its room if it was the last in it.
-    pub(super) fn remove(&mut self, key: &SocketAddr) {
-        let Some(Client { seat_number, stage: Stage::Entered(path), .. }) = self.clients.remove(key) else { return };
+    /// Removes the client with this key, and its room if it was the last in it. Returns whether it had entered.
+    pub(super) fn remove(&mut self, key: &SocketAddr) -> bool {
+        let Some(Client { seat_number, stage: Stage::Entered(path), .. }) = self.clients.remove(key) else {
+            return false;
+        };
         if let Entry::Occupied(mut room) = self.rooms.entry(path) {
             room.get_mut().members.remove(&seat_number);
             room.get_mut().lists.forget();
@@ -203,6 +221,7 @@ impl Table {
                 room.remove();
             }
         }
+        true
     }
 }
 

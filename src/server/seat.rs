@@ -16,6 +16,7 @@ use super::outbox::Outbox;
 use super::registry::{Client, Registry, Stage, Table};
 use crate::config::Config;
 use crate::error::HandshakeError;
+use crate::protocol::close::CloseCode;
 use std::cell::Cell;
 use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 use std::sync::Arc;
@@ -26,6 +27,7 @@ pub(super) struct Seat {
     registry: Arc<Registry>,
     key: SocketAddr,
     place: Cell<Place>,
+    close_code: Cell<u16>,
 }
 
 /// What the owner of a seat counts as.
@@ -39,11 +41,15 @@ enum Place {
 /// How many threads may linger without a seat. Without this bound, strangers could have any number of threads.
 const MOST_LINGERING: usize = 64;
 
+/// What counts as the code if no Close has come (§7.1.5).
+const NO_CLOSE: u16 = 1006;
+
 impl Seat {
     /// Takes a seat for a new connection, which is in its handshake. The error says which limit does not allow it.
     pub(super) fn take(registry: &Arc<Registry>, outbox: Arc<Outbox>, config: &Config) -> Result<Seat, HandshakeError> {
         let peer = outbox.peer;
         let mut table = lock(&registry.table);
+        table.totals.accepted += 1;
         if registry.is_stopping() {
             return Err(HandshakeError::ShuttingDown);
         }
@@ -60,7 +66,8 @@ impl Seat {
         let key = if table.clients.contains_key(&peer) { namesake(peer, number) } else { peer };
         let client = Client { seat_number: number, outbox: Arc::clone(&outbox), stage: Stage::Handshake };
         table.clients.insert(key, client);
-        Ok(Seat { outbox, registry: Arc::clone(registry), key, place: Cell::new(Place::Seated) })
+        let (place, close_code) = (Cell::new(Place::Seated), Cell::new(NO_CLOSE));
+        Ok(Seat { outbox, registry: Arc::clone(registry), key, place, close_code })
     }
 
     /// Enters the client, whose 101 is about to be written. The error is that the server is shutting down.
@@ -71,6 +78,11 @@ impl Seat {
         }
         table.enter(&self.key, path, subprotocol);
         Ok(())
+    }
+
+    /// Notes the code of the client's Close.
+    pub(super) fn note_close(&self, code: CloseCode) {
+        self.close_code.set(code.get());
     }
 
     /// Frees the seat of a thread that is about to end. A second call does nothing: the key may be another connection's by
@@ -104,7 +116,9 @@ impl Seat {
     }
 
     fn free(&self, table: &mut Table) {
-        table.remove(&self.key);
+        if table.remove(&self.key) {
+            table.totals.add_closed(&self.outbox, self.close_code.get());
+        }
         let (ip, per_ip) = (self.outbox.peer.ip(), &mut table.per_ip);
         match per_ip.get_mut(&ip) {
             Some(count) if *count > 1 => *count -= 1,

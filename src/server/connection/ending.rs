@@ -12,8 +12,11 @@ impl Connection {
     pub(in crate::server) fn finish(&mut self, code: CloseCode, seat: &Seat) -> Result<(), Error> {
         let closed = self.close(code, "");
         let (peer, age) = (self.peer(), self.outbox().activity.age());
-        log::debug!("{peer}: over after {age:.1?}, messages in: {}", self.messages);
+        log::debug!("{peer}: over after {age:.1?}, messages in: {}", self.outbox().incoming.messages());
         self.outbox().wait_until_out(self.closing.deadline());
+        if let Some(close) = self.close_frame() {
+            seat.note_close(close.code);
+        }
         // Before our FIN. After a clean close the thread does not linger, so it needs no place for that.
         if self.is_closed() {
             seat.leave()

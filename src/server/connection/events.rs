@@ -24,7 +24,7 @@ impl Connection {
                 // Messages that arrive after our Close are dropped (§5.5.1).
                 Some(Event::Message(_)) if !self.closing.is_open() => {}
                 Some(Event::Message(message)) => {
-                    self.messages += 1;
+                    self.outbox().incoming.count_message();
                     if !self.receiver.count_message(&message) {
                         return Err(speed::out_of_line(|| self.give_up_message()));
                     }

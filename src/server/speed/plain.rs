@@ -41,8 +41,8 @@ impl Devices {
         Devices
     }
 
-    /// Reads once, into the inbox.
-    pub(in crate::server) fn read(&self, inbox: &mut Inbox, _: &mut MessageDecoder, until: Until) -> io::Result<()> {
+    /// Reads once, into the inbox. Returns how many bytes.
+    pub(in crate::server) fn read(&self, inbox: &mut Inbox, _: &mut MessageDecoder, until: Until) -> io::Result<usize> {
         inbox.fill(until)
     }
 

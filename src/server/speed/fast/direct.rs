@@ -32,19 +32,19 @@ impl Devices {
         Devices { pool, small: None, is_busy, blocked_at, read_directly: 0, may_read_directly: true }
     }
 
-    /// Reads once: straight into a large message, otherwise into the inbox.
+    /// Reads once: straight into a large message, otherwise into the inbox. Returns how many bytes.
     pub(in crate::server) fn read(
         &mut self,
         inbox: &mut Inbox,
         decoder: &mut MessageDecoder,
         until: Until,
-    ) -> io::Result<()> {
+    ) -> io::Result<usize> {
         let is_direct = self.may_read_directly && inbox.unread().is_empty();
         let room = if is_direct { decoder.reserve_room() } else { None };
         match room {
             Some(room) => {
                 self.read_directly = inbox.reader.read(room, until)?;
-                Ok(())
+                Ok(self.read_directly)
             }
             None => inbox.fill(until),
         }
