@@ -84,7 +84,6 @@
 //! | word | who decides | where | what the client sees |
 //! | --- | --- | --- | --- |
 //! | refused | the limits, the rules of the request, or the program's [`Refusal`] | `accept.rs`, `opening.rs` | an HTTP error and its reason |
-//! | refused | the program, before the 101 ([`Server::route_with`]) | `opening.rs`: `upgrade` | an HTTP status and its text |
 //! | closed | the client, a handler that returns, or a thread with [`Sender::close`] | `closing.rs` | a Close each way, then FIN (§7.1.2) |
 //! | failed | the decoder, for a protocol violation | `closing.rs` | Close 1002, 1007 or 1009, then FIN |
 //! | failed | the server, without memory for a message | `connection.rs` | Close 1013, then FIN |

@@ -191,7 +191,8 @@ impl Server {
     }
 
     /// Names a subprotocol that clients of `path` may ask for (§1.9). Another call for the same path adds one that the
-    /// server prefers less. `path` can end in `/*`, as with [`route`](Server::route).
+    /// server prefers less. `path` can end in `/*`, as with [`route`](Server::route): those of just the requested path come
+    /// instead of those of a pattern.
     ///
     /// Of those that a client offers, the server selects the one that it prefers most, and the handler finds it in
     /// [`Connection::subprotocol`]. Names are compared with their case. A client that offers none, or only unknown
@@ -211,7 +212,7 @@ impl Server {
     /// Answers a plain GET of `path` with an HTML page, and HEAD with its head. The same path may have a
     /// [`route`](Server::route) too. The page must contain its scripts, styles and images (images as `data:`), because
     /// its `Content-Security-Policy` lets the browser load nothing else, and connect to this server only. `path` can end
-    /// in `/*`, as with [`route`](Server::route).
+    /// in `/*`, as with [`route`](Server::route). A plain GET gets 426 from a route only where there is no page.
     ///
     /// # Panics
     ///
