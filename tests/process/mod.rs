@@ -2,6 +2,8 @@
 //! in the order of their names, so they begin first.
 #![cfg(unix)]
 
+mod chat;
+mod clock;
 mod freeze;
 mod signals;
 mod stuck_log;

@@ -5,8 +5,8 @@ use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 
-/// The program's threads beside those of clients: main, which accepts, and signals, log, heartbeat, drain.
-pub const OWN_THREADS: usize = 5;
+/// The program's threads beside those of clients: main, which accepts, and signals, log, clock, heartbeat, drain.
+pub const OWN_THREADS: usize = 6;
 
 /// The program with these arguments, not started yet.
 pub fn plainsocket(arguments: &[&str]) -> Command {

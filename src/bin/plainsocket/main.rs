@@ -2,18 +2,23 @@
 #![forbid(unsafe_code)]
 
 mod chat;
+mod clock;
 mod echo;
+mod events;
 mod inspect;
 mod logger;
 mod options;
 mod output;
+mod rooms;
 mod signals;
 
 use options::{Command, Options};
 use plainsocket::Server;
+use rooms::Rooms;
 use std::io;
 use std::net::SocketAddr;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 const PAGE: &str = include_str!("page.html");
 
@@ -47,17 +52,11 @@ fn report(problem: &str) {
 fn serve(options: &Options) -> io::Result<()> {
     let signals = signals::start()?;
     let _log = logger::start()?;
-    let server = Server::bind(&options::addresses(&options.listen)?[..])?
-        .config(options.config.clone())
-        .route("/", echo::echo)
-        .route("/echo", echo::echo)
-        .route("/chat", chat::chat)
-        .route("/inspect", inspect::inspect)
-        .subprotocol("/inspect", inspect::JSON)
-        .page("/", PAGE);
+    let server = server(options)?;
     let handle = server.handle()?;
     let address = handle.address();
-    signals.shut_down(handle);
+    signals.shut_down(handle.clone());
+    let _clock = clock::start(handle)?;
     let listening: Vec<String> = server.local_addrs()?.iter().map(SocketAddr::to_string).collect();
     let first_lines = format!(
         "plainsocket {} listening on {}\n  page:     http://{address}/\n  terminal: websocat ws://{address}/echo\n  \
@@ -68,4 +67,23 @@ fn serve(options: &Options) -> io::Result<()> {
     // Nobody waits for them: the server serves and ends with a stdout that takes nothing too.
     let _ = output::start_writing(io::stdout(), first_lines)?;
     server.run()
+}
+
+/// Sets up what is served at which path.
+fn server(options: &Options) -> io::Result<Server> {
+    let mut server = Server::bind(&options::addresses(&options.listen)?[..])?
+        .config(options.config.clone())
+        .route("/", echo::echo)
+        .route("/echo", echo::echo)
+        .route("/inspect", inspect::inspect)
+        .subprotocol("/inspect", inspect::JSON)
+        .route(clock::PATH, clock::clock)
+        .page("/", PAGE);
+    let rooms = Arc::new(Rooms::default());
+    for path in ["/chat", "/chat/*"] {
+        let rooms = Arc::clone(&rooms);
+        let admit = move |request: &_, _| chat::admit(&rooms, request);
+        server = server.route_with(path, admit, chat::chat).subprotocol(path, inspect::JSON);
+    }
+    Ok(server)
 }

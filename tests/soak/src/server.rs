@@ -32,8 +32,8 @@ const FLAGS: [&str; 14] = [
 
 pub const MAX_MESSAGE: usize = 1 << 20;
 
-/// The server's own threads: the accept loop, the signals, the log, the heartbeat, the drain thread.
-const OWN_THREADS: u64 = 5;
+/// The server's own threads: the accept loop, the signals, the log, the clock, the heartbeat, the drain thread.
+const OWN_THREADS: u64 = 6;
 
 /// More than any of the timeouts above.
 const PATIENCE: Duration = Duration::from_secs(15);

@@ -1,0 +1,181 @@
+//! Who is in which room of the chat, and under which name. A room is a path; nothing is left of it when its last member
+//! has gone. The lock is taken when somebody comes or goes, and never for a message.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// The most letters of a name that a client asks for.
+const LONGEST_NAME: usize = 32;
+
+/// All rooms, by their path.
+#[derive(Default)]
+pub struct Rooms(Mutex<HashMap<String, Room>>);
+
+#[derive(Default)]
+struct Room {
+    /// The names that somebody has, from before the 101 until the others have been told that it has left.
+    taken: HashSet<String>,
+    /// The names that the others see.
+    present: BTreeSet<String>,
+    /// The number of the last guest.
+    guests: u64,
+    /// How many members want events.
+    listeners: Arc<AtomicUsize>,
+}
+
+/// A name in a room; it is free again when this value is dropped.
+pub struct Member {
+    rooms: Arc<Rooms>,
+    pub room: String,
+    pub name: String,
+    listeners: Arc<AtomicUsize>,
+}
+
+impl Rooms {
+    /// Takes a name in a room: the wanted one, with a number if somebody has it, or that of a guest.
+    pub fn take_name(self: &Arc<Rooms>, room: &str, wanted: Option<&str>) -> Member {
+        let mut rooms = self.lock();
+        let its = rooms.entry(room.to_owned()).or_default();
+        let name_with = |number: u64| match wanted {
+            Some(name) if number == 1 => name.to_owned(),
+            Some(name) => format!("{name}-{number}"),
+            None => format!("guest-{number}"),
+        };
+        let mut number = if wanted.is_some() { 1 } else { its.guests + 1 };
+        while !its.taken.insert(name_with(number)) {
+            number += 1;
+        }
+        if wanted.is_none() {
+            its.guests = number;
+        }
+        let (room, name) = (room.to_owned(), name_with(number));
+        Member { rooms: Arc::clone(self), room, name, listeners: Arc::clone(&its.listeners) }
+    }
+
+    #[cfg(test)]
+    pub fn is_empty(&self) -> bool {
+        self.lock().is_empty()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Room>> {
+        // Nothing panics while it is held, but a poisoned lock would be no reason to stop either.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Member {
+    /// Becomes present, and returns how many are. `greet` gets the names of the others while the lock is held, so that who
+    /// leaves is announced after it; it must not wait.
+    pub fn enter(&self, wants_events: bool, greet: impl FnOnce(&BTreeSet<String>)) -> usize {
+        let mut rooms = self.rooms.lock();
+        let room = rooms.entry(self.room.clone()).or_default();
+        self.listeners.fetch_add(usize::from(wants_events), Relaxed);
+        greet(&room.present);
+        room.present.insert(self.name.clone());
+        room.present.len()
+    }
+
+    /// Is present no more, and returns how many are. The name stays taken.
+    pub fn leave(&self, wanted_events: bool) -> usize {
+        let mut rooms = self.rooms.lock();
+        let room = rooms.entry(self.room.clone()).or_default();
+        self.listeners.fetch_sub(usize::from(wanted_events), Relaxed);
+        room.present.remove(&self.name);
+        room.present.len()
+    }
+
+    /// Returns whether a member of the room wants events.
+    pub fn has_listeners(&self) -> bool {
+        self.listeners.load(Relaxed) > 0
+    }
+}
+
+impl Drop for Member {
+    fn drop(&mut self) {
+        let mut rooms = self.rooms.lock();
+        let Some(room) = rooms.get_mut(&self.room) else { return };
+        room.taken.remove(&self.name);
+        if room.taken.is_empty() {
+            rooms.remove(&self.room);
+            // An attack by many rooms should leave nothing, not even an empty table.
+            if rooms.len() * 4 < rooms.capacity() {
+                rooms.shrink_to_fit();
+            }
+        }
+    }
+}
+
+/// Returns the name without the spaces around it, or why it cannot be one. An empty one is none.
+pub fn check_name(wanted: &str) -> Result<Option<&str>, &'static str> {
+    let name = wanted.trim();
+    if name.chars().any(char::is_control) {
+        return Err("a name has no control characters");
+    }
+    if name.chars().count() > LONGEST_NAME {
+        return Err("a name has at most 32 characters");
+    }
+    Ok(Some(name).filter(|name| !name.is_empty()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(members: &[&Member]) -> Vec<String> {
+        members.iter().map(|member| member.name.clone()).collect()
+    }
+
+    #[test]
+    fn name_that_is_taken_gets_a_number_and_is_free_again_after() {
+        let rooms = Arc::new(Rooms::default());
+        let take = |wanted| rooms.take_name("/chat", wanted);
+        let [first, second, third] = [(); 3].map(|()| take(Some("Ann")));
+        assert_eq!(names(&[&first, &second, &third]), ["Ann", "Ann-2", "Ann-3"]);
+        drop(second);
+        let [again, more] = [(); 2].map(|()| take(Some("Ann")));
+        assert_eq!(names(&[&again, &more]), ["Ann-2", "Ann-4"]);
+        assert_eq!(rooms.take_name("/chat/other", Some("Ann")).name, "Ann", "each room has its own");
+    }
+
+    #[test]
+    fn guests_are_numbered_past_names_that_are_taken() {
+        let rooms = Arc::new(Rooms::default());
+        let impostor = rooms.take_name("/chat", Some("guest-2"));
+        let guests = [(); 2].map(|()| rooms.take_name("/chat", None));
+        assert_eq!(names(&[&impostor, &guests[0], &guests[1]]), ["guest-2", "guest-1", "guest-3"]);
+    }
+
+    #[test]
+    fn present_are_those_between_enter_and_leave() {
+        let rooms = Arc::new(Rooms::default());
+        let [ann, bob] = ["Ann", "Bob"].map(|name| rooms.take_name("/chat", Some(name)));
+        let mut seen = Vec::new();
+        assert_eq!(ann.enter(false, |others| seen.push(others.len())), 1);
+        assert!(!ann.has_listeners());
+        assert_eq!(bob.enter(true, |others| assert!(others.iter().eq(["Ann"]))), 2);
+        assert!(ann.has_listeners() && bob.has_listeners());
+        assert_eq!((ann.leave(false), bob.leave(true), ann.has_listeners(), seen), (1, 0, false, vec![0]));
+        assert_eq!(rooms.take_name("/chat", Some("Ann")).name, "Ann-2", "until it is dropped");
+    }
+
+    #[test]
+    fn nothing_is_left_of_a_room_without_members() {
+        let rooms = Arc::new(Rooms::default());
+        let members: Vec<Member> = (0..1000).map(|i| rooms.take_name(&format!("/chat/{i}"), None)).collect();
+        assert_eq!(rooms.lock().len(), 1000);
+        drop(members);
+        assert_eq!(rooms.lock().capacity(), 0);
+    }
+
+    #[test]
+    fn check_name_refuses_control_characters_and_long_ones() {
+        let (longest, too_long) = ("ü".repeat(32), "ü".repeat(33));
+        assert_eq!(check_name(" Ann Lee\n"), Ok(Some("Ann Lee")));
+        assert_eq!(check_name(&format!(" {longest} ")), Ok(Some(&*longest)));
+        assert_eq!((check_name(""), check_name("  ")), (Ok(None), Ok(None)));
+        for wrong in ["A\nnn", "Ann\u{0}", "\u{1b}[31m", "\u{9b}", &too_long] {
+            assert!(check_name(wrong).is_err(), "{wrong:?}");
+        }
+    }
+}
