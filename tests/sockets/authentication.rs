@@ -76,7 +76,7 @@ type Tickets = Mutex<HashMap<String, (String, Instant)>>;
 
 fn admit_ticket(tickets: &Tickets, request: &Request) -> Result<Admission<String>, Refusal> {
     let ticket = request.query_value("ticket").unwrap_or_default();
-    // `remove`: the second who comes with this ticket finds nothing.
+    // `remove`: a second client with this ticket finds nothing.
     match tickets.lock().unwrap().remove(&ticket) {
         Some((user, end)) if Instant::now() < end => Ok(Admission::new(user)),
         _ => Err(Refusal::new(401, "no ticket, or an old one").header("WWW-Authenticate", "Ticket")),
