@@ -365,8 +365,8 @@ pub const STEPS: &[Step] = &[
         checks: &[
             // The ticks of one client alone.
             push::a_tick_is_a_text_frame,
-            push::ticks_are_counted_and_paced,
-            push::the_lock_is_free_between_two_ticks,
+            push::ticks_are_counted,
+            push::a_tick_is_followed_by_a_pause,
             push::nothing_follows_a_close,
             push::ticks_end_with_their_client,
             push::ticks_end_with_a_close,
