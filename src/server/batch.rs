@@ -2,7 +2,7 @@
 //! are gathered, so that messages received together are answered with one write.
 
 use super::closing::{Closing, unless_closed};
-use super::frames::Frames;
+use super::frames::{Frames, LONG};
 use super::outbox::Outbox;
 use super::registry::{Audience, Registry};
 use super::speed;
@@ -12,8 +12,8 @@ use crate::protocol::frame::{self, Opcode};
 use crate::protocol::message::Message;
 use std::sync::Arc;
 
-/// A batch of this many bytes is written at once, and a payload of this many is not copied to it.
-const MOST_BYTES: usize = 64 * 1024;
+/// A batch of this many bytes is written at once.
+const MOST_BYTES: usize = LONG;
 
 /// And so is a batch of this many replies: a slow handler holds no more of them back.
 const MOST_REPLIES: usize = 16;
@@ -45,7 +45,7 @@ impl Batch {
     /// Adds a message for this client. A large one is written at once, from where it is in memory.
     pub(super) fn send(&mut self, message: &Message, closing: &mut Closing) -> Result<(), Error> {
         let payload = message.as_bytes();
-        if payload.len() >= MOST_BYTES {
+        if payload.len() >= LONG {
             frame::encode_header(message.opcode(), payload.len(), &mut self.out);
             return self.write_with(payload, closing);
         }
@@ -64,7 +64,7 @@ impl Batch {
         closing: &mut Closing,
     ) -> Result<bool, Error> {
         let payload = message.as_bytes();
-        if payload.len() >= MOST_BYTES {
+        if payload.len() >= LONG {
             // The batch goes first, so that these frames are the same for all and one copy serves all who have to wait.
             let before = self.write(closing);
             self.audience = audience;
@@ -95,9 +95,7 @@ impl Batch {
     pub(super) fn announce(&mut self, message: &Message, audience: Audience) {
         self.flush_to_others();
         self.audience = audience;
-        let mut header = Vec::new();
-        frame::encode_header(message.opcode(), message.as_bytes().len(), &mut header);
-        self.write_to_others(&Frames::new([&header, message.as_bytes()], &self.registry));
+        self.write_to_others(&Frames::message(message, &mut Vec::new(), &self.registry));
     }
 
     /// Lets what is gathered for others be for this audience. Returns `false`, and changes nothing, if nobody else is

@@ -2,8 +2,12 @@
 
 use super::registry::Registry;
 use super::speed::Frame;
-use crate::protocol::frame::Header;
+use crate::protocol::frame::{self, Header};
+use crate::protocol::message::Message;
 use std::cell::OnceCell;
+
+/// A payload of this many bytes is not copied to its header: the copy costs more than a second piece in the write.
+pub(super) const LONG: usize = 64 * 1024;
 
 /// Whole frames for one client or many, in two pieces, so that a large payload need not be copied to its header.
 pub(super) struct Frames<'a> {
@@ -22,6 +26,18 @@ pub(super) struct Frames<'a> {
 impl<'a> Frames<'a> {
     pub(super) fn new(pieces: [&'a [u8]; 2], registry: &'a Registry) -> Frames<'a> {
         Frames { messages: messages(pieces[0]), pieces, registry: Some(registry), ..Frames::ping(&[]) }
+    }
+
+    /// Encodes a message into `frame`. A long payload stays where it is, and becomes the second piece.
+    pub(super) fn message(message: &'a Message, frame: &'a mut Vec<u8>, registry: &'a Registry) -> Frames<'a> {
+        let mut payload = message.as_bytes();
+        if payload.len() < LONG {
+            frame::encode(message.opcode(), payload, frame);
+            payload = &[];
+        } else {
+            frame::encode_header(message.opcode(), payload.len(), frame);
+        }
+        Frames::new([frame, payload], registry)
     }
 
     /// Takes a Ping of the server's own. It must go out when memory is at its bound too.

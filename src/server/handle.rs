@@ -6,7 +6,6 @@ use super::counters::Counters;
 use super::frames::Frames;
 use super::registry::{Audience, Registry};
 use super::speed;
-use crate::protocol::frame;
 use crate::protocol::message::Message;
 use std::fmt;
 use std::net::SocketAddr;
@@ -69,9 +68,8 @@ impl Handle {
     /// ```
     pub fn broadcast(&self, path: &str, message: impl Into<Message>) -> usize {
         let message = message.into();
-        let mut header = Vec::new();
-        frame::encode_header(message.opcode(), message.as_bytes().len(), &mut header);
-        let frames = Frames::new([&header, message.as_bytes()], &self.registry);
+        let mut frame = Vec::new();
+        let frames = Frames::message(&message, &mut frame, &self.registry);
         let members = self.registry.members(path, &Audience::Everybody);
         speed::prefetched(&members).filter(|member| member.write(&frames).is_ok()).count()
     }

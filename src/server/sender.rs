@@ -6,7 +6,6 @@ use super::outbox::Outbox;
 use super::registry::Registry;
 use crate::error::{Error, shown};
 use crate::protocol::close::{CloseCode, CloseFrame};
-use crate::protocol::frame;
 use crate::protocol::message::Message;
 use std::fmt;
 use std::net::SocketAddr;
@@ -165,8 +164,6 @@ impl Sender {
         write: impl FnOnce(&Arc<Outbox>, &Frames) -> Result<(), Error>,
     ) -> Result<(), Error> {
         let outbox = self.outbox()?;
-        let mut header = Vec::new();
-        frame::encode_header(message.opcode(), message.as_bytes().len(), &mut header);
-        write(&outbox, &Frames::new([&header, message.as_bytes()], &self.registry))
+        write(&outbox, &Frames::message(message, &mut Vec::new(), &self.registry))
     }
 }
