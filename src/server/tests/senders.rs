@@ -8,6 +8,7 @@ use crate::server::connection::Connection;
 use crate::server::registry::Audience;
 use crate::server::sender::Sender;
 use crate::server::{client, lock};
+use std::io::ErrorKind;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -25,6 +26,13 @@ fn keep_sender(connection: &mut Connection) -> Result<(), Error> {
     Ok(())
 }
 
+/// Takes the Sender of the client with this port.
+fn kept(port: u16) -> Option<Sender> {
+    let mut kept = KEPT.lock().unwrap();
+    let position = kept.iter().position(|sender| sender.peer() == peer(port))?;
+    Some(kept.remove(position))
+}
+
 #[test]
 fn sender_that_outlives_its_client_holds_neither_socket_nor_seat() {
     for (last, is_closed) in [(CLOSE, true), (&[], false), (&[0x81, 0][..], true)] {
@@ -40,7 +48,7 @@ fn sender_that_outlives_its_client_holds_neither_socket_nor_seat() {
         // The heartbeat closes the socket of a client that has had its Close.
         service.refusals.sweep();
         assert!(socket.upgrade().is_none() && client.is_closed(), "{last:?}: the descriptor is still open");
-        let sender = KEPT.lock().unwrap().pop().unwrap();
+        let sender = kept(1).unwrap();
         assert_eq!((service.registry.count(), sender.is_open(), sender.waiting_bytes()), (0, false, 0));
         let ends = [sender.send("late"), sender.send_when_ready("late", Instant::now() + Duration::from_secs(9))];
         let is_right = |end: &Result<(), Error>| match end {
@@ -54,30 +62,30 @@ fn sender_that_outlives_its_client_holds_neither_socket_nor_seat() {
 
 #[test]
 fn thread_that_waits_with_a_sender_lets_go_of_the_socket_at_the_end() {
-    let service = service(Config::default(), |connection| {
-        let sender = connection.sender();
-        thread::spawn(move || {
-            let deadline = Instant::now() + Duration::from_secs(60);
-            while sender.send_when_ready(vec![7; 100_000], deadline).is_ok() {}
-        });
-        // The client ends its side, and takes nothing of what is queued.
-        while connection.recv()?.is_some() {}
-        Ok(())
-    });
-    let service = crate::server::service::Service {
-        config: Config { close_timeout: Duration::from_millis(50), ..Config::default() },
-        ..service
-    };
+    let close_timeout = Duration::from_secs(1);
+    let service = service(Config { close_timeout, ..Config::default() }, keep_sender);
     let client = ClientsEnd::new(Some(1000), []);
     client.send(request("/"));
-    let seat = seat(&service, &client, peer(1));
+    let seat = seat(&service, &client, peer(2));
     let socket = Arc::downgrade(&seat.outbox.socket);
-    let outbox = Arc::clone(&seat.outbox);
     thread::scope(|scope| {
         scope.spawn(move || client::run(&service, &seat));
-        wait_until(|| outbox.waiting_bytes() > 0);
-        drop(outbox);
+        let sender = loop {
+            match kept(2) {
+                Some(sender) => break sender,
+                None => thread::yield_now(),
+            }
+        };
+        let waiting = scope.spawn(move || {
+            let deadline = Instant::now() + Duration::from_secs(60);
+            (0..).find_map(|_| sender.send_when_ready(vec![7; 100_000], deadline).err())
+        });
+        client.wait_for(1000);
+        // It takes nothing of what is queued, so its thread waits for the close timeout, and the other does not.
         client.end();
+        let begin = Instant::now();
+        assert!(matches!(waiting.join().unwrap(), Some(Error::Io(error)) if error.kind() != ErrorKind::TimedOut));
+        assert!(begin.elapsed() < close_timeout / 2);
     });
     wait_until(|| socket.upgrade().is_none());
 }
@@ -86,6 +94,7 @@ fn thread_that_waits_with_a_sender_lets_go_of_the_socket_at_the_end() {
 fn room_is_gone_with_its_last_member_however_many_broadcast_to_it() {
     let service = service(Config::default(), |_| Ok(()));
     let (registry, is_over) = (&service.registry, AtomicBool::new(false));
+    let mut wrong = Vec::new();
     let audiences = [Audience::Everybody, Audience::Speaking(None), Audience::Speaking(Some("json".into()))];
     thread::scope(|scope| {
         for audience in &audiences {
@@ -102,16 +111,19 @@ fn room_is_gone_with_its_last_member_however_many_broadcast_to_it() {
             seats[0].enter("/", None).unwrap();
             seats[1].enter("/", Some("json")).unwrap();
             let reached = audiences.each_ref().map(|audience| registry.members("/", audience).len());
-            assert_eq!((registry.count_of("/"), reached), (2, [2, 1, 1]));
-            let [first, second] = seats.map(|seat| (Arc::downgrade(&seat.outbox), seat));
-            drop(first.1);
-            assert_eq!(registry.count_of("/"), 1);
-            drop(second.1);
-            assert!(lock(&registry.table).rooms.is_empty(), "round {round}");
-            wait_until(|| first.0.upgrade().is_none() && second.0.upgrade().is_none());
+            let outboxes = seats.each_ref().map(|seat| Arc::downgrade(&seat.outbox));
+            drop(seats);
+            let is_gone = lock(&registry.table).rooms.is_empty();
+            if reached != [2, 1, 1] || !is_gone {
+                // A panic here would leave the threads running.
+                wrong.push((round, reached, is_gone));
+                break;
+            }
+            wait_until(|| outboxes.iter().all(|outbox| outbox.upgrade().is_none()));
         }
         is_over.store(true, Ordering::Relaxed);
     });
+    assert_eq!(wrong, [], "the round, how many each audience had, whether the room has gone");
 }
 
 /// A chat that speaks two subprotocols.
