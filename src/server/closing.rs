@@ -153,7 +153,7 @@ impl Closing {
 
     pub(super) fn send_close(&mut self, close: Option<CloseFrame>, batch: &mut Batch) -> Result<(), Error> {
         if !self.is_open() {
-            // They are no part of this connection's end.
+            // What is gathered for the others goes out however this connection ends.
             batch.flush_to_others();
             return Ok(());
         }

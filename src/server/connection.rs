@@ -114,8 +114,8 @@ impl Connection {
     ///
     /// Before it waits, it writes what [`send`](Connection::send) has gathered: messages received together are answered
     /// together, with one read and one write for up to 16 of them. The error is [`Error::Protocol`] if the client broke
-    /// a rule, and [`Error::Io`] if TCP ended without a Close, which includes a client that was dropped for its
-    /// silence, was evicted, or did not answer our Close in time.
+    /// a rule, [`Error::Evicted`] if it was evicted, and [`Error::Io`] if TCP ended without a Close, which includes a
+    /// client that was dropped for its silence or did not answer our Close in time.
     pub fn recv(&mut self) -> Result<Option<Message>, Error> {
         match self.receive(None)? {
             Received::Message(message) => Ok(Some(message)),
@@ -193,7 +193,8 @@ impl Connection {
     /// replies are gathered, up to 16 of them or 64 KiB, and go out with one write.
     ///
     /// It waits for a client that reads slowly: that is TCP's backpressure. The error is [`Error::Closed`] after the
-    /// Close frame, [`Error::Io`] if the socket fails. `Ok` means that the message is written if the client lives.
+    /// Close frame, which another thread can have sent, [`Error::Evicted`] if the client was evicted, and
+    /// [`Error::Io`] if the socket fails. `Ok` means that the message is written if the client lives.
     pub fn send(&mut self, message: impl Into<Message>) -> Result<(), Error> {
         self.closing.check_open()?;
         let message = message.into();
