@@ -50,9 +50,9 @@ impl End {
         }
     }
 
-    /// Returns whether the client has had this long for an answer to our Close.
-    pub(super) fn is_unanswered(&self, timeout: Duration) -> bool {
-        self.cause == CloseState::CloseSent && self.since.elapsed() >= timeout
+    /// Returns whether the end has had this long.
+    pub(super) fn is_over(&self, timeout: Duration) -> bool {
+        self.since.elapsed() >= timeout
     }
 }
 
@@ -180,11 +180,14 @@ impl Closing {
         } else {
             self.outbox.disconnect();
         }
-        match self.outbox.end.get() {
-            Some(End { cause: CloseState::Evicted, .. }) => Error::Evicted,
+        let is_unanswered = |end: &End| end.cause == CloseState::CloseSent && end.is_over(self.timeout);
+        match error {
             // The heartbeat has disconnected it.
-            Some(end) if is_end && end.is_unanswered(self.timeout) => Error::Io(ErrorKind::TimedOut.into()),
-            _ => error,
+            Error::Io(_) if is_end && self.outbox.end.get().is_some_and(is_unanswered) => {
+                Error::Io(ErrorKind::TimedOut.into())
+            }
+            Error::Io(error) => self.outbox.unless_evicted(error),
+            error => error,
         }
     }
 

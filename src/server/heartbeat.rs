@@ -79,7 +79,7 @@ pub(super) fn sweep(registry: &Registry, config: &Config) {
         if !client.outbox.is_open() {
             // Its own thread has a deadline, unless it was waiting already when another thread sent the Close.
             if client.outbox.expire(config.close_timeout) {
-                log::debug!("{peer}: has not answered our Close within the close timeout");
+                log::debug!("{peer}: has not closed within the close timeout");
             }
             continue;
         }

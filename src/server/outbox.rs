@@ -156,6 +156,14 @@ impl Outbox {
         self.signal(&state);
     }
 
+    /// Returns the error of the socket, or that another thread has shut it down.
+    pub(super) fn unless_evicted(&self, error: io::Error) -> Error {
+        match self.why() {
+            Error::Evicted => Error::Evicted,
+            _ => Error::Io(error),
+        }
+    }
+
     fn why(&self) -> Error {
         self.end.get().map_or(Error::Closed, End::error)
     }
@@ -185,10 +193,10 @@ impl Outbox {
         Error::Evicted
     }
 
-    /// Disconnects a client that has not answered our Close within `timeout`. Returns whether it was time.
+    /// Disconnects a client whose end has taken longer than `timeout`. Returns whether it has.
     pub(super) fn expire(&self, timeout: Duration) -> bool {
-        let is_late = self.end.get().is_some_and(|end| end.is_unanswered(timeout))
-            && lock(&self.state).close == CloseState::CloseSent;
+        let is_over = self.end.get().is_some_and(|end| end.is_over(timeout));
+        let is_late = is_over && lock(&self.state).close != CloseState::Lost;
         if is_late {
             self.disconnect();
         }
@@ -261,7 +269,7 @@ impl Outbox {
         trace::sent(self.peer, frames.pieces);
         // If it fails, `writing` stays set: a dead outbox has no writer after this one, and every wait ends.
         let written = self.socket.write_some(&frames.pieces.map(IoSlice::new));
-        let written = written.inspect_err(|_| self.disconnect()).map_err(Error::Io)?;
+        let written = written.inspect_err(|_| self.disconnect()).map_err(|error| self.unless_evicted(error))?;
         let is_out = written == frames.length();
         if is_out && self.drain() {
             return Ok(false);

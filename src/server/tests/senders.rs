@@ -5,6 +5,7 @@ use super::{ClientsEnd, peer, request, seat, service, wait_until};
 use crate::config::Config;
 use crate::error::Error;
 use crate::server::connection::Connection;
+use crate::server::outbox::Outbox;
 use crate::server::registry::Audience;
 use crate::server::sender::Sender;
 use crate::server::{client, lock};
@@ -49,6 +50,8 @@ fn sender_that_outlives_its_client_holds_neither_socket_nor_seat() {
         service.refusals.sweep();
         assert!(socket.upgrade().is_none() && client.is_closed(), "{last:?}: the descriptor is still open");
         let sender = kept(1).unwrap();
+        // The memory of the outbox is still reserved, and nothing that it referred to.
+        assert!(size_of::<Outbox>() < 1000, "{} bytes", size_of::<Outbox>());
         assert_eq!((service.registry.count(), sender.is_open(), sender.waiting_bytes()), (0, false, 0));
         let ends = [sender.send("late"), sender.send_when_ready("late", Instant::now() + Duration::from_secs(9))];
         let is_right = |end: &Result<(), Error>| match end {

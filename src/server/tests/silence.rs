@@ -2,11 +2,13 @@
 
 use super::{ClientsEnd, peer, request, seat, serve, service, wait_until};
 use crate::config::Config;
-use crate::protocol::close::CloseCode;
+use crate::protocol::close::{CloseCode, CloseFrame};
+use crate::server::closing::CloseState;
 use crate::server::heartbeat::sweep;
 use crate::server::registry::Client;
 use crate::server::routes::open_route;
 use crate::server::service::Service;
+use std::io::ErrorKind;
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -67,4 +69,22 @@ fn dead_client_is_not_judged_again() {
     silent_client(&service);
     sweep_for_a_while(&service);
     assert_eq!(seat.outbox.activity.silence().1, None);
+}
+
+#[test]
+fn end_that_takes_too_long_is_cut_short_while_the_handler_is_busy() {
+    for cause in [CloseState::CloseSent, CloseState::Lost] {
+        let service = service(Config { close_timeout: 2 * MOMENT, ..impatient() }, |_| Ok(()));
+        let client = ClientsEnd::default();
+        let seat = seat(&service, &client, peer(1));
+        seat.enter("/", None).unwrap();
+        let socket = &seat.outbox.socket;
+        match cause {
+            CloseState::CloseSent => seat.outbox.send_close(&CloseFrame::new(CloseCode::NORMAL, "")).unwrap(),
+            _ => seat.outbox.note_end(cause),
+        }
+        assert_eq!(socket.read_now(&mut [0]).map_err(|error| error.kind()), Err(ErrorKind::WouldBlock));
+        sweep_for_a_while(&service);
+        assert_eq!(socket.read_now(&mut [0]).ok(), Some(0), "{cause:?}: its thread would wake");
+    }
 }
