@@ -7,8 +7,8 @@ use plainsocket::protocol::request::{Method, Request};
 use plainsocket::protocol::response::Response;
 use plainsocket::protocol::wire::{self, Dissector, Fault, Field, Handshake};
 use plainsocket::{
-    Admission, CloseCode, CloseFrame, Config, Connection, Error, Handle, HandshakeError, Message, ProtocolError,
-    Refusal, Running, Sender, Server, Text,
+    Admission, CloseCode, CloseFrame, Config, Connection, Counters, Error, Handle, HandshakeError, Message,
+    ProtocolError, Received, Refusal, Running, Sender, Server, Text,
 };
 use std::fmt::Debug;
 use std::io::ErrorKind;
@@ -24,6 +24,7 @@ fn values_and_handles_may_be_shared_with_other_threads_and_printed() {
     check::<CloseCode>();
     check::<CloseFrame>();
     check::<Config>();
+    check::<Counters>();
     check::<Error>();
     check::<Event>();
     check::<Fault>();
@@ -38,6 +39,7 @@ fn values_and_handles_may_be_shared_with_other_threads_and_printed() {
     check::<Method>();
     check::<Opcode>();
     check::<ProtocolError>();
+    check::<Received>();
     check::<Refusal>();
     check::<Request>();
     check::<Response>();

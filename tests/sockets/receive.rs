@@ -223,6 +223,31 @@ fn close_timeout_ends_a_handler_that_waits_in_steps() {
 }
 
 #[test]
+fn handler_with_limits_hears_of_a_close_by_another_thread() {
+    for (timeout, answers) in [(Duration::ZERO, true), (SHORT, true), (SHORT, false), (DEADLINE, true)] {
+        let (tell, told) = mpsc::channel();
+        let config = Config { close_timeout: 30 * SHORT, ..Config::default() };
+        let (address, _) = serve(config, move |connection| {
+            let sender = connection.sender();
+            let other = thread::spawn(move || sender.close(CloseCode::POLICY_VIOLATION, "expired"));
+            let _ = tell.send((next(connection, timeout), connection.close_frame().cloned()));
+            other.join().unwrap()
+        });
+        let mut client = Client::connect(address, "/");
+        assert_eq!(client.read_frame(), (CLOSE, b"\x03\xf0expired".to_vec()));
+        if answers {
+            client.send([frame(TEXT, b"late"), close_frame(1008, "")].concat());
+        }
+        let (result, close) = told.recv_timeout(DEADLINE).unwrap();
+        match answers {
+            true => assert_eq!((result.unwrap(), close.map(|close| close.code.get())), (None, Some(1008))),
+            false => assert!(matches!(result, Err(Error::Io(_))) && close.is_none()),
+        }
+        assert_eq!(client.read_to_end(), b"");
+    }
+}
+
+#[test]
 fn client_that_vanishes_is_an_error_of_a_wait_with_a_limit() {
     for timeout in [Duration::ZERO, SHORT, DEADLINE] {
         let (tell, told) = mpsc::channel();
