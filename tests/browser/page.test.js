@@ -83,15 +83,127 @@ describe("messages", () => {
     }
     proxy.end();
   });
+});
 
-  it("a message at /chat reaches another page", async () => {
-    const other = await open(browser, server);
-    await connect(other, "/chat");
-    await connect(page, "/chat");
-    await page.getByLabel("Text").fill("anybody there?");
-    await press(page, "Send text");
-    await logged(other, 'received text "anybody there?"');
+// Joins the chat under a name, in a room of its own.
+async function join(its, name, room = "") {
+  await its.getByRole("radio", { name: "/chat" }).check();
+  await its.getByLabel("Your name").fill(name);
+  await its.getByLabel("Room").fill(room);
+  await press(its, "Connect");
+  await see(its, "#state", `Connected to /chat${room && "/" + encodeURIComponent(room)}`);
+}
+const membersOf = its => its.locator("#members li").allTextContents();
+const say = async (its, words) => {
+  await its.getByLabel("Text").fill(words);
+  await press(its, "Send text");
+};
+
+describe("the chat", () => {
+  let other;
+  beforeEach(async () => { other = await open(browser, server); });
+  afterEach(async () => {
+    assert.deepEqual(other.faults, []);
     await other.context().close();
+  });
+
+  it("two pages in one room see one another's names and messages, and who has left", async () => {
+    await join(page, "Ann", "über uns");
+    await see(page, "#sequence", "push you are \"Ann\"; 0 others in /chat/%C3%BCber%20uns");
+    assert.deepEqual(await membersOf(page), ["Ann (you)"]);
+    await join(other, "Bob", "über uns");
+    await see(page, "#sequence", "push Bob joined; 2 members now");
+    await logged(page, "Bob joined");
+    await see(other, "#sequence", "push you are \"Bob\"; 1 other in");
+    assert.deepEqual([await membersOf(page), await membersOf(other)], [["Ann (you)", "Bob"], ["Bob (you)", "Ann"]]);
+    await say(other, "anybody there?");
+    await logged(page, 'received text "anybody there?", 14 bytes, from Bob');
+    await see(page, ".row.push", 'push Bob: text "anybody there?"');
+    await see(other, "#came", 'Received text "anybody there?", 14 bytes, from Bob (you).');
+    await other.getByLabel("Binary, as hex digits").fill("00 ff");
+    await press(other, "Send bytes");
+    await logged(page, "received binary, 2 bytes, from Bob");
+    await press(other, "Disconnect");
+    await see(page, "#sequence", "push Bob left; 1 member now");
+    await logged(page, "Bob left");
+    assert.deepEqual(await membersOf(page), ["Ann (you)"]);
+    assert.ok(await other.locator("#present").isHidden());
+  });
+
+  it("a page that is closed without a word has left too", async () => {
+    await join(page, "Ann", "leaving");
+    const third = await open(browser, server);
+    await join(third, "Carl", "leaving");
+    await see(page, "#members", "Carl");
+    await third.context().close();
+    await see(page, "#sequence", "push Carl left; 1 member now");
+  });
+
+  it("another room is heard nothing of, and each name is there once", async () => {
+    await join(page, "Ann", "one");
+    await join(other, "Ann", "two");
+    await say(other, "not for you");
+    await logged(other, "from Ann (you)");
+    await press(other, "Disconnect");
+    await see(other, "#state", "Not connected");
+    await join(other, "Ann", "one");
+    await see(page, "#members", "Ann-2");
+    assert.deepEqual(await membersOf(other), ["Ann-2 (you)", "Ann"]);
+    assert.ok(!(await page.locator("#log").textContent()).includes("not for you"));
+  });
+
+  it("your own message that comes back is no push; without a name you are a guest", async () => {
+    await join(page, "", "alone");
+    await see(page, "#sequence", 'push you are "guest-1"; 0 others in /chat/alone');
+    await say(page, "Hello");
+    const row = page.locator(".row", { hasText: 'server to browser: guest-1 (you): text "Hello"' });
+    await row.waitFor();
+    assert.doesNotMatch(await row.getAttribute("class"), /push/);
+    await see(page, "#detail", "Your message comes back");
+  });
+
+  it("a name or a room that cannot be is told", async () => {
+    await page.getByRole("radio", { name: "/chat" }).check();
+    await page.getByLabel("Room").fill("..");
+    await press(page, "Connect");
+    await see(page, "#notice", "A room cannot be called . or ..");
+    await page.getByLabel("Room").fill("");
+    await page.evaluate(() => { document.getElementById("name").value = "\u0007"; });
+    await press(page, "Connect");
+    await see(page, "#notice", "400 for a name that the chat does not take");
+    // The browser's own line on the console, which no page can keep away.
+    page.faults = page.faults.filter(fault => !fault.includes("Unexpected response code: 400"));
+  });
+
+  it("name and room are asked for at /chat only", async () => {
+    for (const endpoint of ["/inspect", "/chat", "/echo", "/chat", "/clock"]) {
+      await page.getByRole("radio", { name: endpoint }).check();
+      assert.equal(await page.getByLabel("Your name").isVisible(), endpoint === "/chat");
+      assert.equal(await page.getByLabel("Room").isVisible(), endpoint === "/chat");
+    }
+  });
+});
+
+describe("the clock", () => {
+  it("ticks each second, each time as a push, until it is switched off", async () => {
+    await connect(page, "/clock");
+    const pushes = page.locator(".row.push", { hasText: /server to browser, unasked: push text "\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", 20 bytes/ });
+    await pushes.nth(1).waitFor();
+    const [first, second] = (await pushes.allTextContents()).map(words => Date.parse(words.match(/"(.*)"/)[1]));
+    assert.ok(second > first && second - first <= 10_000, `${first}, ${second}`);
+    const shown = Date.parse(await page.locator("#time").textContent());
+    assert.ok(shown >= second && Math.abs(shown - Date.now()) < 20_000, `${shown}`);
+    await see(page, "#detail", "A push: nobody asked for this frame.");
+    // The frame, drawn: FIN and opcode 1, not masked, 20 bytes.
+    assert.match((await allText(".field .digits")).join(""), new RegExp("^" + bitsOf("8114")));
+    const log = await page.locator("#log").textContent();
+    assert.equal(log.match(/pushed by the server/g).length, 1, "the log is read aloud: it does not tick");
+    await press(page, "Disconnect");
+    await see(page, "#state", "Not connected");
+    assert.ok(await page.locator("#clock").isHidden());
+    const count = await pushes.count();
+    await connect(page, "/echo");
+    assert.equal(await pushes.count(), count);
   });
 });
 
@@ -319,21 +431,20 @@ describe("where you look", () => {
 
   it("beside an older row a button says how many are newer, and shows the last", async () => {
     const other = await open(browser, server);
-    for (const its of [other, page]) await connect(its, "/chat");
+    await join(other, "Bob", "newer");
+    await join(page, "Ann", "newer");
+    await see(page, "#sequence", "Ann (you) joined; 2 members now");
     await page.locator(".row").first().click();
-    await see(page, "#newer", "1 newer");
-    for (const word of ["one", "two"]) {
-      await other.getByLabel("Text").fill(word);
-      await press(other, "Send text");
-    }
     await see(page, "#newer", "3 newer");
+    for (const word of ["one", "two"]) await say(other, word);
+    await see(page, "#newer", "5 newer");
     assert.match(await shownRow(), /GET/, "what somebody looks at stays");
     await page.locator("#newer").click();
     await see(page, ".row[aria-current=true]", 'text "two"');
     assert.ok(await page.locator("#newer").isHidden());
     await press(other, "Send text");
     await page.waitForFunction(() => document.querySelector(".row[aria-current=true]") === [...document.querySelectorAll(".row")].at(-1)
-      && document.querySelectorAll(".row").length === 5);
+      && document.querySelectorAll(".row").length === 7);
     await other.context().close();
   });
 
@@ -426,6 +537,25 @@ describe("strangers' bytes", () => {
       assert.doesNotMatch(await page.locator("main").textContent(), /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u2028\u202e]/);
     });
   }
+
+  it("hostile names, rooms and messages of the chat are shown as text, and nothing of them runs", async () => {
+    const other = await open(browser, server);
+    const name = "<img src=x>\u202e\"\\";
+    await join(page, "Ann", "<b>");
+    await join(other, name, "<b>");
+    await see(page, "#members", String.raw`<img src=x>\u{202e}\"\\`);
+    await other.evaluate(text => send(text), HOSTILE);
+    await logged(page, String.raw`received text "<img src=x onerror=alert(1)><script>alert(2)</script>\u{1b}[`);
+    for (const event of [{ type: HOSTILE }, { type: "joined", name: HOSTILE, members: HOSTILE }, { type: "message", from: HOSTILE, text: HOSTILE }]) {
+      await page.evaluate(event => hear(event, JSON.stringify(event)), event);
+    }
+    for (const its of [page, other]) {
+      assert.equal(await its.locator("img").count(), 0);
+      assert.doesNotMatch(await its.locator("main").textContent(), /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u2028\u202e]/);
+    }
+    assert.deepEqual(other.faults, []);
+    await other.context().close();
+  });
 
   it("each field of a report goes in as text", async () => {
     await connect(page, "/inspect");
@@ -536,6 +666,15 @@ describe("for everybody", () => {
     await press(page, "Close");
     await see(page, "#notice", "closed with 4000");
     await fits();
+    await join(page, "W".repeat(32), "W".repeat(50));
+    await see(page, ".row.push", "you are");
+    await say(page, "W".repeat(1000));
+    await see(page, "#came", "from W");
+    await fits();
+    await press(page, "Disconnect");
+    await connect(page, "/clock");
+    await see(page, "#detail", "A push: nobody asked for this frame.");
+    await fits();
   });
 
   for (const colorScheme of ["light", "dark"]) {
@@ -561,6 +700,14 @@ describe("for everybody", () => {
         await page.evaluate(() => closeWith(4000, "bye"));
         await see(page, "#notice", "closed with 4000");
         await check("after the Close");
+        await join(page, "Ann", colorScheme);
+        await see(page, ".row.push", "you are");
+        await check("in the chat");
+        await press(page, "Disconnect");
+        await see(page, "#state", "Not connected");
+        await connect(page, "/clock");
+        await see(page, "#detail", "A push: nobody asked for this frame.");
+        await check("with the clock");
       }
     });
   }
@@ -593,6 +740,18 @@ describe("for everybody", () => {
       await shoot("wrong");
       await page.locator(".row").last().click();
       await shoot("closed");
+      const other = await open(browser, server);
+      await join(page, "Ann", `picture-${name}`);
+      await join(other, "Bob", `picture-${name}`);
+      await say(other, "Anybody there?");
+      await see(page, "#detail", "Somebody else has said something.");
+      await shoot("chat");
+      await other.context().close();
+      await press(page, "Disconnect");
+      await see(page, "#state", "Not connected");
+      await connect(page, "/clock");
+      await see(page, "#detail", "A push: nobody asked for this frame.");
+      await shoot("clock");
     });
   }
 });
