@@ -5,6 +5,7 @@
 mod chat;
 mod clock;
 mod freeze;
+mod metrics;
 mod signals;
 mod stuck_log;
 mod stuck_output;

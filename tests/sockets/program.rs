@@ -24,6 +24,7 @@ fn help_names_every_flag_and_version_the_version() {
         "--pong-timeout",
         "--close-timeout",
         "--allow-origin",
+        "--metrics",
         "--help",
         "--version",
     ] {

@@ -7,6 +7,7 @@ mod echo;
 mod events;
 mod inspect;
 mod logger;
+mod metrics;
 mod options;
 mod output;
 mod rooms;
@@ -84,6 +85,10 @@ fn server(options: &Options) -> io::Result<Server> {
         let rooms = Arc::clone(&rooms);
         let admit = move |request: &_, _| chat::admit(&rooms, request);
         server = server.route_with(path, admit, chat::chat).subprotocol(path, inspect::JSON);
+    }
+    if options.metrics {
+        let handle = server.handle()?;
+        server = server.text(metrics::PATH, metrics::CONTENT_TYPE, move || metrics::text(&handle.counters()));
     }
     Ok(server)
 }

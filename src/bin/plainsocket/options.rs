@@ -16,6 +16,8 @@ pub enum Command {
 pub struct Options {
     pub listen: String,
     pub config: Config,
+    /// Whether `GET /metrics` is answered.
+    pub metrics: bool,
 }
 
 const HELP: &str = "\
@@ -34,6 +36,7 @@ Usage: plainsocket [OPTIONS]
   --pong-timeout SECS         silence after the Ping before the client is dropped [20]
   --close-timeout SECS        the longest wait for the client's Close [5]
   --allow-origin ORIGIN       let pages of this Origin connect too; may be repeated; any: all [the server's own]
+  --metrics                   show counters at /metrics, for Prometheus [404]
   --help                      print this
   --version                   print the version
 
@@ -43,7 +46,7 @@ SIGINT, SIGTERM and SIGHUP let clients finish, with exit code 0; another one, af
 ";
 
 pub fn parse(mut arguments: lexopt::Parser) -> Result<Command, lexopt::Error> {
-    let mut options = Options { listen: "127.0.0.1:8000".to_owned(), config: Config::default() };
+    let mut options = Options { listen: "127.0.0.1:8000".to_owned(), config: Config::default(), metrics: false };
     let config = &mut options.config;
     while let Some(argument) = arguments.next()? {
         match argument {
@@ -58,6 +61,7 @@ pub fn parse(mut arguments: lexopt::Parser) -> Result<Command, lexopt::Error> {
             Arg::Long("pong-timeout") => config.pong_timeout = seconds(&mut arguments)?,
             Arg::Long("close-timeout") => config.close_timeout = seconds(&mut arguments)?,
             Arg::Long("allow-origin") => arguments.value()?.parse_with(|text| config.allow_origin(text))?,
+            Arg::Long("metrics") => options.metrics = true,
             Arg::Long("help") | Arg::Short('h') => return Ok(Command::Print(HELP.to_owned())),
             Arg::Long("version") | Arg::Short('V') => {
                 return Ok(Command::Print(format!("plainsocket {}\n", env!("CARGO_PKG_VERSION"))));
