@@ -105,7 +105,7 @@ impl<'a> Alone<'a> {
         promptly(self.trial, Mistake::Deadlock, move || registry.leave(peer))
     }
 
-    fn broadcast(&self, path: &'static str, frame: &'static [u8]) -> Task<()> {
+    pub(super) fn broadcast(&self, path: &'static str, frame: &'static [u8]) -> Task<()> {
         let registry = Arc::clone(&self.registry);
         Task::start(move || registry.broadcast(path, frame))
     }

@@ -295,15 +295,16 @@ mistakes! {
     TickNoPause, None, "Your ticks follow one another without a pause. Sleep for `settings.tick_interval` between two of them.";
     TickerHoldsLock, None, "You hold the client's lock while you sleep, so its own thread cannot answer it. Call `Client::send`, \
         which locks for one frame, and sleep without a lock.";
-    TickBehindClose, None, "A frame was sent behind the Close. Keep a mark beside the stream, under the same lock: `send` sets \
+    TickAfterClose, None, "A frame was sent after the Close. Keep a mark beside the stream, under the same lock: `send` sets \
         it with a Close, and from then on returns an error.";
     TickerSurvives, None, "The client has gone, and your ticker goes on: a thread that is left over for each client that ever \
         came. The first `send` that fails is the end of it; do not try again.";
     TickUnwrapped, None, "A `send` has failed, and your ticker panicked. That its client has gone is the usual end of the ticks: \
         no `unwrap`, just return.";
-    TickerHangsUp, None, "The Close has just gone out, and another thread has ended the connection: that may destroy the \
-        Close. An error after a Close is no reason for `shut_down`; only a write that has failed is.";
-    TicksNotStarted, None, "No tick came, also not when the client spoke. Does `serve_client` start `push_ticks`, in a thread \
+    ShutDownAtClose, None, "The Close has just gone out, and another thread has ended the connection: that may destroy the \
+        Close. An error after a Close is no reason for `shut_down`. Only a write that has failed is one, and `send` can \
+        see to that itself.";
+    TicksNotStarted, None, "No tick came, not even after the client had spoken. Does `serve_client` start `push_ticks`, in a thread \
         of its own and once the client is in the list?";
     TicksWhenSpokenTo, None, "Ticks come only when the client speaks. Your thread looks for them after each message, and a \
         thread that waits in a read does nothing else: another thread has to send them.";
@@ -317,7 +318,7 @@ mistakes! {
     TicksOnEveryPath, None, "A client on another path got a tick. Ticks are for clients on /ticks only.";
     SlowHoldsTicks, None, "A client that does not read holds up the ticks of another. Your ticker waits for one client, and the \
         others wait with it: a thread for each client waits for that client alone.";
-    TickBesideTheLock, None, "A tick was written beside `Client::send`, into the middle of another frame or behind the Close. A \
+    TickBesideTheLock, None, "A tick was written beside `Client::send`, into the middle of another frame or after the Close. A \
         clone is the same socket: every thread that writes to it goes through `send`, with its lock and its mark.";
     TicksLost, None, "A tick is missing. If one cannot be sent at once, wait for the lock; do not leave it out.";
 }

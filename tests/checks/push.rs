@@ -162,16 +162,23 @@ pub fn nothing_follows_a_close(subject: &Subject, trial: &Trial) -> Result<(), L
             Err(error) if may_go => return Err(trial.came(format!("an error for the Close: {error}"))),
             Ok(()) if !may_go => {
                 let lesson = trial.came("no error for the tick");
-                return Err(lesson.named(Mistake::TickBehindClose));
+                return Err(lesson.named(Mistake::TickAfterClose));
             }
             _ => {}
         }
     }
     ann.talk.expect(0x88, b"\x03\xE8")?;
+    ALONE.case(
+        trial,
+        "Client::send with a Close; then broadcast by a thread that has copied the list before",
+        "the client gets the Close, nothing after it, and TCP is still open",
+        "The client's own thread ends TCP so that the Close arrives: hang_up, as in step 13.",
+    );
+    alone.broadcast("/ticks", b"\x81\x02hi").finish(trial)?;
     match ann.talk.look_for(A_MOMENT) {
         Seen::Nothing => Ok(()),
-        seen @ Seen::Frame { .. } => Err(trial.came(seen.to_string()).named(Mistake::TickBehindClose)),
-        seen => Err(trial.came(seen.to_string()).named(Mistake::TickerHangsUp)),
+        seen @ Seen::Frame { .. } => Err(trial.came(seen.to_string()).named(Mistake::TickAfterClose)),
+        seen => Err(trial.came(seen.to_string()).named(Mistake::ShutDownAtClose)),
     }
 }
 
@@ -184,7 +191,7 @@ fn ticker_lesson(lesson: Lesson) -> Lesson {
     }
 }
 
-fn has_ticks_behind_close(talk: &mut Talk) -> bool {
+fn has_ticks_after_close(talk: &mut Talk) -> bool {
     while number_of(&talk.look()).is_some() {}
     number_of(&talk.look()).is_some()
 }
@@ -238,8 +245,8 @@ pub fn ticks_end_with_a_close(subject: &Subject, trial: &Trial) -> Result<(), Le
     // Whether it has arrived is seen at the other end.
     promptly(trial, Mistake::Deadlock, move || drop(client.send(b"\x88\x02\x03\xE8")))?;
     if let Err(lesson) = ticker.finish(trial) {
-        // `send` knows of the Close by now, so ticks behind it go another way.
-        let beside = lesson.mistake == Some(Mistake::Hangs) && has_ticks_behind_close(&mut ann.talk);
+        // `send` knows of the Close by now, so ticks after it go another way.
+        let beside = lesson.mistake == Some(Mistake::Hangs) && has_ticks_after_close(&mut ann.talk);
         return Err(if beside { lesson.named(Mistake::TickBesideTheLock) } else { ticker_lesson(lesson) });
     }
     ALONE.case(
@@ -251,7 +258,7 @@ pub fn ticks_end_with_a_close(subject: &Subject, trial: &Trial) -> Result<(), Le
     while number_of(&ann.talk.look()).is_some() {}
     match ann.talk.look_for(A_MOMENT) {
         Seen::Nothing => Ok(()),
-        seen => Err(trial.came(format!("the Close, then {seen}")).named(Mistake::TickerHangsUp)),
+        seen => Err(trial.came(format!("the Close, then {seen}")).named(Mistake::ShutDownAtClose)),
     }
 }
 
@@ -466,7 +473,7 @@ pub fn a_tick_waits_for_the_frame_before_it(subject: &Subject, trial: &Trial) ->
     HOUSE.case(
         trial,
         "the same; then Ann reads",
-        "her ticks so far, the whole echo, and more ticks behind it",
+        "her ticks so far, the whole echo, and more ticks after it",
         "§5.4: frames are not interleaved. A tick that is due while another frame is going out waits for its end.",
     );
     loop {
@@ -508,7 +515,7 @@ pub fn ticks_stop_with_the_close(subject: &Subject, trial: &Trial) -> Result<(),
             "§5.5.1: nothing may follow a Close.",
         );
         ann.tick(Mistake::TicksNotStarted)?;
-        // Whoever still holds the client when it has gone keeps its socket open too.
+        // A thread that still holds the client when it has gone keeps its socket open too.
         let held: Vec<Weak<dyn Client>> = house.clients()?.iter().map(|(_, client)| Arc::downgrade(client)).collect();
         ann.talk.send(&bytes);
         if bytes.is_empty() {
@@ -521,10 +528,10 @@ pub fn ticks_stop_with_the_close(subject: &Subject, trial: &Trial) -> Result<(),
             }
         };
         if matches!(seen, Seen::Frame { first: 0x88, .. }) {
-            let behind = ann.talk.look();
-            if !matches!(behind, Seen::End | Seen::Reset) {
-                let lesson = trial.came(format!("the Close, then {}", describe_seen(&behind)));
-                return Err(lesson.named(number_of(&behind).map(|_| Mistake::TickBehindClose)));
+            let next = ann.talk.look();
+            if !matches!(next, Seen::End | Seen::Reset) {
+                let lesson = trial.came(format!("the Close, then {}", describe_seen(&next)));
+                return Err(lesson.named(number_of(&next).map(|_| Mistake::TickAfterClose)));
             }
         } else if !matches!(seen, Seen::End | Seen::Reset) {
             return Err(trial.came(seen.to_string()));

@@ -64,9 +64,9 @@ impl Registry {
 
     pub fn broadcast(&self, path: &str, frame: &[u8]) {
         for (peer, client) in self.clients() {
+            // What `send` has to end it ends itself.
             if client.path == path && client.send(frame).is_err() {
                 self.leave(peer);
-                client.shut_down();
             }
         }
     }

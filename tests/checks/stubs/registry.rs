@@ -20,7 +20,7 @@ pub struct Client {
     /// Whoever writes holds the lock for one whole frame. It is never held over a read.
     stream: Mutex<TcpStream>,
     // Step 17: what must the heartbeat know of a client?
-    // Step 18: whoever writes must know that nothing can follow.
+    // Step 18: how does a thread that writes learn that nothing can follow?
 }
 
 impl Client {

@@ -307,8 +307,9 @@ wrong_answers! {
     "18" "lock-over-the-pause" TickerHoldsLock, registry: || ticks::registry(ticks::Flaw::LockedPause);
     "18" "goes-on" TickerSurvives, registry: || ticks::registry(ticks::Flaw::GoesOn);
     "18" "unwraps-writes" TickUnwrapped, registry: || ticks::registry(ticks::Flaw::Unwraps);
-    "18" "close-not-marked" TickBehindClose, registry: || ticks::registry(ticks::Flaw::NotMarked);
-    "18" "shut-down-at-the-close" TickerHangsUp, registry: || ticks::registry(ticks::Flaw::ShutDownAtTheClose);
+    "18" "close-not-marked" TickAfterClose, registry: || ticks::registry(ticks::Flaw::NotMarked);
+    "18" "shut-down-at-the-close" ShutDownAtClose, registry: || ticks::registry(ticks::Flaw::ShutDownAtTheClose);
+    "18" "broadcast-shuts-down" ShutDownAtClose, registry: || ticks::registry(ticks::Flaw::BroadcastShutsDown);
     "18" "half-a-frame-kept" HalfFrameKept, registry: || ticks::registry(ticks::Flaw::HalfATick);
     "18" "not-started" TicksNotStarted, registry: || ticks::registry(ticks::Flaw::NotStarted);
     "18" "when-spoken-to" TicksWhenSpokenTo, registry: || ticks::registry(ticks::Flaw::WhenSpokenTo);
@@ -319,7 +320,7 @@ wrong_answers! {
     "18" "dies-with-the-first" TickerDiesWithFirst, registry: || ticks::registry(ticks::Flaw::DiesWithTheFirst);
     "18" "every-path" TicksOnEveryPath, registry: || ticks::registry(ticks::Flaw::EveryPath);
     "18" "tries-again" TickerSurvives, registry: || ticks::registry(ticks::Flaw::TriesAgain);
-    "18" "close-beside-the-mark" TickBehindClose, registry: || ticks::registry(ticks::Flaw::CloseBesideTheMark);
+    "18" "close-beside-the-mark" TickAfterClose, registry: || ticks::registry(ticks::Flaw::CloseBesideTheMark);
     "18" "slow-holds-up" SlowHoldsTicks, registry: || ticks::registry(ticks::Flaw::SlowHoldsUp);
     "18" "beside-the-lock" TickBesideTheLock, registry: || ticks::registry(ticks::Flaw::BesideTheLock);
     "18" "own-loop-with-a-clone" TickBesideTheLock, registry: || ticks::registry(ticks::Flaw::OwnLoop);

@@ -22,6 +22,7 @@ pub enum Flaw {
     NotMarked,
     ShutDownAtTheClose,
     HalfATick,
+    BroadcastShutsDown,
     // serve_client.
     NotStarted,
     WhenSpokenTo,
@@ -192,6 +193,9 @@ fn broadcast(members: &Members, path: &str, frame: &[u8]) {
     for (peer, member) in list(members) {
         if member.path == path && member.send(frame).is_err() {
             members.lock().unwrap().remove(&peer);
+            if member.flaw == Flaw::BroadcastShutsDown {
+                member.shut_down();
+            }
         }
     }
 }
