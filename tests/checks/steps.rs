@@ -359,7 +359,7 @@ pub const STEPS: &[Step] = &[
         task: "Send a client on /ticks a numbered tick again and again, while its own thread waits in a read.",
         file: "push.rs",
         functions: "fn tick_frame, fn push_ticks; send and broadcast in registry.rs, serve_client in run.rs",
-        chapter: "clients",
+        chapter: "push",
         compare: "src/server/sender.rs, and src/server/outbox.rs: there a push waits for nobody, and needs no thread of its own",
         try_next: "cargo steps --serve, and websocat on /ticks: type while it ticks.",
         checks: &[
