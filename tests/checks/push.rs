@@ -1,4 +1,5 @@
-//! Step 18: messages that nobody asked for. First the ticks of one client alone, then clients that are served with them.
+//! Step 18: messages that nobody asked for. First the ticks of one client alone, then clients that are served with
+//! them.
 
 use super::chat::{Alone, BIG, Entered, House, Stage, promptly, wait_for_bytes};
 use super::guard::Task;
@@ -154,7 +155,7 @@ pub fn nothing_follows_a_close(subject: &Subject, trial: &Trial) -> Result<(), L
         trial,
         "Client::send with a Close, 88 02 03 e8; then with a tick",
         "the Close goes out; for the tick an error, and the client gets nothing",
-        "§5.5.1: nothing may follow a Close. The thread that ticks does not know what the client's own thread has sent.",
+        "§5.5.1: nothing may follow a Close. The thread that ticks cannot know what the client's own thread sends.",
     );
     for (frame, may_go) in [(&b"\x88\x02\x03\xE8"[..], true), (b"\x81\x06tick 1", false)] {
         let client = Arc::clone(&ann.client);
@@ -286,8 +287,8 @@ pub fn half_a_frame_is_the_end(subject: &Subject, trial: &Trial) -> Result<(), L
 
 // Clients that are served.
 
-const PUSHED: &str = "serve_client starts push_ticks for a client on /ticks, and then reads: the client's own thread waits, \
-                      and another one writes.";
+const PUSHED: &str =
+    "serve_client starts push_ticks for a client on /ticks and reads on: its own thread waits, and another one writes.";
 
 /// A client on `/ticks`, and the number of its last tick.
 struct Listener<'a> {
