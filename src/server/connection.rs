@@ -26,6 +26,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+/// A limit of a handler's that is as long as this is none.
+const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
 /// One client after its handshake. A handler has it to itself.
 ///
 /// [`recv`](Connection::recv) answers Pings, takes Pongs, does the closing handshake, and fails the connection with
@@ -114,8 +117,9 @@ impl Connection {
     ///
     /// Before it waits, it writes what [`send`](Connection::send) has gathered: messages received together are answered
     /// together, with one read and one write for up to 16 of them. The error is [`Error::Protocol`] if the client broke
-    /// a rule, [`Error::Evicted`] if it was evicted, and [`Error::Io`] if TCP ended without a Close, which includes a
-    /// client that was dropped for its silence or did not answer our Close in time.
+    /// a rule, [`Error::Evicted`] if it was evicted, [`Error::MemoryLimit`] if its message did not fit into the memory for
+    /// all clients, and [`Error::Io`] if TCP ended without a Close, which includes a client that was dropped for its
+    /// silence or did not answer our Close in time.
     pub fn recv(&mut self) -> Result<Option<Message>, Error> {
         match self.receive(None)? {
             Received::Message(message) => Ok(Some(message)),
@@ -128,8 +132,8 @@ impl Connection {
     /// takes only what has arrived. A message that has arrived in part stays for the next call.
     ///
     /// A call that finds nothing is no sign of life, so the heartbeat drops a dead client while a handler calls this in
-    /// a loop. A timeout that no clock can show is none. The time before the wait does not count: a client that reads
-    /// slowly is waited for as in [`send`](Connection::send). Errors are those of [`recv`](Connection::recv).
+    /// a loop. A timeout of a year or more is none. A call can take longer if the client reads slowly, because what was
+    /// sent is written first. Errors are those of [`recv`](Connection::recv).
     ///
     /// ```
     /// use plainsocket::{Connection, Error, Received};
@@ -157,7 +161,7 @@ impl Connection {
     /// ```
     pub fn recv_timeout(&mut self, timeout: Duration) -> Result<Received, Error> {
         self.receiver.begin_limit(self.closing.deadline());
-        self.receive(Instant::now().checked_add(timeout))
+        self.receive((timeout < YEAR).then(|| Instant::now() + timeout))
     }
 
     /// Waits for the client's next frame of any kind and returns it as it arrived, for a handler that looks at the
