@@ -2,7 +2,9 @@
 
 use super::transfers::{frame, in_vain, quiet, start, transfers};
 use super::{ClientsEnd, echo, request, wait_until};
+use crate::error::Error;
 use crate::server::speed::POLLS;
+use crate::server::{Connection, Received};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -34,6 +36,39 @@ fn large_payload_is_read_straight_into_its_message() {
     let reads = transfers(echo, &[frame(1 << 20)]).into_iter().filter(|(name, _)| *name == "read");
     let longest = reads.map(|(_, length)| length).max().unwrap();
     assert_eq!(longest, 256 * 1024, "four times what goes through the inbox at once");
+}
+
+/// An echo that waits in short steps.
+fn echo_in_steps(connection: &mut Connection) -> Result<(), Error> {
+    loop {
+        match connection.recv_timeout(Duration::from_millis(1))? {
+            Received::Message(message) => connection.send(message)?,
+            Received::Nothing => {}
+            Received::Closed => return Ok(()),
+        }
+    }
+}
+
+#[test]
+fn large_payload_is_read_straight_into_its_message_in_steps_too() {
+    let reads = transfers(echo_in_steps, &[frame(1 << 20)]).into_iter().filter(|(name, _)| *name == "read");
+    assert_eq!(reads.map(|(_, length)| length).max(), Some(256 * 1024));
+}
+
+#[test]
+fn wait_in_vain_with_a_limit_leaves_no_buffer_borrowed() {
+    let client = ClientsEnd::default();
+    client.send(request("/"));
+    let serving = start(&client, echo_in_steps);
+    client.send(frame(1));
+    wait_until(|| client.transfers().contains(&("write", 3)));
+    let before = in_vain(&client, "read");
+    wait_until(|| in_vain(&client, "read") > before + 4);
+    client.send((0..16).flat_map(|_| frame(64)).collect::<Vec<u8>>());
+    client.end();
+    serving.join().unwrap();
+    let reads: Vec<_> = client.transfers().into_iter().filter(|call| call.0 == "read" && call.1 > 50).collect();
+    assert_eq!(reads[1..], [("read", 1024), ("read", 16 * 70 - 1024)], "the small buffer, and then a large one");
 }
 
 /// Sends messages until the thread has looked for one more, in vain. One will do, unless this machine is so slow that
