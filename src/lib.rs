@@ -72,6 +72,7 @@
 //! | drain | `server/drain.rs` | one | any slow client's socket, with `poll` | what is queued |
 //! | heartbeat | `server/server.rs` | one | the next sweep | Pings, without waiting |
 //! | signals | `bin/plainsocket/` | one, in the program | a signal | the Close 1001: it calls [`Handle::shutdown`] |
+//! | clock | `bin/plainsocket/` | one, in the program | the next second | the time, to everybody at `/clock`, without waiting |
 //! | log | `bin/plainsocket/` | one, in the program | a line of the log | nothing |
 //! | output | `bin/plainsocket/` | one, in the program, at its start | stdout, for the first lines | nothing |
 //! | your own | your program | any number | your business | what a [`Sender`] or [`Handle::broadcast`] sends, without waiting |
@@ -93,7 +94,6 @@
 //! | evicted | a writer, for too long a queue | `outbox.rs` | the end of TCP: a full socket takes no Close |
 //! | evicted | the heartbeat, for too old a queue | `heartbeat.rs` | the same |
 //! | evicted | a writer, at the bound of all memory | `registry.rs`: `reserve` | the same, for the client with the oldest queue |
-//! | cut off | the heartbeat, if nobody answers a Close of a [`Sender`] in time | `heartbeat.rs` | that Close, then the end of TCP |
 //! | cut off | shutdown, after the close timeout | `registry.rs` | Close 1001 if it got none, then the end of TCP |
 //!
 //! A client that vanishes without a Close is none of these: its thread gets an error, and the log says so.
