@@ -17,6 +17,11 @@ fn the_codes_that_may_be_sent_are_these_and_no_others() {
             assert_eq!(decoded, Err(E::CloseCodeForbidden(code)));
         }
     }
+    assert_eq!(
+        CloseFrame::new(CloseCode::NO_STATUS, "unsaid").encode(),
+        b"",
+        "1005 is for what arrived without a code"
+    );
 }
 
 #[test]

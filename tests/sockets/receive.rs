@@ -226,7 +226,7 @@ fn close_timeout_ends_a_handler_that_waits_in_steps() {
 fn handler_with_limits_hears_of_a_close_by_another_thread() {
     for (timeout, answers) in [(Duration::ZERO, true), (SHORT, true), (SHORT, false), (DEADLINE, true)] {
         let (tell, told) = mpsc::channel();
-        let config = Config { close_timeout: 30 * SHORT, ..Config::default() };
+        let config = Config { close_timeout: 100 * SHORT, ..Config::default() };
         let (address, _) = serve(config, move |connection| {
             let sender = connection.sender();
             let other = thread::spawn(move || sender.close(CloseCode::POLICY_VIOLATION, "expired"));
