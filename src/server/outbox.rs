@@ -203,12 +203,6 @@ impl Outbox {
         is_late
     }
 
-    /// Disconnects a client that is silent.
-    pub(super) fn drop_silent(&self) {
-        lock(&self.state).outgoing.is_dropped = true;
-        self.disconnect();
-    }
-
     /// Ends the connection at once: its own thread wakes from whatever it waits for.
     pub(super) fn disconnect(&self) {
         self.cut(CloseState::Lost);
