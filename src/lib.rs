@@ -115,7 +115,7 @@
 //! | what counts as activity | `Activity` in `server/activity.rs`: any byte, and the start of a wait without a limit |
 //! | what a Pong does | `Receiver::note_pong` in `server/receive.rs`: it logs the round trip, and counts like any byte |
 //! | the end of a client that does not take its own replies | `verdict`, as above: that is silence, too |
-//! | the end of a client that does not take what others send | `Outbox::evict` in `server/outbox.rs`; age: `sweep` |
+//! | the end of a client that does not take what others send | `Outbox::evict` in `server/outbox/ending.rs`; age: `sweep` |
 //! | when small replies are written | `Batch` in `server/batch.rs` |
 //! | a trick that only makes something faster | a file in `server/speed/fast/`, with a plain version in `plain.rs` |
 //! | who can be found, and by which key | `Table` in `server/registry.rs`, filled by `Seat::enter` in `server/seat.rs` |

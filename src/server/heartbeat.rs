@@ -4,7 +4,6 @@
 //! One thread decides for all clients, in [`verdict`]. It goes by what [`activity`](super::activity) measures.
 
 use super::frames::Frames;
-use super::lock;
 use super::refusal;
 use super::registry::{Client, Registry};
 use super::service::Service;
@@ -119,8 +118,7 @@ fn drop_silent(client: &Client, silent: Duration, bytes: usize) {
         bytes => log::info!("{peer}: dropped after {silent:.1?}: it does not read, and {bytes} bytes wait for it"),
     }
     client.send_close(&CloseFrame::new(CloseCode::GOING_AWAY, &format!("no sign of life for {silent:.0?}")));
-    lock(&client.outbox.state).outgoing.is_dropped = true;
-    client.outbox.disconnect();
+    client.outbox.drop_silent();
 }
 
 #[cfg(test)]

@@ -17,7 +17,8 @@
 //! | `sender` | [`Sender`]: what other threads hold of one client |
 //! | `receive`, `inbox` | waits for bytes and decodes them; the buffer between the socket and the decoders |
 //! | `batch`, `closing` | replies gathered into one write, and the broadcast; the closing handshake and its deadline |
-//! | `outbox`, `frames` | the sending side: which thread writes, which one waits; frames for one client or many |
+//! | `outbox`, `outbox/ending` | the sending side: which thread writes, which one waits; how it ends |
+//! | `frames` | frames for one client or many |
 //! | `backlog`, `drain` | the frames that a slow client has not taken yet; the one thread that writes them |
 //! | `heartbeat`, `activity` | decides about silent clients; measures how long each has been silent |
 //! | `turn` | which thread sends the Close at shutdown |

@@ -8,6 +8,8 @@
 //! goes to the [drain thread](super::drain). Only then a client's own thread waits until most of its own bytes are out:
 //! that is TCP's backpressure. Any other thread goes on.
 
+mod ending;
+
 use super::activity::Activity;
 use super::backlog::{Backlog, Waiting};
 use super::budget::Budget;
@@ -23,7 +25,7 @@ use crate::error::Error;
 use crate::protocol::close::CloseFrame;
 use crate::protocol::frame::{self, Opcode};
 use std::io::{self, ErrorKind, IoSlice};
-use std::net::{Shutdown, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -144,30 +146,6 @@ impl Outbox {
         drop(self.wait_while(deadline, |state| state.writing));
     }
 
-    /// Returns whether no Close of ours is sent and the socket is in order.
-    pub(super) fn is_open(&self) -> bool {
-        self.end.get().is_none()
-    }
-
-    /// Notes why nothing more can be sent, unless that has been noted, and wakes the threads that wait for room.
-    pub(super) fn note_end(&self, cause: CloseState) {
-        let state = lock(&self.state);
-        let _ = self.end.set(End::now(cause));
-        self.signal(&state);
-    }
-
-    /// Returns the error of the socket, or that another thread has shut it down.
-    pub(super) fn unless_evicted(&self, error: io::Error) -> Error {
-        match self.why() {
-            Error::Evicted => Error::Evicted,
-            _ => Error::Io(error),
-        }
-    }
-
-    fn why(&self) -> Error {
-        self.end.get().map_or(Error::Closed, End::error)
-    }
-
     /// Returns how many bytes of frames wait.
     pub(super) fn waiting_bytes(&self) -> usize {
         lock(&self.state).backlog.bytes()
@@ -177,48 +155,6 @@ impl Outbox {
     pub(super) fn waiting(&self) -> (usize, Option<Instant>) {
         let state = lock(&self.state);
         (state.backlog.length, state.backlog.oldest())
-    }
-
-    /// Disconnects a slow consumer, for the sake of the others.
-    pub(super) fn evict(&self, reason: std::fmt::Arguments) -> Error {
-        log::info!("{}: evicted: {reason}", self.peer);
-        self.cut(CloseState::Evicted);
-        Error::Evicted
-    }
-
-    /// Disconnects a client because memory is at its bound, and it needs more or has waited longest.
-    pub(super) fn evict_for_memory(&self) -> Error {
-        self.budget.log_full(self.peer);
-        self.cut(CloseState::Evicted);
-        Error::Evicted
-    }
-
-    /// Disconnects a client whose end has taken longer than `timeout`. Returns whether it has.
-    pub(super) fn expire(&self, timeout: Duration) -> bool {
-        let is_over = self.end.get().is_some_and(|end| end.is_over(timeout));
-        let is_late = is_over && lock(&self.state).close != CloseState::Lost;
-        if is_late {
-            self.disconnect();
-        }
-        is_late
-    }
-
-    /// Ends the connection at once: its own thread wakes from whatever it waits for.
-    pub(super) fn disconnect(&self) {
-        self.cut(CloseState::Lost);
-    }
-
-    fn cut(&self, cause: CloseState) {
-        let mut state = lock(&self.state);
-        state.close = CloseState::Lost;
-        state.outgoing.is_evicted |= cause == CloseState::Evicted;
-        let _ = self.end.set(End::now(cause));
-        let backlog = std::mem::replace(&mut state.backlog, Backlog::new(&self.budget));
-        self.signal(&state);
-        drop(state);
-        // Megabytes perhaps, so not under the lock.
-        drop(backlog);
-        let _ = self.socket.shutdown(Shutdown::Both);
     }
 
     /// Writes the frames, or leaves them to the thread that is writing. Returns whether much of what the client's own
