@@ -456,3 +456,26 @@ fn broadcast_goes_to_one_subprotocol_in_order_with_those_to_all() {
         }
     }
 }
+
+#[test]
+fn close_of_another_thread_ends_a_handler_that_waits_for_a_client_which_does_not_read() {
+    let close_timeout = Duration::from_millis(300);
+    let ((give, senders), (tell, ends)) = (mpsc::channel(), mpsc::channel());
+    let server = Server::bind("127.0.0.1:0").unwrap().config(Config { close_timeout, ..Config::default() });
+    let server = server.route("/", move |connection| {
+        give.send(connection.sender()).unwrap();
+        let error = (0..).find_map(|_| connection.send(vec![7; 1 << 20]).err());
+        tell.send(error).unwrap();
+        Ok(())
+    });
+    let (address, handle) = (server.local_addr().unwrap(), server.handle().unwrap());
+    thread::spawn(|| server.run());
+    let _client = Client::connect(address, "/");
+    let sender = next(&senders);
+    wait_for("a handler that waits", || sender.waiting_bytes() > 64 * 1024);
+    let begin = Instant::now();
+    sender.close(CloseCode::NORMAL, "").unwrap();
+    assert!(matches!(next(&ends), Some(Error::Closed)));
+    assert!(begin.elapsed() < 5 * close_timeout, "{:?}", begin.elapsed());
+    wait_for("the seat", || handle.clients() == 0);
+}

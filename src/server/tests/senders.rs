@@ -4,10 +4,13 @@ use super::transfers::frame;
 use super::{ClientsEnd, peer, request, seat, service, wait_until};
 use crate::config::Config;
 use crate::error::Error;
+use crate::protocol::close::CloseCode;
 use crate::server::connection::Connection;
 use crate::server::outbox::Outbox;
 use crate::server::registry::Audience;
+use crate::server::seat::Seat;
 use crate::server::sender::Sender;
+use crate::server::service::Service;
 use crate::server::{client, lock};
 use std::io::ErrorKind;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -129,6 +132,14 @@ fn room_is_gone_with_its_last_member_however_many_broadcast_to_it() {
     assert_eq!(wrong, [], "the round, how many each audience had, whether the room has gone");
 }
 
+/// Another member of the room `/`, whose thread does nothing.
+fn member(service: &Service, client: &ClientsEnd) -> Seat {
+    let seat = seat(service, client, peer(2));
+    seat.enter("/", None).unwrap();
+    seat.outbox.write_response(&[], Instant::now()).unwrap();
+    seat
+}
+
 /// A chat that speaks two subprotocols.
 fn bilingual(connection: &mut Connection) -> Result<(), Error> {
     while let Some(message) = connection.recv()? {
@@ -142,13 +153,29 @@ fn bilingual(connection: &mut Connection) -> Result<(), Error> {
 fn broadcasts_to_the_only_subprotocol_of_a_room_are_gathered() {
     let service = service(Config::default(), bilingual);
     let (client, other) = (ClientsEnd::default(), ClientsEnd::default());
-    let others_seat = seat(&service, &other, peer(2));
-    others_seat.enter("/", None).unwrap();
-    others_seat.outbox.write_response(&[], Instant::now()).unwrap();
+    let _others_seat = member(&service, &other);
     client.send(request("/"));
     client.send((0..16).flat_map(|_| frame(64)).collect::<Vec<u8>>());
     client.end();
     client::run(&service, &seat(&service, &client, peer(1)));
     assert_eq!(client.transfers()[2..], [("read", 16 * 70), ("write", 16 * 66)]);
     assert_eq!(other.transfers(), [("write", 16 * 66)]);
+}
+
+#[test]
+fn broadcast_that_is_gathered_goes_out_if_the_connection_fails_after_a_close_of_another_thread() {
+    let service = service(Config::default(), |connection| {
+        connection.recv()?;
+        connection.broadcast("gathered")?;
+        connection.sender().close(CloseCode::NORMAL, "")?;
+        connection.recv().map(drop)
+    });
+    let (client, other) = (ClientsEnd::default(), ClientsEnd::default());
+    let _others_seat = member(&service, &other);
+    client.send(request("/"));
+    // Together with the message, a text that is not UTF-8.
+    client.send([frame(1), vec![0x81, 0x81, 0, 0, 0, 0, 0xFF]].concat());
+    client.end();
+    client::run(&service, &seat(&service, &client, peer(1)));
+    assert_eq!(other.wait_for(10), b"\x81\x08gathered");
 }
