@@ -93,7 +93,7 @@ fn broadcast_of_the_handle_reaches_the_clients_of_its_path() {
 }
 
 #[test]
-fn ticker_reaches_dozens_of_clients_that_wait_with_nothing_lost_and_in_order() {
+fn ticks_reach_dozens_of_waiting_clients_whole_and_in_order() {
     const TICKS: u32 = 200;
     let house = house(Config::default());
     let mut clients: Vec<Client> = (0..40).map(|_| house.connect("/").0).collect();
@@ -121,7 +121,7 @@ fn numbered(thread: u8, number: u32) -> Vec<u8> {
 }
 
 #[test]
-fn frames_of_many_threads_stay_whole_in_order_and_within_the_bound() {
+fn frames_of_many_threads_stay_whole_in_order_and_bounded() {
     const MESSAGES: u32 = 100;
     let house = house(Config::default());
     let (mut client, sender) = house.connect("/");
@@ -186,7 +186,7 @@ fn errors(sender: &Sender, end: impl FnOnce()) -> Vec<Error> {
 }
 
 #[test]
-fn client_that_is_gone_ends_the_waits_of_all_threads_with_an_error() {
+fn lost_client_ends_the_waits_of_all_threads_with_an_error() {
     let house = house(Config::default());
     let (client, sender) = house.connect("/");
     let errors = errors(&sender, || drop(client));
@@ -254,7 +254,7 @@ fn message_that_does_not_become_ready_is_not_sent() {
 // Close
 
 #[test]
-fn close_of_another_thread_that_the_client_answers_ends_recv_and_drops_data_after_it() {
+fn sender_close_answered_ends_recv_and_drops_later_data() {
     let house = house(Config::default());
     let (mut client, sender) = house.connect("/echo");
     sender.send("before").unwrap();
@@ -274,7 +274,7 @@ fn close_of_another_thread_that_the_client_answers_ends_recv_and_drops_data_afte
 }
 
 #[test]
-fn close_of_another_thread_that_nobody_answers_ends_within_the_close_timeout() {
+fn sender_close_unanswered_ends_within_the_close_timeout() {
     let close_timeout = Duration::from_millis(300);
     let house = house(Config { close_timeout, ..Config::default() });
     for queued in [0, 16 << 20] {
@@ -313,7 +313,7 @@ fn close_comes_after_all_that_is_queued_for_a_slow_client() {
 // Order of a handler's own messages and its Sender's
 
 #[test]
-fn messages_of_the_handler_and_its_sender_arrive_in_the_order_of_the_calls() {
+fn messages_of_handler_and_sender_arrive_in_the_order_of_calls() {
     let server = Server::bind("127.0.0.1:0").unwrap().route("/", |connection| {
         let sender = connection.sender();
         while connection.recv()?.is_some() {
@@ -395,7 +395,7 @@ fn others_learn_at_once_that_a_member_has_left_whichever_way() {
 }
 
 #[test]
-fn others_learn_that_a_member_was_evicted_and_its_broadcast_is_no_error() {
+fn others_learn_that_a_member_was_evicted() {
     let address = chat_with_farewell(Config { max_backlog: 100_000, ..Config::default() });
     let _stalled = Client::connect(address, "/");
     let mut witness = Client::connect(address, "/");
@@ -458,7 +458,7 @@ fn broadcast_goes_to_one_subprotocol_in_order_with_those_to_all() {
 }
 
 #[test]
-fn close_of_another_thread_ends_a_handler_that_waits_for_a_client_which_does_not_read() {
+fn sender_close_ends_a_handler_that_waits_for_a_slow_client() {
     let close_timeout = Duration::from_millis(300);
     let ((give, senders), (tell, ends)) = (mpsc::channel(), mpsc::channel());
     let server = Server::bind("127.0.0.1:0").unwrap().config(Config { close_timeout, ..Config::default() });

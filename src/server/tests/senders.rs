@@ -38,7 +38,7 @@ fn kept(port: u16) -> Option<Sender> {
 }
 
 #[test]
-fn sender_that_outlives_its_client_holds_neither_socket_nor_seat() {
+fn sender_after_its_client_holds_neither_socket_nor_seat() {
     for (last, is_closed) in [(CLOSE, true), (&[], false), (&[0x81, 0][..], true)] {
         let service = service(Config::default(), keep_sender);
         let client = ClientsEnd::new(None, []);
@@ -67,7 +67,7 @@ fn sender_that_outlives_its_client_holds_neither_socket_nor_seat() {
 }
 
 #[test]
-fn thread_that_waits_with_a_sender_lets_go_of_the_socket_at_the_end() {
+fn waiting_sender_lets_go_of_the_socket_at_the_end() {
     let close_timeout = Duration::from_secs(1);
     let service = service(Config { close_timeout, ..Config::default() }, keep_sender);
     let client = ClientsEnd::new(Some(1000), []);
@@ -97,7 +97,7 @@ fn thread_that_waits_with_a_sender_lets_go_of_the_socket_at_the_end() {
 }
 
 #[test]
-fn room_is_gone_with_its_last_member_however_many_broadcast_to_it() {
+fn room_is_gone_with_its_last_member_during_broadcasts() {
     let service = service(Config::default(), |_| Ok(()));
     let (registry, is_over) = (&service.registry, AtomicBool::new(false));
     let mut wrong = Vec::new();
@@ -163,7 +163,7 @@ fn broadcasts_to_the_only_subprotocol_of_a_room_are_gathered() {
 }
 
 #[test]
-fn broadcast_that_is_gathered_goes_out_if_the_connection_fails_after_a_close_of_another_thread() {
+fn gathered_broadcast_goes_out_before_a_late_failure() {
     let service = service(Config::default(), |connection| {
         connection.recv()?;
         connection.broadcast("gathered")?;

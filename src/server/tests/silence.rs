@@ -72,7 +72,7 @@ fn dead_client_is_not_judged_again() {
 }
 
 #[test]
-fn end_that_takes_too_long_is_cut_short_while_the_handler_is_busy() {
+fn end_that_takes_too_long_is_cut_short() {
     for cause in [CloseState::CloseSent, CloseState::Lost] {
         let service = service(Config { close_timeout: 2 * MOMENT, ..impatient() }, |_| Ok(()));
         let client = ClientsEnd::default();
