@@ -122,6 +122,7 @@
 //! | the name of a client in the lines of the log | `peer` in `Outbox`, its address: each thread that logs about a client has its outbox |
 //! | how a connection's end is logged | `log_end` in `server/client.rs` |
 //! | what `/chat` does, for example its pace | `chat` in `bin/plainsocket/chat.rs` |
+//! | who is in a room of `/chat`, and under which name | `Rooms` in `bin/plainsocket/rooms.rs` |
 //!
 //! # Glossary
 //!

@@ -66,6 +66,27 @@ for (const [name, launch] of Object.entries({ firefox, webkit })) {
       await assertNoFaults();
     });
 
+    it("pushes are drawn as such: the clock, and who is in a room of the chat", async () => {
+      await click("[value='/clock']");
+      await click("#connect");
+      await browser.until(() => document.querySelectorAll(".row.push").length >= 2);
+      await see("sequence", "server to browser, unasked: push text");
+      assert.match(await browser.run(() => document.getElementById("time").textContent), /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/);
+      await click("#connect");
+      await see("state", "Not connected");
+      await click("[value='/chat']");
+      await browser.run(room => {
+        document.getElementById("name").value = "Ann";
+        document.getElementById("room").value = room;
+      }, `engine ${name}`);
+      await click("#connect");
+      await see("members", "Ann (you)");
+      await see("sequence", `push you are "Ann"; 0 others in /chat/engine%20${name}`);
+      await click("#send-text button");
+      await see("came", 'Received text "Hello", 5 bytes, from Ann (you).');
+      await assertNoFaults();
+    });
+
     it("a message that is too large: the frame that broke the rule is shown, with the length that is too much", async () => {
       await sendHello();
       await click("#too-large");

@@ -9,6 +9,7 @@ use super::support::{Client, header, status};
 use std::io::{BufRead, BufReader, Read as _};
 use std::net::SocketAddr;
 use std::process::Stdio;
+use tungstenite::client::IntoClientRequest as _;
 use tungstenite::{Message, WebSocket};
 
 /// The address in the book; the server's own is put in its place.
@@ -112,8 +113,15 @@ fn shows_a_conversation(body: &str) -> bool {
 type Socket = WebSocket<std::net::TcpStream>;
 
 fn connect(address: SocketAddr, path: &str) -> Result<Socket, String> {
-    let stream = Client::tcp(address).stream;
-    let connected = tungstenite::client(format!("ws://{address}{path}"), stream);
+    connect_with(address, path, None)
+}
+
+fn connect_with(address: SocketAddr, path: &str, subprotocol: Option<&str>) -> Result<Socket, String> {
+    let mut request = format!("ws://{address}{path}").into_client_request().map_err(|error| error.to_string())?;
+    if let Some(name) = subprotocol {
+        request.headers_mut().insert("Sec-WebSocket-Protocol", name.parse().map_err(|_| format!("what is {name}?"))?);
+    }
+    let connected = tungstenite::client(request, Client::tcp(address).stream);
     connected.map(|(socket, _)| socket).map_err(|error| format!("no connection to {path}: {error}"))
 }
 
@@ -149,16 +157,21 @@ fn close(mut socket: Socket) -> Result<(), String> {
 
 /// `$ websocat ws://127.0.0.1:8000/path`, then `> ` what is typed and `< ` what comes back.
 fn websocat(command: &Command, address: SocketAddr) -> Result<(), String> {
+    let mut subprotocol = None;
     let (url, line_end) = match command.words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         // It sends the line break along with what was typed.
         ["websocat", url] => (url, "\n"),
         // So it does here, and shows the lines of an answer as they are.
         ["websocat", "-t", "--no-line", url] => (url, "\n"),
         ["websocat", "--linemode-strip-newlines", url] => (url, ""),
+        ["websocat", "--protocol", name, url] => {
+            subprotocol = Some(name);
+            (url, "\n")
+        }
         _ => return Err(format!("it must read: $ websocat ws://{ADDRESS}/...")),
     };
     let path = url.strip_prefix(&format!("ws://{ADDRESS}")).ok_or_else(|| format!("what is {url}?"))?;
-    let mut socket = connect(address, path)?;
+    let mut socket = connect_with(address, path, subprotocol)?;
     // What was said and not shown yet; and whether a line of `…` lets something of it pass.
     let (mut unread, mut skips) = (Vec::new(), false);
     for line in &command.lines {

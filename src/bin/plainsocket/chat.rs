@@ -54,9 +54,9 @@ impl<'a> Presence<'a> {
     fn begin(connection: &'a mut Connection, member: Member) -> Result<Presence<'a>, Error> {
         let wants_events = connection.subprotocol() == Some(JSON);
         // A `Sender` never waits, so it can be used under the lock of the rooms.
-        let (sender, mut welcomed) = (connection.sender(), Ok(()));
+        let (sender, mut welcomed) = (wants_events.then(|| connection.sender()), Ok(()));
         let count = member.enter(wants_events, |others| {
-            if wants_events {
+            if let Some(sender) = &sender {
                 welcomed = sender.send(events::welcome(&member.name, &member.room, others.iter()));
             }
         });
