@@ -4,6 +4,8 @@
 use crate::support::program::Program;
 use crate::support::{BINARY, CLOSE, Client, TEXT, close_frame, frame, header, request, status, wait_for};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::thread;
 
 /// A client that wants events, and has read nothing yet.
 fn listener(program: &Program, path: &str) -> Client {
@@ -127,6 +129,55 @@ fn wait_for_name(program: &Program, witness: &mut Client, wanted: &str) {
         assert_eq!(event(witness), left(name, 1));
         name == wanted
     });
+}
+
+/// What a member knows after its welcome, once it has read that somebody says "the end". One that was there from the
+/// beginning hears of each exactly once.
+fn known_at_the_end(client: &mut Client, welcome: &Value, heard_all: bool) -> BTreeSet<String> {
+    let name_of = |value: &Value| value.as_str().unwrap().to_owned();
+    let mut names: BTreeSet<String> = welcome["members"].as_array().unwrap().iter().map(name_of).collect();
+    loop {
+        let event = event(client);
+        let is_news = match event["type"].as_str().unwrap() {
+            "joined" => names.insert(name_of(&event["name"])),
+            "left" => names.remove(&name_of(&event["name"])),
+            _ if event["text"] == "the end" => return names,
+            _ => unreachable!(),
+        };
+        assert!(is_news || !heard_all, "{event}");
+    }
+}
+
+#[test]
+fn members_agree_on_who_is_there_after_many_have_come_and_gone() {
+    const ROUNDS: usize = 50;
+    let program = Program::start(&[]);
+    let welcomed = |number: usize| {
+        let mut client = listener(&program, &format!("/chat?name=witness-{number}"));
+        // Others can be heard before the welcome.
+        let welcome = std::iter::repeat_with(|| event(&mut client)).find(|event| event["type"] == "welcome");
+        (client, welcome.unwrap())
+    };
+    let mut witnesses = vec![welcomed(0)];
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                // In each round they want the same name, which nobody has after that: no mistake is made good again.
+                for round in 0..ROUNDS {
+                    let mut client = listener(&program, &format!("/chat?name=Bob-{round}"));
+                    client.send(close_frame(1000, ""));
+                    // At TCP's end the others have been told.
+                    client.read_to_end();
+                }
+            });
+        }
+        witnesses.extend((1..ROUNDS).map(welcomed));
+    });
+    witnesses[0].0.send(frame(TEXT, b"the end"));
+    let expected: BTreeSet<String> = (0..ROUNDS).map(|number| format!("witness-{number}")).collect();
+    for (number, (client, welcome)) in witnesses.iter_mut().enumerate() {
+        assert_eq!(known_at_the_end(client, welcome, number == 0), expected, "witness {number}");
+    }
 }
 
 #[test]
