@@ -14,6 +14,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// A running server in numbers, since its start. [`Handle::counters`](crate::Handle::counters) makes it.
 ///
 /// All but [`open`](Counters::open) and [`waiting_bytes`](Counters::waiting_bytes) only ever grow.
+///
+/// ```
+/// use plainsocket::Counters;
+///
+/// fn summary(now: &Counters) -> String {
+///     let refused: u64 = now.refused.values().sum();
+///     format!("{} clients, {} messages in, {} out, {refused} refused", now.open, now.messages_in, now.messages_out)
+/// }
+/// assert_eq!(summary(&Counters::default()), "0 clients, 0 messages in, 0 out, 0 refused");
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Counters {

@@ -21,6 +21,19 @@ use std::time::{Duration, Instant};
 const UNCOUNTED: usize = 4 * 1024;
 
 /// What [`Connection::recv_timeout`](crate::Connection::recv_timeout) returns.
+///
+/// ```
+/// use plainsocket::{Message, Received};
+///
+/// fn words(received: Received) -> &'static str {
+///     match received {
+///         Received::Message(_) => "the client has sent something",
+///         Received::Nothing => "the time is over",
+///         Received::Closed => "the connection is closed",
+///     }
+/// }
+/// assert_eq!(words(Received::Message(Message::from("Hello"))), "the client has sent something");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use = "it can be a message"]
 pub enum Received {

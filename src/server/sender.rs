@@ -68,6 +68,14 @@ impl Sender {
     ///
     /// [`Error::Closed`] if a Close has been sent to the client or the connection is over, [`Error::Evicted`] if the
     /// client was evicted, which this call can do, and [`Error::Io`] if the socket has failed or the client is gone.
+    ///
+    /// ```
+    /// # use plainsocket::Sender;
+    /// /// Sends to all who are still there.
+    /// fn publish(clients: &mut Vec<Sender>, text: &str) {
+    ///     clients.retain(|client| client.send(text).is_ok());
+    /// }
+    /// ```
     pub fn send(&self, message: impl Into<Message>) -> Result<(), Error> {
         self.with_frames(&message.into(), |outbox, frames| outbox.write(frames))
     }
@@ -124,13 +132,27 @@ impl Sender {
         Ok(())
     }
 
-    /// Returns the client's address.
+    /// Returns the client's address, also after the end.
+    ///
+    /// ```
+    /// # use plainsocket::Sender;
+    /// fn names(clients: &[Sender]) -> Vec<String> {
+    ///     clients.iter().map(|client| client.peer().to_string()).collect()
+    /// }
+    /// ```
     pub fn peer(&self) -> SocketAddr {
         self.peer
     }
 
     /// Returns whether a message can still be sent: no Close has been sent, and the connection has not ended. It can
     /// end at any time, so [`send`](Sender::send) can fail all the same.
+    ///
+    /// ```
+    /// # use plainsocket::Sender;
+    /// fn forget_who_has_gone(clients: &mut Vec<Sender>) {
+    ///     clients.retain(Sender::is_open);
+    /// }
+    /// ```
     pub fn is_open(&self) -> bool {
         self.outbox().is_ok()
     }

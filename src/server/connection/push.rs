@@ -14,6 +14,21 @@ impl Connection {
     /// nothing: each message is written at once, so that messages of this thread and of the Sender arrive in the order
     /// of the calls. Messages that were gathered before the first Sender can be overtaken, unless
     /// [`flush`](Connection::flush) has written them.
+    ///
+    /// ```
+    /// use plainsocket::{Connection, Error, Sender};
+    /// use std::sync::Mutex;
+    ///
+    /// /// Everybody who is there, for the program's other threads.
+    /// static CLIENTS: Mutex<Vec<Sender>> = Mutex::new(Vec::new());
+    ///
+    /// fn handler(connection: &mut Connection) -> Result<(), Error> {
+    ///     CLIENTS.lock().unwrap().push(connection.sender());
+    ///     while connection.recv()?.is_some() {}
+    ///     Ok(())
+    /// }
+    /// # let _ = plainsocket::Server::bind("127.0.0.1:0").unwrap().route("/", handler);
+    /// ```
     pub fn sender(&self) -> Sender {
         Sender::new(self.outbox(), self.batch.registry())
     }
