@@ -20,33 +20,59 @@ pub fn left(name: &str, members: usize) -> String {
     format!(r#"{{"type":"left","name":{},"members":{members}}}"#, string(name))
 }
 
-/// Somebody has said something: the text, or the length of what is no text.
+/// Somebody has said something: the text, or how many bytes of something that is no text. A text that would be more than
+/// twice as long as an event, because control characters need six bytes, is treated as no text: the memory of an event is
+/// not in the sum of `--max-memory`, and the message is.
 pub fn message(from: &str, message: &Message) -> String {
-    let from = string(from);
+    let mut out = format!(r#"{{"type":"message","from":{},"#, string(from));
     match message {
-        Message::Text(text) => format!(r#"{{"type":"message","from":{from},"text":{}}}"#, string(text.as_str())),
-        Message::Binary(bytes) => format!(r#"{{"type":"message","from":{from},"bytes":{}}}"#, bytes.len()),
+        Message::Text(text) if escaped_length(text.as_str()) <= 2 * text.as_bytes().len() + SLACK => {
+            out.reserve_exact(escaped_length(text.as_str()) + r#""text":""}"#.len());
+            out.push_str("\"text\":");
+            push_string(&mut out, text.as_str());
+        }
+        other => out += &format!("\"bytes\":{}", other.as_bytes().len()),
     }
+    out + "}"
 }
 
-/// Returns the text as a JSON string. Escaped are those that JSON asks for, and those that a terminal would obey or that
-/// end a line in JavaScript.
+/// What a short text can grow by.
+const SLACK: usize = 4096;
+
 fn string(text: &str) -> String {
-    let mut out = String::with_capacity(text.len() + 2);
+    let mut out = String::new();
+    push_string(&mut out, text);
+    out
+}
+
+/// Appends the text as a JSON string. Escaped are the characters that JSON asks for, and those that a terminal would obey
+/// or that end a line in JavaScript.
+fn push_string(out: &mut String, text: &str) {
     out.push('"');
     for letter in text.chars() {
         match letter {
             '"' | '\\' => out.extend(['\\', letter]),
             '\n' => out.push_str("\\n"),
             // All of these have four hex digits (§7 of RFC 8259). Writing to a String cannot fail.
-            _ if letter.is_control() || matches!(letter, '\u{2028}' | '\u{2029}') => {
-                let _ = write!(out, "\\u{:04x}", u32::from(letter));
-            }
+            _ if needs_digits(letter) => drop(write!(out, "\\u{:04x}", u32::from(letter))),
             _ => out.push(letter),
         }
     }
     out.push('"');
-    out
+}
+
+fn needs_digits(letter: char) -> bool {
+    letter.is_control() || matches!(letter, '\u{2028}' | '\u{2029}')
+}
+
+/// Returns how many bytes the text has as a JSON string, without the quotation marks.
+fn escaped_length(text: &str) -> usize {
+    let length = |letter: char| match letter {
+        '"' | '\\' | '\n' => 2,
+        _ if needs_digits(letter) => 6,
+        _ => letter.len_utf8(),
+    };
+    text.chars().map(length).sum()
 }
 
 #[cfg(test)]
@@ -63,6 +89,25 @@ mod tests {
         let all: String = (0..0x3000).filter_map(char::from_u32).chain(['\u{fffe}', '👋', '\u{10ffff}']).collect();
         assert_eq!(parse(&string(&all)), json!(all));
         assert_eq!(string("a\"b\\c\nd\r\u{0}\u{7f}\u{9b}\u{2028}ü"), r#""a\"b\\c\nd\u000d\u0000\u007f\u009b\u2028ü""#);
+    }
+
+    #[test]
+    fn message_is_at_most_twice_as_long_as_what_was_said() {
+        let (quotes, controls) = ("\"".repeat(100_000), "\u{1}".repeat(100_000));
+        let event = message("Ann", &quotes.as_str().into());
+        assert_eq!(parse(&event)["text"], json!(quotes));
+        assert!(event.len() < 2 * quotes.len() + 100 && event.capacity() <= event.len(), "no byte is left over");
+        let expected = json!({"type": "message", "from": "Ann", "bytes": 100_000});
+        assert_eq!(parse(&message("Ann", &controls.as_str().into())), expected);
+        // A short one can consist of them.
+        assert_eq!(parse(&message("Ann", &controls[..1000].into()))["text"], json!(controls[..1000]));
+    }
+
+    #[test]
+    fn escaped_length_is_that_of_the_string() {
+        for text in ["", "Grüße", "a\"b\\c\nd\r\u{0}\u{7f}\u{9b}\u{2028}ü👋"] {
+            assert_eq!(escaped_length(text) + 2, string(text).len(), "{text:?}");
+        }
     }
 
     #[test]
