@@ -160,12 +160,12 @@ impl Outbox {
     /// Writes the frames, or leaves them to the thread that is writing. Returns whether much of what the client's own
     /// thread has left is queued.
     fn write_or_leave(self: &Arc<Self>, frames: &Frames, is_own: bool) -> Result<bool, Error> {
-        let mut state = self.admit(frames)?;
+        let mut state = self.lock_for(frames)?;
         if state.writing {
             drop(state);
             // Copied without the lock, because it may be megabytes; so the writer may have gone meanwhile.
             let frame = frames.shared().ok_or_else(|| self.evict_for_memory())?;
-            state = self.admit(frames)?;
+            state = self.lock_for(frames)?;
             if state.writing {
                 self.begin(&mut state, frames);
                 state.backlog.push(Waiting { frame, written: 0, since: Instant::now(), is_own, is_traced: false });
@@ -178,7 +178,7 @@ impl Outbox {
     }
 
     /// Locks the state, if these frames may still be sent and not too much waits already.
-    fn admit(&self, frames: &Frames) -> Result<MutexGuard<'_, State>, Error> {
+    fn lock_for(&self, frames: &Frames) -> Result<MutexGuard<'_, State>, Error> {
         let state = lock(&self.state);
         match state.close {
             CloseState::Open => {}
