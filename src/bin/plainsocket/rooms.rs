@@ -42,14 +42,13 @@ impl Rooms {
             Some(name) => format!("{name}-{number}"),
             None => format!("guest-{number}"),
         };
-        let mut number = if wanted.is_some() { 1 } else { its.guests + 1 };
-        while !its.taken.insert(name_with(number)) {
-            number += 1;
-        }
+        let first = if wanted.is_some() { 1 } else { its.guests + 1 };
+        let number = free_number(first, |number| its.taken.contains(&name_with(number)));
         if wanted.is_none() {
             its.guests = number;
         }
         let (room, name) = (room.to_owned(), name_with(number));
+        its.taken.insert(name.clone());
         Member { rooms: Arc::clone(self), room, name, listeners: Arc::clone(&its.listeners) }
     }
 
@@ -106,6 +105,23 @@ impl Drop for Member {
     }
 }
 
+/// Returns a number that is free: `first` if it is, otherwise one that follows a taken number. It takes few looks, because
+/// ten thousand clients can ask for the same name, and everybody waits for the lock.
+fn free_number(first: u64, is_taken: impl Fn(u64) -> bool) -> u64 {
+    if !is_taken(first) {
+        return first;
+    }
+    let (mut taken, mut free) = (first, first + 1);
+    while is_taken(free) {
+        (taken, free) = (free, first + 2 * (free - first));
+    }
+    while free - taken > 1 {
+        let middle = taken.midpoint(free);
+        *if is_taken(middle) { &mut taken } else { &mut free } = middle;
+    }
+    free
+}
+
 /// Returns the name without the spaces around it, or why it cannot be one. An empty one is none.
 pub fn check_name(wanted: &str) -> Result<Option<&str>, &'static str> {
     let name = wanted.trim();
@@ -121,6 +137,7 @@ pub fn check_name(wanted: &str) -> Result<Option<&str>, &'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::cell::Cell;
 
     fn names(members: &[&Member]) -> Vec<String> {
         members.iter().map(|member| member.name.clone()).collect()
@@ -144,6 +161,24 @@ mod tests {
         let impostor = rooms.take_name("/chat", Some("guest-2"));
         let guests = [(); 2].map(|()| rooms.take_name("/chat", None));
         assert_eq!(names(&[&impostor, &guests[0], &guests[1]]), ["guest-2", "guest-1", "guest-3"]);
+    }
+
+    #[test]
+    fn name_that_thousands_have_takes_few_looks() {
+        for count in 0..2000 {
+            let looks = Cell::new(0);
+            let is_taken = |number| {
+                looks.set(looks.get() + 1);
+                number <= count
+            };
+            assert_eq!(free_number(1, is_taken), count + 1);
+            assert!(looks.get() <= 24, "{} looks for {count} names", looks.get());
+        }
+        let with_gaps = [1, 2, 3, 5, 8, 9, 11];
+        for first in 1..13 {
+            let number = free_number(first, |number| with_gaps.contains(&number));
+            assert!(number >= first && !with_gaps.contains(&number), "{number} from {first}");
+        }
     }
 
     #[test]
