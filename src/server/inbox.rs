@@ -122,5 +122,8 @@ mod tests {
         while inbox.fill(over).is_ok() {}
         assert_eq!(inbox.unread().len(), 100);
         assert_eq!(inbox.fill(over).unwrap_err().kind(), ErrorKind::TimedOut);
+        inbox.reader.renew_late_reads();
+        while inbox.fill(over).is_ok() {}
+        assert_eq!(inbox.unread().len(), 116, "a limit of the handler's own is passed for less long");
     }
 }

@@ -11,6 +11,9 @@ use std::time::{Duration, Instant};
 /// How many reads can still succeed after their deadline. Without a limit, a client that floods would have no deadline.
 const LATE_READS: u32 = 100;
 
+/// The same for a limit of the handler's own, which has other work to do then.
+const LATE_READS_OF_A_LIMIT: u32 = 16;
+
 #[cfg(not(any(test, fuzzing)))]
 type Stream = system::Stream;
 /// TCP's stream too, or one in memory that fails when a test tells it to.
@@ -123,9 +126,9 @@ impl Reader {
         if count == 0 { Err(ErrorKind::UnexpectedEof.into()) } else { Ok(count) }
     }
 
-    /// Lets as many reads succeed after the next deadline as after the first.
+    /// Lets reads succeed after the next deadline, as after the first, but fewer of them.
     pub(super) fn renew_late_reads(&mut self) {
-        self.late_reads = LATE_READS;
+        self.late_reads = LATE_READS_OF_A_LIMIT;
     }
 
     fn poll(&self, buffer: &mut [u8]) -> io::Result<usize> {
