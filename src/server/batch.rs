@@ -21,7 +21,7 @@ const MOST_REPLIES: usize = 16;
 pub(super) struct Batch {
     pub(super) outbox: Arc<Outbox>,
     /// What a broadcast goes by: the resource name without its query.
-    path: Box<str>,
+    path: Arc<str>,
     registry: Arc<Registry>,
     /// Frames for this client.
     pub(super) out: Vec<u8>,
@@ -33,7 +33,7 @@ pub(super) struct Batch {
 }
 
 impl Batch {
-    pub(super) fn new(outbox: Arc<Outbox>, path: Box<str>, registry: Arc<Registry>) -> Batch {
+    pub(super) fn new(outbox: Arc<Outbox>, path: Arc<str>, registry: Arc<Registry>) -> Batch {
         let (out, out_to_others, audience) = (Vec::new(), Vec::new(), Audience::Everybody);
         Batch { outbox, path, registry, out, out_to_others, audience, replies: 0, has_pong: false }
     }

@@ -74,14 +74,13 @@ impl fmt::Debug for Connection {
 
 impl Connection {
     pub(super) fn new(
-        (opened_by, share): (Box<(Request, Response)>, Share),
+        (opened_by, path, share): (Box<(Request, Response)>, Arc<str>, Share),
         inbox: Inbox,
         outbox: Arc<Outbox>,
         registry: Arc<Registry>,
         pool: Arc<BufferPool>,
         config: &Config,
     ) -> Connection {
-        let path = opened_by.0.path().into();
         Connection {
             opened_by,
             receiver: Receiver::new(Arc::clone(&outbox), inbox, share, pool, config.max_message_size),

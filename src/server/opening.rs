@@ -23,6 +23,8 @@ use std::time::{Duration, Instant};
 /// A connection that has become a WebSocket.
 pub(super) struct Opened {
     pub(super) handler: Handler,
+    /// What its broadcasts go by.
+    pub(super) path: Arc<str>,
     /// On the heap, because a page more of stack would cost each client 4 KiB.
     pub(super) opened_by: Box<(Request, Response)>,
 }
@@ -151,13 +153,13 @@ fn upgrade(service: &Service, seat: &Seat, request: Request, route: &Route) -> R
     {
         response = response.with_subprotocol(name);
     }
-    let Admitted { headers, handler } = unless_panicked(|| {
+    let (Admitted { headers, handler }, path) = unless_panicked(|| {
         let admitted = route(&request, seat.outbox.peer)?;
-        seat.enter(path, response.header_value("Sec-WebSocket-Protocol"))?;
-        Ok::<_, Denial>(admitted)
+        let path = seat.enter(path, response.header_value("Sec-WebSocket-Protocol"))?;
+        Ok::<_, Denial>((admitted, path))
     })??;
     let response = reply::dated(response.with_headers(headers));
-    Ok(Answer::Upgrade(Opened { handler, opened_by: Box::new((request, response)) }))
+    Ok(Answer::Upgrade(Opened { handler, path, opened_by: Box::new((request, response)) }))
 }
 
 /// Calls code of the program's, whose panic concerns this client only. `AssertUnwindSafe`: the program itself has to see

@@ -199,14 +199,16 @@ impl Table {
         self.clients.values().filter(|client| client.stage != Stage::Handshake)
     }
 
-    /// Puts the client with this key into the room of its path.
-    pub(super) fn enter(&mut self, key: &SocketAddr, path: &str, subprotocol: Option<&str>) {
-        let Some(client) = self.clients.get_mut(key) else { return };
+    /// Puts the client with this key into the room of its path, and returns the room's own copy of the path: of 8 KiB
+    /// each, more copies would be much.
+    pub(super) fn enter(&mut self, key: &SocketAddr, path: &str, subprotocol: Option<&str>) -> Arc<str> {
         let path = self.rooms.get_key_value(path).map_or_else(|| path.into(), |(path, _)| Arc::clone(path));
+        let Some(client) = self.clients.get_mut(key) else { return path };
         client.stage = Stage::Entered(Arc::clone(&path));
-        let room = self.rooms.entry(path).or_default();
+        let room = self.rooms.entry(Arc::clone(&path)).or_default();
         room.members.insert(client.seat_number, (subprotocol.map(Into::into), Arc::clone(&client.outbox)));
         room.lists.forget();
+        path
     }
 
     /// Removes the client with this key, and its room if it was the last in it. Returns whether it had entered.

@@ -70,14 +70,14 @@ impl Seat {
         Ok(Seat { outbox, registry: Arc::clone(registry), key, place, close_code })
     }
 
-    /// Enters the client, whose 101 is about to be written. The error is that the server is shutting down.
-    pub(super) fn enter(&self, path: &str, subprotocol: Option<&str>) -> Result<(), HandshakeError> {
+    /// Enters the client, whose 101 is about to be written, and returns the path as its room has it. The error is that the
+    /// server is shutting down.
+    pub(super) fn enter(&self, path: &str, subprotocol: Option<&str>) -> Result<Arc<str>, HandshakeError> {
         let mut table = lock(&self.registry.table);
         if self.registry.is_stopping() {
             return Err(HandshakeError::ShuttingDown);
         }
-        table.enter(&self.key, path, subprotocol);
-        Ok(())
+        Ok(table.enter(&self.key, path, subprotocol))
     }
 
     /// Notes the code of the client's Close.

@@ -242,3 +242,25 @@ fn rooms_are_separate() {
         assert_eq!(status(&client.read_head()), 404, "{path}");
     }
 }
+
+#[test]
+#[cfg(target_os = "linux")]
+fn long_name_of_a_room_is_kept_few_times() {
+    const CLIENTS: usize = 300;
+    let program = Program::start(&[]);
+    // The memory in KiB that each client takes whose room has such a name.
+    let cost = |name: &str| {
+        let before = program.status("VmRSS");
+        let connect = |number| {
+            let mut client = Client::connect(program.address, &format!("/chat/{number}{name}"));
+            client.send(frame(TEXT, b"here"));
+            assert_eq!(client.read_frame(), (TEXT, b"here".to_vec()));
+            client
+        };
+        let clients: Vec<Client> = (0..CLIENTS).map(connect).collect();
+        ((program.status("VmRSS") - before) / CLIENTS, clients)
+    };
+    let (short, _clients) = cost("");
+    let (long, _more_clients) = cost(&"x".repeat(7900));
+    assert!(long < short + 36, "{long} KiB with a long name, {short} KiB with a short one");
+}

@@ -10,7 +10,7 @@ const LONGEST_NAME: usize = 32;
 
 /// All rooms, by their path.
 #[derive(Default)]
-pub struct Rooms(Mutex<HashMap<String, Room>>);
+pub struct Rooms(Mutex<HashMap<Arc<str>, Room>>);
 
 #[derive(Default)]
 struct Room {
@@ -27,7 +27,8 @@ struct Room {
 /// A name in a room; it is free again when this value is dropped.
 pub struct Member {
     rooms: Arc<Rooms>,
-    pub room: String,
+    /// The room's own copy of its path.
+    pub room: Arc<str>,
     pub name: String,
     listeners: Arc<AtomicUsize>,
 }
@@ -36,7 +37,8 @@ impl Rooms {
     /// Takes a name in a room: the wanted one, with a number if somebody has it, or that of a guest.
     pub fn take_name(self: &Arc<Rooms>, room: &str, wanted: Option<&str>) -> Member {
         let mut rooms = self.lock();
-        let its = rooms.entry(room.to_owned()).or_default();
+        let room = rooms.get_key_value(room).map_or_else(|| room.into(), |(room, _)| Arc::clone(room));
+        let its = rooms.entry(Arc::clone(&room)).or_default();
         let name_with = |number: u64| match wanted {
             Some(name) if number == 1 => name.to_owned(),
             Some(name) => format!("{name}-{number}"),
@@ -47,7 +49,7 @@ impl Rooms {
         if wanted.is_none() {
             its.guests = number;
         }
-        let (room, name) = (room.to_owned(), name_with(number));
+        let name = name_with(number);
         its.taken.insert(name.clone());
         Member { rooms: Arc::clone(self), room, name, listeners: Arc::clone(&its.listeners) }
     }
@@ -57,7 +59,7 @@ impl Rooms {
         self.lock().is_empty()
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Room>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Arc<str>, Room>> {
         // Nothing panics while it is held, but a poisoned lock would be no reason to stop either.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -68,7 +70,7 @@ impl Member {
     /// leaves is announced after it; it must not wait.
     pub fn enter(&self, wants_events: bool, greet: impl FnOnce(&BTreeSet<String>)) -> usize {
         let mut rooms = self.rooms.lock();
-        let room = rooms.entry(self.room.clone()).or_default();
+        let room = rooms.entry(Arc::clone(&self.room)).or_default();
         self.listeners.fetch_add(usize::from(wants_events), Relaxed);
         greet(&room.present);
         room.present.insert(self.name.clone());
@@ -78,7 +80,7 @@ impl Member {
     /// Is present no more, and returns how many are. The name stays taken.
     pub fn leave(&self, wanted_events: bool) -> usize {
         let mut rooms = self.rooms.lock();
-        let room = rooms.entry(self.room.clone()).or_default();
+        let room = rooms.entry(Arc::clone(&self.room)).or_default();
         self.listeners.fetch_sub(usize::from(wanted_events), Relaxed);
         room.present.remove(&self.name);
         room.present.len()
