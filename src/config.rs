@@ -31,7 +31,8 @@ pub struct Config {
     pub handshake_timeout: Duration,
     /// The silence after which a client gets a Ping, while its thread waits for it. Default: 20 s.
     pub ping_interval: Duration,
-    /// The silence after the Ping until the client is dropped. Default: 20 s.
+    /// The silence after the Ping until the client is dropped. Also the longest that a byte from others can wait in the
+    /// queue of a client, before it is evicted as a slow consumer. Default: 20 s.
     pub pong_timeout: Duration,
     /// The longest wait for the client's Close, and for a refused client to read the reason. Default: 5 s.
     pub close_timeout: Duration,

@@ -53,6 +53,8 @@ impl Handle {
     /// waits: what a client's socket does not take at once is queued for it, as with
     /// [`Sender::send`](crate::Sender::send), and a client for which too much waits for too long is evicted.
     ///
+    /// A path that ends in `/*` is no pattern here: nobody is on it, so the message reaches no room below it.
+    ///
     /// Returns the number of clients that the message went to. Clients that are closing, or that this call evicts, do
     /// not count. Messages of one thread arrive in the order of its calls; what a handler's own
     /// [`Connection::broadcast`](crate::Connection::broadcast) has gathered is overtaken, unless the handler calls
