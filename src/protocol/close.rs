@@ -33,11 +33,13 @@ impl CloseCode {
     /// The server is overloaded; the client can try again later.
     pub const TRY_AGAIN_LATER: CloseCode = CloseCode(1013);
 
-    /// Returns the code, or `None` if a Close frame must not carry it.
+    /// Returns the code, or `None` if a Close frame must not carry it. Codes from 4000 to 4999 are for your own use, and
+    /// those from 3000 on for registered ones (§7.4.2).
     ///
     /// ```
     /// use plainsocket::CloseCode;
     /// assert_eq!(CloseCode::new(1000), Some(CloseCode::NORMAL));
+    /// assert_eq!(CloseCode::new(4001).unwrap().get(), 4001);
     /// assert_eq!(CloseCode::new(1005), None);
     /// ```
     pub fn new(code: u16) -> Option<CloseCode> {

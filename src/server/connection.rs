@@ -39,7 +39,7 @@ const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 ///
 /// /// A chat for those who bring the right cookie, text only.
 /// fn members_only(connection: &mut Connection) -> Result<(), Error> {
-///     if connection.request().header("Cookie") != Some("member=yes") {
+///     if connection.request().cookie("member") != Some("yes") {
 ///         return connection.close(CloseCode::POLICY_VIOLATION, "members only");
 ///     }
 ///     while let Some(message) = connection.recv()? {
