@@ -91,7 +91,7 @@ impl Request {
         Ok(())
     }
 
-    /// Returns the resource name without its query.
+    /// Returns the resource name without its query, as it arrived: percent-encoding is kept.
     pub fn path(&self) -> &str {
         self.resource_name.split('?').next().unwrap_or_default()
     }

@@ -225,7 +225,8 @@ impl Server {
     }
 
     /// Answers a plain GET of `path` with a text that `body` makes for each request, for example figures for an operator.
-    /// It takes the place of a [`page`](Server::page) of the same path. Everybody can read it who can reach the server.
+    /// It replaces a [`page`](Server::page) of the same path. `body` does not see the request, so anyone who can reach the
+    /// server can read the text, and all paths of a pattern have the same one.
     ///
     /// `body` runs in the client's own thread, as `admit` of [`route_with`](Server::route_with) does. If it panics, the
     /// client gets 500, and the log an error.
