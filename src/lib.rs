@@ -90,7 +90,6 @@
 //! | failed | the server, without memory for a message | `connection.rs` | Close 1013, then FIN |
 //! | failed | a handler that fails or panics | `client.rs` | Close 1011, then FIN |
 //! | dropped | the heartbeat, for silence, either way | `heartbeat.rs` | Close 1001 if its socket has room, then the end of TCP |
-//! | disconnected | the heartbeat, for no answer to another thread's Close | `heartbeat.rs` | the end of TCP |
 //! | evicted | a writer, for too long a queue | `outbox.rs` | the end of TCP: a full socket takes no Close |
 //! | evicted | the heartbeat, for too old a queue | `heartbeat.rs` | the same |
 //! | evicted | a writer, at the bound of all memory | `registry.rs`: `reserve` | the same, for the client with the oldest queue |
