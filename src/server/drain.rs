@@ -1,5 +1,5 @@
 //! The drain thread writes for all slow clients. It waits for none of them: it blocks in `poll` until the socket of one
-//! has room, writes what fits, and blocks again.
+//! has room, writes what fits, and blocks again. Now and then it tries all of them.
 
 use super::outbox::Outbox;
 use super::socket::{Sleeper, Socket, Waker};
@@ -7,6 +7,14 @@ use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender, TryRecvError};
 use std::thread;
+use std::time::{Duration, Instant};
+
+/// How often each client is tried though its socket shows no room. A system may show none until a third of its buffer is
+/// free, which a slow client can need longer for than the pong timeout; a write takes what is free.
+const TRY_EVERY: Duration = Duration::from_millis(500);
+
+/// How many turns of writing one such try has at most.
+const MOST_TURNS: usize = 64;
 
 pub(super) struct Drain {
     slow: Sender<Arc<Outbox>>,
@@ -30,7 +38,7 @@ impl Drain {
 }
 
 fn run(newcomers: &Receiver<Arc<Outbox>>, sleeper: &Sleeper) {
-    let mut slow: Vec<Arc<Outbox>> = Vec::new();
+    let (mut slow, mut tried): (Vec<Arc<Outbox>>, _) = (Vec::new(), Instant::now());
     loop {
         loop {
             match newcomers.try_recv() {
@@ -41,16 +49,33 @@ fn run(newcomers: &Receiver<Arc<Outbox>>, sleeper: &Sleeper) {
             }
         }
         let sockets: Vec<&Socket> = slow.iter().map(|outbox| &*outbox.socket).collect();
-        let Ok(ready) = Socket::wait_for_any(&sockets, sleeper) else {
+        let Ok(mut ready) = Socket::wait_for_any(&sockets, sleeper, TRY_EVERY) else {
             // Perhaps the system is out of memory.
-            thread::sleep(std::time::Duration::from_millis(10));
+            thread::sleep(Duration::from_millis(10));
             continue;
         };
+        let mut turns = 1;
+        if tried.elapsed() >= TRY_EVERY {
+            (ready, turns, tried) = ((0..slow.len()).collect(), MOST_TURNS, Instant::now());
+        }
         // From the back, because the last one takes the place of one that is removed.
         for position in ready.into_iter().rev() {
-            if slow[position].drain() {
+            if drain(&slow[position], turns) {
                 slow.swap_remove(position);
             }
         }
     }
+}
+
+/// Writes until the socket is full, or the turns are over. Returns `true` if nothing is left.
+fn drain(outbox: &Outbox, turns: usize) -> bool {
+    for _ in 0..turns {
+        let before = outbox.waiting_bytes();
+        if outbox.drain() {
+            return true;
+        } else if outbox.waiting_bytes() >= before {
+            break;
+        }
+    }
+    false
 }

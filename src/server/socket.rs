@@ -84,9 +84,9 @@ impl Socket {
 
     /// Waits until one of the sockets has room or has failed, or the waker is used. Returns the positions of those
     /// sockets.
-    pub(super) fn wait_for_any(sockets: &[&Socket], sleeper: &Sleeper) -> io::Result<Vec<usize>> {
+    pub(super) fn wait_for_any(sockets: &[&Socket], sleeper: &Sleeper, timeout: Duration) -> io::Result<Vec<usize>> {
         let streams: Vec<&Stream> = sockets.iter().map(|socket| &socket.stream).collect();
-        Stream::wait_for_any(&streams, sleeper)
+        Stream::wait_for_any(&streams, sleeper, timeout)
     }
 
     pub(super) fn shutdown(&self, how: Shutdown) -> io::Result<()> {

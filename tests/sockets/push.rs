@@ -4,7 +4,7 @@ use crate::support::{
     BINARY, CLOSE, Client, DEADLINE, PING, PONG, TEXT, close_frame, frame, request, status, wait_for,
 };
 use plainsocket::{CloseCode, Config, Connection, Error, Handle, Sender, Server};
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Read};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver};
@@ -480,4 +480,33 @@ fn sender_close_ends_a_handler_that_waits_for_a_slow_client() {
     assert!(matches!(next(&ends), Some(Error::Closed)));
     assert!(begin.elapsed() < 5 * close_timeout, "{:?}", begin.elapsed());
     wait_for("the seat", || handle.clients() == 0);
+}
+
+#[test]
+fn client_that_reads_steadily_and_slowly_is_not_evicted() {
+    const CHUNK: usize = 16 * 1024;
+    const CHUNKS: usize = 384;
+    let patience = Duration::from_millis(1500);
+    let house = house(Config { pong_timeout: patience, ..Config::default() });
+    let (mut client, sender) = house.connect("/");
+    let file = sender.clone();
+    let stream = thread::spawn(move || {
+        (0..CHUNKS).try_for_each(|_| file.send_when_ready(vec![7; CHUNK], Instant::now() + DEADLINE))
+    });
+    wait_for("full buffers", || sender.waiting_bytes() > 0);
+    // So slowly that the system sees no room for a third of its buffer in all this time.
+    let began = Instant::now();
+    let mut received = 0;
+    while began.elapsed() < 2 * patience {
+        let count = client.stream.read(&mut [0; 32 * 1024]).expect("it is not evicted");
+        assert!(count > 0, "evicted after {received} bytes");
+        received += count;
+        thread::sleep(Duration::from_millis(100));
+    }
+    assert!(sender.is_open(), "evicted after {received} bytes");
+    // The rest comes whole.
+    while received < CHUNKS * (CHUNK + 4) {
+        received += client.stream.read(&mut [0; 65536]).expect("the rest");
+    }
+    stream.join().unwrap().expect("all chunks are sent");
 }

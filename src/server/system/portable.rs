@@ -74,7 +74,7 @@ impl Stream {
 
     /// Waits until one of the streams may have room, or until the waker is used. Returns the positions of those
     /// streams.
-    pub fn wait_for_any(streams: &[&Stream], sleeper: &Sleeper) -> io::Result<Vec<usize>> {
+    pub fn wait_for_any(streams: &[&Stream], sleeper: &Sleeper, _: Duration) -> io::Result<Vec<usize>> {
         if streams.is_empty() {
             // An error is the end of the waker, which the caller sees by itself.
             let _ = sleeper.0.recv();

@@ -73,12 +73,12 @@ impl Stream {
         Ok(())
     }
 
-    /// Waits until one of the streams has room or has failed, or until the waker is used. Returns the positions of
-    /// those streams.
-    pub fn wait_for_any(streams: &[&Stream], sleeper: &Sleeper) -> io::Result<Vec<usize>> {
+    /// Waits until one of the streams has room or has failed, or until the waker is used; at most for `timeout`, if there
+    /// are streams. Returns the positions of those streams.
+    pub fn wait_for_any(streams: &[&Stream], sleeper: &Sleeper, timeout: Duration) -> io::Result<Vec<usize>> {
         let mut fds = vec![PollFd::new(sleeper.0.as_fd(), PollFlags::POLLIN)];
         fds.extend(streams.iter().map(|stream| PollFd::new(stream.0.as_fd(), PollFlags::POLLOUT)));
-        poll(&mut fds, PollTimeout::NONE)?;
+        poll(&mut fds, if streams.is_empty() { PollTimeout::NONE } else { poll_timeout(timeout) })?;
         let _ = (&sleeper.0).read(&mut [0; 256]);
         Ok((0..streams.len()).filter(|position| fds[position + 1].any() != Some(false)).collect())
     }

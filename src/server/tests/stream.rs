@@ -374,7 +374,7 @@ impl Stream {
     }
 
     /// What is in memory no `poll` can wait for, so those streams are looked at again and again.
-    pub fn wait_for_any(streams: &[&Stream], sleeper: &system::Sleeper) -> io::Result<Vec<usize>> {
+    pub fn wait_for_any(streams: &[&Stream], sleeper: &system::Sleeper, timeout: Duration) -> io::Result<Vec<usize>> {
         let has_room = |end: &ServersEnd| {
             let state = lock(&end.0.state);
             !state.is_full() || state.shut_for_writing
@@ -384,7 +384,7 @@ impl Stream {
             Stream::Memory(end) => has_room(end).then_some(position),
         };
         if streams.is_empty() {
-            system::Stream::wait_for_any(&[], sleeper)?;
+            system::Stream::wait_for_any(&[], sleeper, timeout)?;
         } else {
             std::thread::sleep(Duration::from_millis(1));
         }
