@@ -1,8 +1,7 @@
 //! A server with rooms, names, a clock and a goodbye, in under 60 lines of the public API. The chapter Push explains it.
 //! `cargo run --example sixty-lines`, and then `websocat -H 'Cookie: name=Ann' ws://127.0.0.1:8000/rooms/tea`.
 
-use plainsocket::protocol::request::Request;
-use plainsocket::{Admission, Connection, Error, Message, Refusal, Running, Server};
+use plainsocket::{Admission, Connection, Error, Message, Refusal, Request, Running, Server};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 use std::{io, thread};

@@ -172,6 +172,7 @@ pub use error::{Error, HandshakeError, OriginError, ProtocolError};
 pub use protocol::admission::{Admission, Refusal};
 pub use protocol::close::{CloseCode, CloseFrame};
 pub use protocol::message::Message;
+pub use protocol::request::Request;
 pub use protocol::text::Text;
 pub use server::{Connection, Counters, Handle, Received, Running, Sender, Server};
 

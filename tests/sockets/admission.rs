@@ -1,8 +1,7 @@
 //! What a program decides about a client before the 101: who is let in, with which headers and value, and who is not.
 
 use crate::support::{Client, DEADLINE, TEXT, frame, header, request, status, wait_for};
-use plainsocket::protocol::request::Request;
-use plainsocket::{Admission, Config, Connection, Error, Refusal, Running, Server};
+use plainsocket::{Admission, Config, Connection, Error, Refusal, Request, Running, Server};
 use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::rc::Rc;

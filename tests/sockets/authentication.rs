@@ -1,8 +1,9 @@
 //! The ways to know who a client is, from the book's chapter Authentication: what each lets in, and what it turns away.
 
 use crate::support::{self, Client, DEADLINE, TEXT, close_frame, frame, request, status, wait_for};
-use plainsocket::protocol::request::Request;
-use plainsocket::{Admission, CloseCode, Connection, Error, Message, Received, Refusal, Running, Sender, Server};
+use plainsocket::{
+    Admission, CloseCode, Connection, Error, Message, Received, Refusal, Request, Running, Sender, Server,
+};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};

@@ -29,16 +29,20 @@ Usage: plainsocket [OPTIONS]
   --max-clients N             clients at a time; one more gets 503 [10000]
   --max-clients-per-ip N      clients at a time from one IP; one more gets 429 [no limit]
   --max-message-size BYTES    the largest message; a larger one is closed with 1009 [16777216]
-  --max-backlog BYTES         what may wait for a client that reads slowly before it is evicted [16777216]
-  --max-memory BYTES          what all clients together may make the server hold; one more gets 1013 [1073741824]
+  --max-backlog BYTES         what can be queued for a client that reads slowly before it is evicted [16777216]
+  --max-memory BYTES          what all clients can make the server hold; who needs more gets 1013 [1073741824]
   --handshake-timeout SECS    time for the whole handshake [10]
   --ping-interval SECS        silence before a Ping [20]
-  --pong-timeout SECS         silence after the Ping before the client is dropped [20]
+  --pong-timeout SECS         silence after the Ping before the client is dropped, and the longest
+                              that a byte can be queued for it [20]
   --close-timeout SECS        the longest wait for the client's Close [5]
-  --allow-origin ORIGIN       let pages of this Origin connect too; may be repeated; any: all [the server's own]
+  --allow-origin ORIGIN       let pages of this Origin connect too; can be repeated; any: all [the server's own]
   --metrics                   show counters at /metrics, for Prometheus [404]
   --help                      print this
   --version                   print the version
+
+Paths: /echo (and /), /chat and /chat/ROOM (?name=NAME with the subprotocol plainsocket.json), /clock, /inspect, and the
+page at /.
 
 SECS takes decimals. RUST_LOG sets the log's level: error, warn, info (the default), debug.
 RUST_LOG=plainsocket::wire=trace shows every frame, and what clients say in them.
