@@ -3,7 +3,7 @@
 use plainsocket::Message;
 use std::fmt::Write as _;
 
-/// A client is welcome: its name, and the others who are there.
+/// A client is told its name, and the others who are there. What happens between its 101 and this event can come first.
 pub fn welcome<'a>(name: &str, room: &str, others: impl Iterator<Item = &'a String>) -> String {
     let others: Vec<String> = others.map(|other| string(other)).collect();
     let (name, room) = (string(name), string(room));
