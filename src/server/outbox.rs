@@ -181,7 +181,7 @@ impl Outbox {
     fn lock_for(&self, frames: &Frames) -> Result<MutexGuard<'_, State>, Error> {
         let state = lock(&self.state);
         match state.close {
-            CloseState::Open => {}
+            CloseState::Open if self.is_open() => {}
             CloseState::CloseSent if frames.may_follow_close => {}
             CloseState::CloseSent => return Err(Error::Closed),
             _ => return Err(self.why()),

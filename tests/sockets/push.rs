@@ -6,6 +6,7 @@ use crate::support::{
 use plainsocket::{CloseCode, Config, Connection, Error, Handle, Sender, Server};
 use std::io::{ErrorKind, Read};
 use std::net::SocketAddr;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
@@ -509,4 +510,26 @@ fn client_that_reads_steadily_and_slowly_is_not_evicted() {
         received += client.stream.read(&mut [0; 65536]).expect("the rest");
     }
     stream.join().unwrap().expect("all chunks are sent");
+}
+
+#[test]
+fn broadcast_does_not_count_a_client_that_has_closed_its_side() {
+    let (tell, told) = mpsc::channel();
+    let (go, goes_on) = mpsc::channel::<()>();
+    let goes_on = Mutex::new(goes_on);
+    let server = Server::bind("127.0.0.1:0").unwrap().route("/", move |connection| {
+        let ended = connection.recv();
+        tell.send(format!("{ended:?}")).unwrap();
+        goes_on.lock().unwrap().recv().unwrap();
+        ended.map(drop)
+    });
+    let running = server.start().unwrap();
+    let client = Client::connect(running.handle().address(), "/");
+    client.hang_up();
+    assert_eq!(next(&told), "Err(Io(Kind(UnexpectedEof)))");
+    assert_eq!((running.handle().clients(), running.handle().broadcast("/", "too late")), (1, 0));
+    assert_eq!(running.handle().counters().messages_out, 0);
+    go.send(()).unwrap();
+    wait_for("the end of its handler", || running.handle().clients() == 0);
+    assert_eq!(running.handle().counters().messages_out, 0);
 }
