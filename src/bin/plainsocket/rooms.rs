@@ -127,13 +127,21 @@ fn free_number(first: u64, is_taken: impl Fn(u64) -> bool) -> u64 {
 /// Returns the name without the spaces around it, or why it cannot be one. An empty one is none.
 pub fn check_name(wanted: &str) -> Result<Option<&str>, &'static str> {
     let name = wanted.trim();
-    if name.chars().any(char::is_control) {
+    if name.chars().any(|letter| letter.is_control() || is_unseen(letter)) {
         return Err("a name has no control characters");
     }
     if name.chars().count() > LONGEST_NAME {
         return Err("a name has at most 32 characters");
     }
     Ok(Some(name).filter(|name| !name.is_empty()))
+}
+
+/// Returns whether a letter controls what others look like, or is invisible: a name with it can look like another one. The
+/// joiners U+200C and U+200D are none of these, because some scripts and emoji need them.
+fn is_unseen(letter: char) -> bool {
+    let is_bidi =
+        matches!(letter, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    is_bidi || matches!(letter, '\u{200b}' | '\u{2060}' | '\u{feff}')
 }
 
 #[cfg(test)]
@@ -211,7 +219,11 @@ mod tests {
         assert_eq!(check_name(" Ann Lee\n"), Ok(Some("Ann Lee")));
         assert_eq!(check_name(&format!(" {longest} ")), Ok(Some(&*longest)));
         assert_eq!((check_name(""), check_name("  ")), (Ok(None), Ok(None)));
-        for wrong in ["A\nnn", "Ann\u{0}", "\u{1b}[31m", "\u{9b}", &too_long] {
+        for joined in ["\u{646}\u{200c}\u{627}", "👨\u{200d}👩", "Zoe\u{308}"] {
+            assert_eq!(check_name(joined), Ok(Some(joined)));
+        }
+        let unseen = ["\u{202e}nnA", "Ann\u{200b}", "\u{feff}", "\u{2066}Ann\u{2069}"];
+        for wrong in ["A\nnn", "Ann\u{0}", "\u{1b}[31m", "\u{9b}", &too_long].iter().chain(&unseen) {
             assert!(check_name(wrong).is_err(), "{wrong:?}");
         }
     }
