@@ -17,7 +17,7 @@ const FUNCTION: usize = 40;
 /// The most lines of code in all, without comments, blank lines and tests. The design's target is 2,000: when the sum
 /// falls, lower this with it. It was 3,502 before programs could push from any thread, decide before the 101, serve rooms,
 /// wait with a limit and read counters.
-const CODE: usize = 4323;
+const CODE: usize = 4341;
 
 /// Over their bars today: `"server/x.rs"` for a file, `"server/x.rs: name"` for a function. This list only shrinks: an
 /// exception that is no longer needed fails the test, until its line is deleted.
