@@ -5,7 +5,7 @@
 
 pub(crate) mod admission;
 pub mod close;
-mod date;
+pub mod date;
 pub mod decoder;
 pub mod frame;
 pub(crate) mod grammar;

@@ -4,8 +4,7 @@
 use crate::events;
 use crate::inspect::JSON;
 use crate::rooms::{Member, Rooms, check_name};
-use plainsocket::protocol::request::Request;
-use plainsocket::{Admission, Connection, Error, Refusal};
+use plainsocket::{Admission, Connection, Error, Refusal, Request};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};

@@ -1,5 +1,6 @@
 //! `/clock`: a thread of the program pushes the time each second to every client that is there.
 
+use plainsocket::protocol::date::civil;
 use plainsocket::{Connection, Error, Handle};
 use std::io;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
@@ -57,21 +58,9 @@ fn until_the_next_second(now: Duration) -> Duration {
 
 /// Formats seconds since the beginning of 1970 (UTC) as RFC 3339 does: `2026-11-27T15:20:00Z`.
 fn rfc3339(seconds: u64) -> String {
-    let (year, month, day) = date(seconds / 86_400);
-    let time = seconds % 86_400;
+    let (year, month, day) = civil(seconds / 86_400);
+    let (month, time) = (month + 1, seconds % 86_400);
     format!("{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z", time / 3600, time / 60 % 60, time % 60)
-}
-
-/// Returns the year, the month and the day, both from 1, that begin `days` after 1 January 1970.
-fn date(days: u64) -> (u64, u64, u64) {
-    // A year of this count begins in March, so that the leap day is its last; the calendar repeats itself every 400 years.
-    let days = days + 719_468;
-    let (era, day) = (days / 146_097, days % 146_097);
-    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
-    let day = day - (365 * year + year / 4 - year / 100);
-    let month = (5 * day + 2) / 153;
-    let january = u64::from(month >= 10);
-    (era * 400 + year + january, month + 3 - 12 * january, day - (153 * month + 2) / 5 + 1)
 }
 
 #[cfg(test)]
