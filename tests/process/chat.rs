@@ -246,7 +246,7 @@ fn rooms_are_separate() {
 #[test]
 #[cfg(target_os = "linux")]
 fn long_name_of_a_room_is_kept_few_times() {
-    const CLIENTS: usize = 300;
+    const CLIENTS: usize = 150;
     let program = Program::start(&[]);
     // The memory in KiB that each client takes whose room has such a name.
     let cost = |name: &str| {

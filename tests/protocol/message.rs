@@ -257,9 +257,9 @@ fn a_hundred_thousand_fragments_of_one_byte_are_one_message_in_under_a_second() 
             let (used, event) = MessageDecoder::new(COUNT).decode(&wire).unwrap();
             (started.elapsed(), used, event)
         };
-        // The least of three, because other processes can have the processor meanwhile.
-        let (took, used, event) = (0..3).map(|_| decode()).min_by_key(|decoded| decoded.0).unwrap();
-        assert!(took < Duration::from_secs(1), "took {took:?}");
+        // Three times at most, because other processes can have the processor meanwhile.
+        let quick = (0..3).map(|_| decode()).find(|(took, ..)| *took < Duration::from_secs(1));
+        let (_, used, event) = quick.expect("under a second");
         assert_eq!(used, length);
         let Some(Event::Message(message)) = event else { panic!("no message") };
         assert_eq!(message.as_bytes(), [b'x'; COUNT]);
