@@ -540,10 +540,11 @@ describe("strangers' bytes", () => {
 
   it("hostile names, rooms and messages of the chat are shown as text, and nothing of them runs", async () => {
     const other = await open(browser, server);
-    const name = "<img src=x>\u202e\"\\";
+    // The server refuses names with letters such as U+202E, which turns what follows around.
+    const name = "<img src=x>\"\\";
     await join(page, "Ann", "<b>");
     await join(other, name, "<b>");
-    await see(page, "#members", String.raw`<img src=x>\u{202e}\"\\`);
+    await see(page, "#members", String.raw`<img src=x>\"\\`);
     await other.evaluate(text => send(text), HOSTILE);
     await logged(page, String.raw`received text "<img src=x onerror=alert(1)><script>alert(2)</script>\u{1b}[`);
     for (const event of [{ type: HOSTILE }, { type: "joined", name: HOSTILE, members: HOSTILE }, { type: "message", from: HOSTILE, text: HOSTILE }]) {
