@@ -18,5 +18,5 @@ pub(in crate::server) fn prefetched(members: &[Arc<Outbox>]) -> impl Iterator<It
 
 /// Reads what a write will need, and does nothing with it. The socket is in memory beside its count.
 fn prefetch(outbox: &Arc<Outbox>) {
-    black_box((outbox.state.is_poisoned(), Arc::strong_count(&outbox.socket)));
+    black_box((outbox.state.is_poisoned(), Arc::strong_count(&outbox.socket), outbox.end.get().is_some()));
 }
