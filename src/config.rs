@@ -1,6 +1,7 @@
 //! The limits and timeouts of a server.
 
 use crate::error::{HandshakeError, OriginError, shown};
+use crate::protocol::deflate::Compression;
 use crate::protocol::grammar::host_and_port;
 use crate::protocol::origin::{ANY, default_port};
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -42,6 +43,9 @@ pub struct Config {
     /// Two kinds of clients need no entry: the server's own pages, whose Origin names the host and port of the request's
     /// `Host`, and clients without an Origin, which are no browsers.
     pub allowed_origins: Vec<String>,
+    /// Whether messages are compressed with clients that offer permessage-deflate (RFC 7692). Default: off.
+    #[cfg(feature = "deflate")]
+    pub compression: Compression,
 }
 
 impl Config {
@@ -61,6 +65,14 @@ impl Config {
         check_origin(origin)?;
         self.allowed_origins.push(origin.to_owned());
         Ok(())
+    }
+
+    /// Returns whether messages are compressed.
+    pub(crate) fn compression(&self) -> Compression {
+        #[cfg(feature = "deflate")]
+        return self.compression;
+        #[cfg(not(feature = "deflate"))]
+        Compression::Off
     }
 
     /// Returns the first Origin that would never match, and the reason.
@@ -94,6 +106,8 @@ impl Default for Config {
             pong_timeout: Duration::from_secs(20),
             close_timeout: Duration::from_secs(5),
             allowed_origins: Vec::new(),
+            #[cfg(feature = "deflate")]
+            compression: Compression::Off,
         }
     }
 }

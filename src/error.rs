@@ -268,6 +268,8 @@ pub enum ProtocolError {
     CloseCodeForbidden(u16),
     /// A text message or a Close reason that is not UTF-8 (§8.1).
     InvalidUtf8,
+    /// A compressed message is no DEFLATE, or cut (RFC 7692 §7.2.2).
+    InvalidDeflate,
     /// A message over the limit of this many bytes (§10.4).
     MessageTooBig(usize),
 }
@@ -284,6 +286,7 @@ impl ProtocolError {
             CloseCodeCut => "5.5.1",
             CloseCodeForbidden(_) => "7.4",
             InvalidUtf8 => "8.1",
+            InvalidDeflate => "7.2.2 of RFC 7692",
             MessageTooBig(_) => "10.4",
         }
     }
@@ -305,6 +308,7 @@ impl fmt::Display for ProtocolError {
             CloseCodeCut => write!(f, "Close payload of one byte"),
             CloseCodeForbidden(code) => write!(f, "Close code {code} must not be sent"),
             InvalidUtf8 => write!(f, "invalid UTF-8"),
+            InvalidDeflate => write!(f, "invalid compressed data"),
             MessageTooBig(limit) => write!(f, "message over {limit} bytes"),
         }?;
         write!(f, " (§{})", self.section())

@@ -171,6 +171,8 @@ pub use config::Config;
 pub use error::{Error, HandshakeError, OriginError, ProtocolError};
 pub use protocol::admission::{Admission, Refusal};
 pub use protocol::close::{CloseCode, CloseFrame};
+#[cfg(feature = "deflate")]
+pub use protocol::deflate::Compression;
 pub use protocol::message::Message;
 pub use protocol::request::Request;
 pub use protocol::text::Text;

@@ -139,7 +139,7 @@ impl From<ProtocolError> for CloseFrame {
     /// Maps a protocol error to its Close code (§7.1.7), and names the rule as the reason. No other place does.
     fn from(error: ProtocolError) -> CloseFrame {
         let code = match error {
-            ProtocolError::InvalidUtf8 => CloseCode::INVALID_PAYLOAD,
+            ProtocolError::InvalidUtf8 | ProtocolError::InvalidDeflate => CloseCode::INVALID_PAYLOAD,
             ProtocolError::MessageTooBig(_) => CloseCode::MESSAGE_TOO_BIG,
             _ => CloseCode::PROTOCOL_ERROR,
         };

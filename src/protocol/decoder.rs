@@ -2,10 +2,12 @@
 
 #[allow(dead_code, reason = "an owner that does without speed calls none of them")]
 mod hooks;
+mod inflate;
 #[cfg(test)]
 mod tests;
 
 use super::close::CloseFrame;
+use super::deflate::{self, Agreement, Incoming};
 use super::frame::{Header, Opcode};
 use super::message::Message;
 use super::payload::{Growth, PLAIN, Payload, Unfinished};
@@ -48,6 +50,8 @@ pub struct MessageDecoder {
     growth: &'static Growth,
     /// Memory lent to the next message.
     memory: Option<Vec<u8>>,
+    /// Only if permessage-deflate is negotiated.
+    incoming: Option<Incoming>,
 }
 
 /// The part of a frame that the next bytes belong to.
@@ -75,23 +79,26 @@ impl MessageDecoder {
     /// Returns a decoder for one client, whose messages can have up to `limit` bytes, summed over their fragments.
     pub fn new(limit: usize) -> MessageDecoder {
         let (expected, control) = (Expected::Header, Payload::default());
-        MessageDecoder { limit, expected, message: None, control, growth: &PLAIN, memory: None }
+        MessageDecoder { limit, expected, message: None, control, growth: &PLAIN, memory: None, incoming: None }
+    }
+
+    /// Lets the client compress messages, as the handshake has agreed on.
+    pub(crate) fn allow_compression(&mut self, agreement: Agreement) {
+        self.incoming = Some(Incoming::new(agreement));
     }
 
     /// Decodes bytes from the front of `input`, up to the end of one event. Returns how many bytes it took, and the event.
     ///
-    /// `None`: more bytes are needed. Give what it did not take, a part of a header or masking key, again with the bytes
-    /// that follow. The error is the first rule that the bytes break, reported as soon as the header shows it or, in text,
+    /// `None`: more bytes are needed, unless it [`has_more`](MessageDecoder::has_more). Give what it did not take, a part of
+    /// a header or masking key, again with the bytes that follow. The error is the first rule that the bytes break, reported as soon as the header shows it or, in text,
     /// at the first bad byte; the decoder is of no use afterwards.
     pub fn decode(&mut self, input: &[u8]) -> Result<(usize, Option<Event>), ProtocolError> {
         let mut used = 0;
         while let Some(frame) = self.take_header_and_key(input, &mut used)? {
             let rest = &input[used..];
-            let count = frame.missing().min(rest.len() as u64) as usize;
-            let growth = self.growth;
-            self.payload(frame.header.opcode).reserve_room(count, growth).copy_from_slice(&rest[..count]);
+            let (count, event) =
+                if self.is_compressed(&frame) { self.inflate(frame, rest)? } else { self.take_payload(frame, rest)? };
             used += count;
-            let event = self.advance(frame, count)?;
             if event.is_some() || matches!(self.expected, Expected::Payload(_)) {
                 return Ok((used, event));
             }
@@ -99,9 +106,18 @@ impl MessageDecoder {
         Ok((used, None))
     }
 
+    /// Takes the payload at the front of `input`. Returns how many bytes it took, and the event.
+    fn take_payload(&mut self, frame: ArrivingFrame, input: &[u8]) -> Result<(usize, Option<Event>), ProtocolError> {
+        let count = frame.missing().min(input.len() as u64) as usize;
+        let growth = self.growth;
+        self.payload(frame.header.opcode).reserve_room(count, growth).copy_from_slice(&input[..count]);
+        Ok((count, self.advance(frame, count)?))
+    }
+
     /// Returns how many bytes of memory an unfinished message holds; 0 between two messages.
     pub fn held(&self) -> usize {
-        self.message.as_ref().map_or(0, |message| message.payload.memory.len())
+        let inflater = |message: &Unfinished| if message.inflater.is_some() { deflate::INFLATER } else { 0 };
+        self.message.as_ref().map_or(0, |message| message.payload.memory.len() + inflater(message))
     }
 
     /// Discards the unfinished message with its memory. The decoder is of no use afterwards.
@@ -115,7 +131,9 @@ impl MessageDecoder {
             Expected::Payload(frame) => return Ok(Some(frame)),
             Expected::Key(header) => header,
             Expected::Header => {
-                let Some((header, length)) = Header::decode(&input[*used..])? else { return Ok(None) };
+                let Some((header, length)) = Header::decode_with(&input[*used..], self.allows_compression())? else {
+                    return Ok(None);
+                };
                 self.begin_frame(header)?;
                 *used += length;
                 header
@@ -140,18 +158,26 @@ impl MessageDecoder {
             (Opcode::Continuation, None) => return Err(ProtocolError::NothingToContinue),
             (Opcode::Text | Opcode::Binary, Some(_)) => return Err(ProtocolError::MessageInsideMessage),
             (kind @ (Opcode::Text | Opcode::Binary), None) => {
-                self.message = Some(Unfinished::new(kind, self.memory.take()));
+                let inflater = self.incoming.as_mut().filter(|_| header.rsv1).map(Incoming::begin);
+                self.message = Some(Unfinished::new(kind, self.memory.take(), inflater));
             }
             _ => {}
         }
         // A control frame does not count towards the message that it interrupts, and has a limit of its own.
-        if !header.opcode.is_control() {
-            let before = self.payload(header.opcode).arrived;
-            if header.length > (self.limit - before) as u64 {
-                return Err(ProtocolError::MessageTooBig(self.limit));
-            }
+        match &mut self.message {
+            Some(message) if !header.opcode.is_control() => message.announce(header.length, self.limit),
+            _ => Ok(()),
         }
-        Ok(())
+    }
+
+    /// Returns whether the client can compress messages.
+    pub(super) fn allows_compression(&self) -> bool {
+        self.incoming.is_some()
+    }
+
+    /// Returns whether the frame is a part of a compressed message.
+    fn is_compressed(&self, frame: &ArrivingFrame) -> bool {
+        !frame.header.opcode.is_control() && self.message.as_ref().is_some_and(|message| message.inflater.is_some())
     }
 
     /// Returns where the payload of the arriving frame belongs.
@@ -183,6 +209,9 @@ impl MessageDecoder {
         // The message ends within a character.
         if message.checked < message.payload.arrived {
             return Err(ProtocolError::InvalidUtf8);
+        }
+        if let (Some(incoming), Some(inflater)) = (&mut self.incoming, message.inflater) {
+            incoming.end(inflater, &message.payload.memory[..message.payload.arrived]);
         }
         let (payload, left) = message.payload.take_fitting(self.growth);
         self.lend_memory(left);

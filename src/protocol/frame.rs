@@ -58,6 +58,8 @@ impl Opcode {
 pub struct Header {
     /// Whether this is the last fragment of its message.
     pub fin: bool,
+    /// RSV1: the message is compressed, if permessage-deflate is negotiated (RFC 7692 §6). Otherwise it is never set.
+    pub rsv1: bool,
     /// The type of the frame.
     pub opcode: Opcode,
     /// Whether a masking key of four bytes follows. A client always masks, a server never (§5.1).
@@ -76,15 +78,31 @@ impl Header {
     /// use plainsocket::protocol::frame::{Header, Opcode};
     /// // The masked "Hello" of §5.7: header, masking key, payload.
     /// let bytes = [0x81, 0x85, 0x37, 0xfa, 0x21, 0x3d, 0x7f, 0x9f, 0x4d, 0x51, 0x58];
-    /// let header = Header { fin: true, opcode: Opcode::Text, masked: true, length: 5 };
+    /// let header = Header { fin: true, rsv1: false, opcode: Opcode::Text, masked: true, length: 5 };
     /// assert_eq!(Header::decode(&bytes), Ok(Some((header, 2))));
     /// assert_eq!(Header::decode(&bytes[..1]), Ok(None));
     /// ```
     pub fn decode(bytes: &[u8]) -> Result<Option<(Header, usize)>, ProtocolError> {
+        Header::decode_with(bytes, false)
+    }
+
+    /// Decodes like [`decode`](Header::decode). If the frame `may_be_compressed`, because permessage-deflate is
+    /// negotiated, RSV1 can be set on the first frame of a message.
+    ///
+    /// ```
+    /// use plainsocket::protocol::frame::Header;
+    /// let (first, continuation) = ([0xC1, 0x00], [0xC0, 0x00]);
+    /// assert!(Header::decode(&first).is_err());
+    /// assert!(Header::decode_with(&first, true).unwrap().unwrap().0.rsv1);
+    /// assert!(Header::decode_with(&continuation, true).is_err());
+    /// ```
+    pub fn decode_with(bytes: &[u8], may_be_compressed: bool) -> Result<Option<(Header, usize)>, ProtocolError> {
         let Some(&first) = bytes.first() else { return Ok(None) };
-        let fin = first & 0x80 != 0;
-        // §5.2: "MUST be 0 unless an extension is negotiated ..."; we negotiate none.
-        if first & 0x70 != 0 {
+        let (fin, rsv1) = (first & 0x80 != 0, first & 0x40 != 0);
+        // RFC 7692 §6.1: not on "control frames and non-first fragments".
+        let begins_message = matches!(first & 0x0F, 0x1 | 0x2);
+        // §5.2: "MUST be 0 unless an extension is negotiated ...".
+        if first & 0x30 != 0 || rsv1 && !(may_be_compressed && begins_message) {
             return Err(ProtocolError::ReservedBit);
         }
         let opcode = Opcode::decode(first & 0x0F)?;
@@ -98,14 +116,15 @@ impl Header {
             return Err(ProtocolError::ControlTooLong);
         }
         let Some((length, used)) = decode_length(second & 0x7F, &bytes[2..])? else { return Ok(None) };
-        Ok(Some((Header { fin, opcode, masked, length }, used)))
+        Ok(Some((Header { fin, rsv1, opcode, masked, length }, used)))
     }
 
     /// Encodes the header onto the end of `out`, with the length in its shortest form.
     pub fn encode(&self, out: &mut Vec<u8>) {
         let fin = if self.fin { 0x80 } else { 0 };
+        let rsv1 = if self.rsv1 { 0x40 } else { 0 };
         let mask = if self.masked { 0x80 } else { 0 };
-        out.push(fin | self.opcode as u8);
+        out.push(fin | rsv1 | self.opcode as u8);
         match self.length {
             0..=125 => out.push(mask | self.length as u8),
             126..=0xFFFF => {
@@ -187,5 +206,5 @@ pub fn encode(opcode: Opcode, payload: &[u8], out: &mut Vec<u8>) {
 ///
 /// FIN is set and MASK is not, because a server "MUST NOT mask any frames that it sends to the client" (§5.1).
 pub fn encode_header(opcode: Opcode, length: usize, out: &mut Vec<u8>) {
-    Header { fin: true, opcode, masked: false, length: length as u64 }.encode(out);
+    Header { fin: true, rsv1: false, opcode, masked: false, length: length as u64 }.encode(out);
 }

@@ -7,6 +7,11 @@ pub(crate) mod admission;
 pub mod close;
 pub mod date;
 pub mod decoder;
+#[cfg(feature = "deflate")]
+pub mod deflate;
+#[cfg(not(feature = "deflate"))]
+#[path = "no_deflate.rs"]
+pub(crate) mod deflate;
 pub mod frame;
 pub(crate) mod grammar;
 pub mod message;

@@ -1,11 +1,16 @@
 //! A payload while it arrives: memory that grows with the bytes, unmasking (§5.3), and UTF-8 checked on the way (§8.1).
 
+use super::deflate::Inflater;
 use super::frame::{Opcode, apply_mask};
 use crate::error::ProtocolError;
 use std::mem;
 
 /// How much more than twice its length a message is allowed to own, in bytes.
 const LITTLE: usize = 4 * 1024;
+
+/// How many bytes more than twice its length a compressed message is allowed to take, for example in many fragments with
+/// an empty block each.
+const OVERHEAD: u64 = 1024;
 
 /// How the memory of messages grows, and which payloads a read can put straight into it.
 ///
@@ -83,12 +88,27 @@ pub(super) struct Unfinished {
     pub(super) payload: Payload,
     /// How many bytes of a text are known to be UTF-8.
     pub(super) checked: usize,
+    /// Only for a compressed message.
+    pub(super) inflater: Option<Inflater>,
+    /// Whether the inflater has more to say about the last byte that it took.
+    pub(super) is_held_back: bool,
+    /// How many bytes its frames have announced.
+    announced: u64,
 }
 
 impl Unfinished {
     /// Begins a message in `memory`, which can hold anything.
-    pub(super) fn new(kind: Opcode, memory: Option<Vec<u8>>) -> Unfinished {
-        Unfinished { kind, payload: Payload { memory: memory.unwrap_or_default(), arrived: 0 }, checked: 0 }
+    pub(super) fn new(kind: Opcode, memory: Option<Vec<u8>>, inflater: Option<Inflater>) -> Unfinished {
+        let payload = Payload { memory: memory.unwrap_or_default(), arrived: 0 };
+        Unfinished { kind, payload, checked: 0, inflater, is_held_back: false, announced: 0 }
+    }
+
+    /// Notes the length of the next fragment. The error is a message over the limit.
+    pub(super) fn announce(&mut self, length: u64, limit: usize) -> Result<(), ProtocolError> {
+        // What a compressed message inflates to is counted later. Before, it has an overhead at most.
+        let most = if self.inflater.is_some() { 2 * limit as u64 + OVERHEAD } else { limit as u64 };
+        self.announced = self.announced.saturating_add(length);
+        if self.announced > most { Err(ProtocolError::MessageTooBig(limit)) } else { Ok(()) }
     }
 
     /// Checks text as it arrives, so that it fails at its first bad byte. §5.6: "a particular text frame might include a

@@ -2,6 +2,7 @@
 
 use super::admission::{Header, Refusal};
 use super::date::http_date;
+use super::deflate::Agreement;
 use super::request::Method;
 use crate::error::HandshakeError;
 use std::borrow::Cow;
@@ -46,6 +47,11 @@ impl Response {
     /// Names the subprotocol that was selected, a token of HTTP (§4.2.2 rule 5.5).
     pub fn with_subprotocol(self, name: &str) -> Response {
         self.header("Sec-WebSocket-Protocol", name)
+    }
+
+    /// Names the extension that was agreed on, with its parameters (§9.1).
+    pub(crate) fn with_extension(self, agreement: Agreement) -> Response {
+        self.header("Sec-WebSocket-Extensions", agreement.to_string())
     }
 
     /// Returns the value of the first header of this name, ignoring case.

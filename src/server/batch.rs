@@ -1,6 +1,7 @@
 //! Frames that a handler has sent and nobody has written yet. While the client's next message is there already, replies
 //! are gathered, so that messages received together are answered with one write.
 
+use super::budget::Share;
 use super::closing::{Closing, unless_closed};
 use super::frames::{Frames, LONG};
 use super::outbox::Outbox;
@@ -8,7 +9,8 @@ use super::registry::{Audience, Registry};
 use super::speed;
 use crate::error::Error;
 use crate::protocol::close::CloseFrame;
-use crate::protocol::frame::{self, Opcode};
+use crate::protocol::deflate::{Agreement, Deflater, SMALL_IN_CONTEXT};
+use crate::protocol::frame::{self, Header, Opcode};
 use crate::protocol::message::Message;
 use std::sync::Arc;
 
@@ -30,12 +32,21 @@ pub(super) struct Batch {
     audience: Audience,
     replies: usize,
     has_pong: bool,
+    /// Only if our window goes on from message to message (RFC 7692 §7.1.1).
+    with_context: Option<Agreement>,
+    deflater: Option<Box<Deflater>>,
 }
 
 impl Batch {
     pub(super) fn new(outbox: Arc<Outbox>, path: Arc<str>, registry: Arc<Registry>) -> Batch {
         let (out, out_to_others, audience) = (Vec::new(), Vec::new(), Audience::Everybody);
-        Batch { outbox, path, registry, out, out_to_others, audience, replies: 0, has_pong: false }
+        let (replies, has_pong, with_context, deflater) = (0, false, None, None);
+        Batch { outbox, path, registry, out, out_to_others, audience, replies, has_pong, with_context, deflater }
+    }
+
+    /// Lets messages to this client refer to earlier ones, if that was agreed on. Otherwise its outbox compresses them.
+    pub(super) fn allow_compression(&mut self, agreement: Agreement) {
+        self.with_context = Some(agreement).filter(|agreement| !agreement.server_no_context_takeover);
     }
 
     pub(super) fn registry(&self) -> &Arc<Registry> {
@@ -44,14 +55,25 @@ impl Batch {
 
     /// Adds a message for this client. A large one is written at once, from where it is in memory.
     pub(super) fn send(&mut self, message: &Message, closing: &mut Closing) -> Result<(), Error> {
-        let payload = message.as_bytes();
+        let compressed = self.compress(message.as_bytes());
+        let payload = compressed.as_ref().map_or(message.as_bytes(), |(bytes, _)| bytes);
+        let (rsv1, opcode, length) = (compressed.is_some(), message.opcode(), payload.len() as u64);
+        Header { fin: true, rsv1, opcode, masked: false, length }.encode(&mut self.out);
         if payload.len() >= LONG {
-            frame::encode_header(message.opcode(), payload.len(), &mut self.out);
             return self.write_with(payload, closing);
         }
-        frame::encode(message.opcode(), payload, &mut self.out);
+        self.out.extend_from_slice(payload);
         self.replies += 1;
         Ok(())
+    }
+
+    /// Compresses a message with the window that this client keeps, if it does and there is memory for it.
+    fn compress(&mut self, message: &[u8]) -> Option<(Vec<u8>, Share)> {
+        let agreement = self.with_context.filter(|_| message.len() >= SMALL_IN_CONTEXT)?;
+        let share = self.registry.budget().reserve(message.len())?;
+        let mut compressed = Vec::new();
+        self.deflater.get_or_insert_with(|| Deflater::new(agreement).into()).compress(message, &mut compressed);
+        Some((compressed, share))
     }
 
     /// Adds a message for the audience, and for this client if it `is_mine` too. A large one is written at once. Returns

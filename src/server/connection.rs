@@ -17,6 +17,7 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::protocol::close::{CloseCode, CloseFrame};
 use crate::protocol::decoder::Event;
+use crate::protocol::deflate::Agreement;
 use crate::protocol::message::Message;
 use crate::protocol::request::Request;
 use crate::protocol::response::Response;
@@ -74,18 +75,24 @@ impl fmt::Debug for Connection {
 
 impl Connection {
     pub(super) fn new(
-        (opened_by, path, share): (Box<(Request, Response)>, Arc<str>, Share),
+        (opened_by, path, share, compression): (Box<(Request, Response)>, Arc<str>, Share, Option<Agreement>),
         inbox: Inbox,
         outbox: Arc<Outbox>,
         registry: Arc<Registry>,
         pool: Arc<BufferPool>,
         config: &Config,
     ) -> Connection {
+        let mut receiver = Receiver::new(Arc::clone(&outbox), inbox, share, pool, config.max_message_size);
+        let mut batch = Batch::new(Arc::clone(&outbox), path, registry);
+        if let Some(agreement) = compression {
+            receiver.decoder.allow_compression(agreement);
+            batch.allow_compression(agreement);
+        }
         Connection {
             opened_by,
-            receiver: Receiver::new(Arc::clone(&outbox), inbox, share, pool, config.max_message_size),
+            receiver,
             dissection: Dissection::for_trace(),
-            batch: Batch::new(Arc::clone(&outbox), path, registry),
+            batch,
             closing: Closing::new(outbox, config.close_timeout),
         }
     }

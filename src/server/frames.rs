@@ -1,9 +1,13 @@
 //! Encoded frames on their way out: borrowed while the sockets take them at once, shared once a client has to wait.
 
+use super::budget::Share;
+use super::compression::Compressed;
 use super::registry::Registry;
 use super::speed::Frame;
+use crate::protocol::deflate::{self, Agreement, DEFLATER};
 use crate::protocol::frame::{self, Header};
 use crate::protocol::message::Message;
+use std::borrow::Cow;
 use std::cell::OnceCell;
 
 /// A payload of this many bytes is not copied to its header: the copy costs more than a second piece in the write.
@@ -11,7 +15,7 @@ pub(super) const LONG: usize = 64 * 1024;
 
 /// Whole frames for one client or many, in two pieces, so that a large payload need not be copied to its header.
 pub(super) struct Frames<'a> {
-    pub(super) pieces: [&'a [u8]; 2],
+    pieces: [Cow<'a, [u8]>; 2],
     /// A Close frame is the last of them.
     pub(super) ends_with_close: bool,
     /// A Pong, which may follow a Close.
@@ -21,11 +25,14 @@ pub(super) struct Frames<'a> {
     /// For the memory of the copy; `None` for a control frame, which is short and does not count.
     registry: Option<&'a Registry>,
     shared: OnceCell<Frame>,
+    compressed: Compressed<'a>,
+    /// For the memory of compressed frames.
+    _share: Option<Share>,
 }
 
 impl<'a> Frames<'a> {
     pub(super) fn new(pieces: [&'a [u8]; 2], registry: &'a Registry) -> Frames<'a> {
-        Frames { messages: messages(pieces[0]), pieces, registry: Some(registry), ..Frames::ping(&[]) }
+        Frames { messages: messages(pieces[0]), registry: Some(registry), ..Frames::of(pieces.map(Cow::Borrowed)) }
     }
 
     /// Encodes a message into `frame`. A long payload stays where it is, and becomes the second piece.
@@ -42,8 +49,39 @@ impl<'a> Frames<'a> {
 
     /// Takes a Ping of the server's own. It must go out when memory is at its bound too.
     pub(super) fn ping(frame: &'a [u8]) -> Frames<'a> {
-        let (pieces, shared) = ([frame, &[]], OnceCell::new());
-        Frames { pieces, registry: None, ends_with_close: false, may_follow_close: false, messages: 0, shared }
+        Frames::of([frame.into(), Cow::default()])
+    }
+
+    fn of(pieces: [Cow<'a, [u8]>; 2]) -> Frames<'a> {
+        let (shared, compressed, _share) = (OnceCell::new(), Compressed::default(), None);
+        let (ends_with_close, may_follow_close) = (false, false);
+        Frames { pieces, registry: None, ends_with_close, may_follow_close, messages: 0, shared, compressed, _share }
+    }
+
+    pub(super) fn pieces(&self) -> [&[u8]; 2] {
+        self.pieces.each_ref().map(|piece| &**piece)
+    }
+
+    /// Returns these frames as a client gets them that has agreed to compression: compressed once for all that have
+    /// agreed alike. Hold no lock here, because it takes time.
+    pub(super) fn compressed(&self, agreement: Agreement) -> &Frames<'a> {
+        let [frames, last] = self.pieces();
+        match self.registry {
+            Some(registry) if deflate::are_worth_it(frames) => {
+                self.compressed.get(agreement, || self.compress(agreement, registry, [frames, last])).unwrap_or(self)
+            }
+            _ => self,
+        }
+    }
+
+    /// Compresses the frames. `None`: memory is at its bound.
+    fn compress(&self, agreement: Agreement, registry: &'a Registry, pieces: [&[u8]; 2]) -> Option<Frames<'a>> {
+        let mut share = registry.budget().reserve(self.length() + DEFLATER)?;
+        let mut out = Vec::new();
+        registry.deflaters().lend(agreement, |deflater| deflater.compress_frames(pieces, &mut out));
+        share.resize(out.capacity());
+        let frames = Frames::of([out.into(), Cow::default()]);
+        Some(Frames { messages: self.messages, registry: self.registry, _share: Some(share), ..frames })
     }
 
     /// Takes a Pong for a Ping that arrived between our Close and the client's.
@@ -67,9 +105,9 @@ impl<'a> Frames<'a> {
             let frame = match self.registry {
                 Some(registry) => {
                     let share = registry.reserve(self.length())?;
-                    registry.segments().copy(self.pieces, share)
+                    registry.segments().copy(self.pieces(), share)
                 }
-                None => Frame::uncounted(self.pieces),
+                None => Frame::uncounted(self.pieces()),
             };
             let _ = self.shared.set(frame);
         }
@@ -80,7 +118,7 @@ impl<'a> Frames<'a> {
 /// Counts the data frames that begin in `frames`. We send each message in one.
 fn messages(mut frames: &[u8]) -> u64 {
     let mut count = 0;
-    while let Ok(Some((header, used))) = Header::decode(frames) {
+    while let Ok(Some((header, used))) = Header::decode_with(frames, true) {
         count += u64::from(!header.opcode.is_control());
         frames = frames.get(used + header.length as usize..).unwrap_or_default();
     }

@@ -18,7 +18,7 @@
 //! | `receive`, `inbox` | waits for bytes and decodes them; the buffer between the socket and the decoders |
 //! | `batch`, `closing` | replies gathered into one write, and the broadcast; the closing handshake and its deadline |
 //! | `outbox`, `outbox/ending` | the sending side: which thread writes, which one waits; how it ends |
-//! | `frames` | frames for one client or many |
+//! | `frames`, `compression` | frames for one client or many; the compressors that threads borrow |
 //! | `backlog`, `drain` | the frames that a slow client has not taken yet; the one thread that writes them |
 //! | `heartbeat`, `activity` | decides about silent clients; measures how long each has been silent |
 //! | `turn` | which thread sends the Close at shutdown |
@@ -34,6 +34,7 @@ mod batch;
 mod budget;
 mod client;
 mod closing;
+mod compression;
 mod connection;
 mod counters;
 mod dissect;

@@ -12,6 +12,7 @@ use super::{reply, trace};
 use crate::config::name_flag;
 use crate::error::{HandshakeError, shown};
 use crate::protocol::admission::Refusal;
+use crate::protocol::deflate::Agreement;
 use crate::protocol::request::Request;
 use crate::protocol::response::Response;
 use std::io::{self, ErrorKind};
@@ -27,6 +28,7 @@ pub(super) struct Opened {
     pub(super) path: Arc<str>,
     /// On the heap, because a page more of stack would cost each client 4 KiB.
     pub(super) opened_by: Box<(Request, Response)>,
+    pub(super) compression: Option<Agreement>,
 }
 
 /// The answer to a request that is in order.
@@ -68,7 +70,7 @@ pub(super) fn open(service: &Service, seat: &Seat, inbox: &mut Inbox, share: &mu
     let (socket, peer) = (&seat.outbox.socket, seat.outbox.peer);
     socket.set_nodelay()?;
     let (method, answer) = match read_request(service, seat, inbox, share) {
-        Ok(request) => (request.method, answer(service, seat, request)),
+        Ok(request) => (request.method, answer(service, seat, request, share)),
         Err(Failure::Refused(fault)) => (reply::method_of(inbox.unread()), Err(fault.into())),
         Err(Failure::Gone(error)) => return Err(error),
     };
@@ -130,10 +132,10 @@ fn count(share: &mut Share, bytes: usize) -> Result<(), Failure> {
 }
 
 /// Finds the answer to a request.
-fn answer(service: &Service, seat: &Seat, request: Request) -> Result<Answer, Denial> {
+fn answer(service: &Service, seat: &Seat, request: Request, share: &mut Share) -> Result<Answer, Denial> {
     let route = service.routes.get(request.path());
     if request.wants_websocket() {
-        upgrade(service, seat, request, route.ok_or(HandshakeError::NotFound)?)
+        upgrade(service, seat, request, route.ok_or(HandshakeError::NotFound)?, share)
     } else if let Some(page) = service.pages.get(request.path()) {
         Ok(Answer::Page(unless_panicked(page)?))
     } else if route.is_some() {
@@ -145,7 +147,13 @@ fn answer(service: &Service, seat: &Seat, request: Request) -> Result<Answer, De
 
 /// Asks the route about a request for an upgrade. A client that is let in is entered before it can know, so that it
 /// misses nothing that the others send from then on.
-fn upgrade(service: &Service, seat: &Seat, request: Request, route: &Route) -> Result<Answer, Denial> {
+fn upgrade(
+    service: &Service,
+    seat: &Seat,
+    request: Request,
+    route: &Route,
+    share: &mut Share,
+) -> Result<Answer, Denial> {
     let path = request.path();
     let mut response = request.accept(&service.config.allowed_origins).map_err(name_flag)?;
     if let Some(ours) = service.subprotocols.get(path)
@@ -153,13 +161,25 @@ fn upgrade(service: &Service, seat: &Seat, request: Request, route: &Route) -> R
     {
         response = response.with_subprotocol(name);
     }
+    let compression = agree_on_compression(service, &request, share);
+    if let Some(agreement) = compression {
+        response = response.with_extension(agreement);
+        seat.outbox.allow_compression(agreement);
+    }
     let (Admitted { headers, handler }, path) = unless_panicked(|| {
         let admitted = route(&request, seat.outbox.peer)?;
         let path = seat.enter(path, response.header_value("Sec-WebSocket-Protocol"))?;
         Ok::<_, Denial>((admitted, path))
     })??;
     let response = reply::dated(response.with_headers(headers));
-    Ok(Answer::Upgrade(Opened { handler, path, opened_by: Box::new((request, response)) }))
+    Ok(Answer::Upgrade(Opened { handler, path, opened_by: Box::new((request, response)), compression }))
+}
+
+/// Counts the windows of a client that keeps them. Without memory for them, messages are compressed one by one.
+fn agree_on_compression(service: &Service, request: &Request, share: &mut Share) -> Option<Agreement> {
+    let agreement = Agreement::negotiate(request, service.config.compression())?;
+    let has_room = share.resize(share.bytes + agreement.memory());
+    Some(if has_room { agreement } else { agreement.without_context() })
 }
 
 /// Calls code of the program's, whose panic concerns this client only. `AssertUnwindSafe`: the program itself has to see

@@ -23,6 +23,7 @@ use super::trace;
 use super::turn::Turn;
 use crate::error::Error;
 use crate::protocol::close::CloseFrame;
+use crate::protocol::deflate::Agreement;
 use crate::protocol::frame::{self, Opcode};
 use std::io::{self, ErrorKind, IoSlice};
 use std::net::SocketAddr;
@@ -66,6 +67,8 @@ pub(super) struct State {
     /// What may still be written: the last in the queue or on the wire may be a Close.
     close: CloseState,
     pub(super) outgoing: Outgoing,
+    /// Only if the client has agreed to messages that are compressed one by one, for whoever sends them.
+    compression: Option<Agreement>,
 }
 
 impl Outbox {
@@ -73,10 +76,16 @@ impl Outbox {
     pub(super) fn new(peer: SocketAddr, socket: Arc<Socket>, drain: Arc<Drain>, budget: Arc<Budget>) -> Outbox {
         let backlog = Backlog::new(&budget);
         let (close, outgoing) = (CloseState::Open, Outgoing::default());
-        let state = Mutex::new(State { backlog, writing: true, waiting: 0, promised: 0, close, outgoing });
+        let state = State { backlog, writing: true, waiting: 0, promised: 0, close, outgoing, compression: None };
         let (activity, incoming, turn) = (Activity::new(), Incoming::default(), Turn::default());
         let (progress, end) = (Condvar::new(), Arc::default());
-        Outbox { peer, socket, activity, incoming, turn, drain, budget, state, progress, end }
+        Outbox { peer, socket, activity, incoming, turn, drain, budget, state: Mutex::new(state), progress, end }
+    }
+
+    /// Compresses messages for this client, unless they can refer to earlier ones: only the client's own thread knows their
+    /// order.
+    pub(super) fn allow_compression(&self, agreement: Agreement) {
+        lock(&self.state).compression = Some(agreement).filter(|agreement| agreement.server_no_context_takeover);
     }
 
     /// Writes the response to the handshake, and then what others have left meanwhile. The client is in the registry
@@ -160,7 +169,12 @@ impl Outbox {
     /// Writes the frames, or leaves them to the thread that is writing. Returns whether much of what the client's own
     /// thread has left is queued.
     fn write_or_leave(self: &Arc<Self>, frames: &Frames, is_own: bool) -> Result<bool, Error> {
-        let mut state = self.lock_for(frames)?;
+        let (mut state, mut frames) = (self.lock_for(frames)?, frames);
+        if let Some(agreement) = state.compression {
+            drop(state);
+            frames = frames.compressed(agreement);
+            state = self.lock_for(frames)?;
+        }
         if state.writing {
             drop(state);
             // Copied without the lock, because it may be megabytes; so the writer may have gone meanwhile.
@@ -196,9 +210,9 @@ impl Outbox {
 
     /// Writes `frames`, and then some of what others have left meanwhile.
     fn write_out(self: &Arc<Self>, frames: &Frames, is_own: bool) -> Result<bool, Error> {
-        trace::sent(self.peer, frames.pieces);
+        trace::sent(self.peer, frames.pieces());
         // If it fails, `writing` stays set: a dead outbox has no writer after this one, and every wait ends.
-        let written = self.socket.write_some(&frames.pieces.map(IoSlice::new));
+        let written = self.socket.write_some(&frames.pieces().map(IoSlice::new));
         let written = written.inspect_err(|_| self.disconnect()).map_err(|error| self.unless_evicted(error))?;
         let is_out = written == frames.length();
         if is_out && self.drain() {

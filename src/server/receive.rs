@@ -117,7 +117,7 @@ impl Receiver {
     pub(super) fn has_message(&self) -> bool {
         const KEY: u64 = 4;
         let unread = self.inbox.unread();
-        match Header::decode(unread) {
+        match Header::decode_with(unread, true) {
             Ok(Some((header, used))) => {
                 let length = header.length.saturating_add(KEY + used as u64);
                 header.fin && !header.opcode.is_control() && unread.len() as u64 >= length

@@ -4,6 +4,7 @@
 //! that has to agree is under the one lock, and the lock is never held over I/O: copy the list, then act.
 
 use super::budget::{Budget, Share};
+use super::compression::Deflaters;
 use super::counters::Counters;
 use super::lock;
 use super::outbox::Outbox;
@@ -76,6 +77,7 @@ pub(super) struct Registry {
     stopping: AtomicBool,
     budget: Arc<Budget>,
     segments: Segments,
+    deflaters: Deflaters,
     /// A file descriptor that is given back at shutdown; see [`Registry::stop`].
     spare: Mutex<Option<TcpListener>>,
 }
@@ -122,6 +124,11 @@ impl Registry {
     /// Returns where frames go that have to wait.
     pub(super) fn segments(&self) -> &Segments {
         &self.segments
+    }
+
+    /// Returns the compressors that threads borrow.
+    pub(super) fn deflaters(&self) -> &Deflaters {
+        &self.deflaters
     }
 
     /// Reserves memory for frames that have to wait. At the bound, slow clients are evicted to make room, the one whose

@@ -2,7 +2,7 @@
 # starts it on a port that the system picks, and ends it with the script.
 #
 # start_server takes flags for it. After it: $address is HOST:PORT, $reports a directory that exists.
-# choose_one_page, called before it, starts the server of docs/one-page.rs instead.
+# choose_one_page, called before it, starts the server of docs/one-page.rs instead; choose_deflate one that can compress.
 
 # PLAINSOCKET may be relative to where the caller stands, which the cd leaves.
 server=${PLAINSOCKET:+$(realpath -- "$PLAINSOCKET")}
@@ -20,6 +20,12 @@ choose_one_page() {
     program=examples/one-page
     listen=(127.0.0.1:0)
     server_log=$reports/$script-one-page-server.log
+}
+
+# In a folder of its own, so that neither build replaces the other.
+choose_deflate() {
+    build+=(--features deflate --target-dir "$target/deflate")
+    program=../deflate/release/plainsocket
 }
 
 die() {

@@ -7,7 +7,7 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 fn header(fin: bool, opcode: Opcode, masked: bool, length: u64) -> Header {
-    Header { fin, opcode, masked, length }
+    Header { fin, rsv1: false, opcode, masked, length }
 }
 
 /// Decodes, and proves on the way that every shorter piece asks for more.

@@ -52,7 +52,7 @@ fn header() -> impl Strategy<Value = Header> {
     (any::<bool>(), opcode(), any::<bool>(), length()).prop_map(|(fin, opcode, masked, length)| {
         let is_control = opcode.is_control();
         let length = if is_control { length % 126 } else { length };
-        Header { fin: fin || is_control, opcode, masked, length }
+        Header { fin: fin || is_control, rsv1: false, opcode, masked, length }
     })
 }
 

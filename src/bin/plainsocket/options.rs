@@ -37,6 +37,7 @@ Usage: plainsocket [OPTIONS]
                               that a byte can be queued for it [20]
   --close-timeout SECS        the longest wait for the client's Close [5]
   --allow-origin ORIGIN       let pages of this Origin connect too; can be repeated; any: all [the server's own]
+  --compress [context]        compress messages with clients that offer it; context: each client keeps its windows [off]
   --metrics                   show counters at /metrics, for Prometheus [404]
   --help                      print this
   --version                   print the version
@@ -65,6 +66,7 @@ pub fn parse(mut arguments: lexopt::Parser) -> Result<Command, lexopt::Error> {
             Arg::Long("pong-timeout") => config.pong_timeout = seconds(&mut arguments)?,
             Arg::Long("close-timeout") => config.close_timeout = seconds(&mut arguments)?,
             Arg::Long("allow-origin") => arguments.value()?.parse_with(|text| config.allow_origin(text))?,
+            Arg::Long("compress") => compress(&mut arguments, config)?,
             Arg::Long("metrics") => options.metrics = true,
             Arg::Long("help") | Arg::Short('h') => return Ok(Command::Print(HELP.to_owned())),
             Arg::Long("version") | Arg::Short('V') => {
@@ -74,6 +76,25 @@ pub fn parse(mut arguments: lexopt::Parser) -> Result<Command, lexopt::Error> {
         }
     }
     Ok(Command::Serve(options))
+}
+
+/// Parses `--compress`, `--compress context` and `--compress=context`.
+#[cfg(feature = "deflate")]
+fn compress(arguments: &mut lexopt::Parser, config: &mut Config) -> Result<(), lexopt::Error> {
+    let next = arguments.try_raw_args().and_then(|mut raw| raw.next_if(|next| next == "context"));
+    config.compression = match next.or_else(|| arguments.optional_value()) {
+        None => plainsocket::Compression::PerMessage,
+        Some(value) => value.parse_with(|text| match text {
+            "context" => Ok(plainsocket::Compression::Context),
+            _ => Err("it must be context, or nothing"),
+        })?,
+    };
+    Ok(())
+}
+
+#[cfg(not(feature = "deflate"))]
+fn compress(_: &mut lexopt::Parser, _: &mut Config) -> Result<(), lexopt::Error> {
+    Err("--compress: built without it; build with --features deflate".into())
 }
 
 /// Returns the addresses that `--listen` names: all of the host, and for `*:8000` or `:8000` all of the machine.

@@ -18,6 +18,9 @@ impl MessageDecoder {
     /// and not with what is announced.
     pub(crate) fn room(&self) -> Option<usize> {
         let (Expected::Payload(frame), Some(message)) = (&self.expected, &self.message) else { return None };
+        if message.inflater.is_some() {
+            return None;
+        }
         let payload = &message.payload;
         let length = payload.arrived.max(payload.memory.len() - payload.arrived).min(self.growth.large);
         let length = frame.missing().min(length as u64) as usize;

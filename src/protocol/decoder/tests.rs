@@ -23,7 +23,8 @@ fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     let key = [0x37, 0xFA, 0x21, 0x3D];
     let mut bytes = Vec::new();
     let opcode = Opcode::decode(first & 0x0F).unwrap();
-    Header { fin: first & 0x80 != 0, opcode, masked: true, length: payload.len() as u64 }.encode(&mut bytes);
+    Header { fin: first & 0x80 != 0, rsv1: false, opcode, masked: true, length: payload.len() as u64 }
+        .encode(&mut bytes);
     bytes.extend(key);
     bytes.extend(payload.iter().enumerate().map(|(i, byte)| byte ^ key[i % 4]));
     bytes

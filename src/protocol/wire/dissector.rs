@@ -18,6 +18,8 @@ const LONGEST_HEAD: usize = 14;
 #[derive(Debug)]
 pub struct Dissector {
     direction: Direction,
+    /// Whether RSV1 can be set, because permessage-deflate is negotiated.
+    may_be_compressed: bool,
     /// The header and the masking key of the arriving frame, as far as they have arrived.
     head: Vec<u8>,
     /// The start of its payload, and how many bytes of it have arrived.
@@ -65,7 +67,8 @@ impl Layout {
 impl Dissector {
     /// Returns a dissector for all bytes that go one way after the handshake.
     pub fn new(direction: Direction) -> Dissector {
-        Dissector { direction, head: Vec::new(), payload: Vec::new(), arrived: 0, unfinished: None }
+        let may_be_compressed = direction == Direction::Out;
+        Dissector { direction, may_be_compressed, head: Vec::new(), payload: Vec::new(), arrived: 0, unfinished: None }
     }
 
     /// Takes bytes from the front of `input`, up to the end of one frame. Returns how many it took, and the frame if it is
@@ -76,7 +79,7 @@ impl Dissector {
     pub fn dissect(&mut self, input: &[u8]) -> (usize, Option<Frame>) {
         let used = self.length_in(input);
         self.take(&input[..used]);
-        let error = match Header::decode(&self.head) {
+        let error = match Header::decode_with(&self.head, self.may_be_compressed) {
             Ok(Some((header, _))) if !header.masked && self.direction == Direction::In => Some(ProtocolError::Unmasked),
             Ok(_) => None,
             Err(error) => Some(error),
@@ -92,6 +95,7 @@ impl Dissector {
     pub fn dissect_with(&mut self, decoder: &mut MessageDecoder, input: &[u8]) -> Dissected {
         // No more than one frame at a time, so that an error is known to belong to this one.
         let input = &input[..self.length_in(input)];
+        self.may_be_compressed = decoder.allows_compression();
         match decoder.decode(input) {
             Ok((used, event)) => {
                 let (_, frame) = self.dissect(&input[..used]);

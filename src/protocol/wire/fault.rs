@@ -42,7 +42,7 @@ impl Frame {
             LengthNotMinimal | LengthTopBit => EXTENDED_LENGTH,
             MessageTooBig(_) if self.header.len() > 2 => EXTENDED_LENGTH,
             MessageTooBig(_) => LENGTH,
-            CloseCodeCut | CloseCodeForbidden(_) | InvalidUtf8 => PAYLOAD,
+            CloseCodeCut | CloseCodeForbidden(_) | InvalidUtf8 | InvalidDeflate => PAYLOAD,
         }
     }
 }
@@ -63,6 +63,7 @@ fn rule(error: ProtocolError) -> String {
         CloseCodeCut => "a Close has no payload, or a code of two bytes at its start",
         CloseCodeForbidden(code) => return format!("the Close code {code} must not be sent"),
         InvalidUtf8 => "text must be valid UTF-8",
+        InvalidDeflate => "a compressed message must be DEFLATE, and whole",
         MessageTooBig(limit) => return format!("this server takes messages of up to {limit} bytes"),
     };
     rule.to_owned()

@@ -88,6 +88,9 @@ impl Connection {
     fn wait(&mut self, limit: Option<Instant>) -> Result<bool, Error> {
         if !self.receiver.count_unfinished() {
             return Err(speed::out_of_line(|| self.give_up_message()));
+        } else if self.receiver.decoder.has_more() {
+            // A few bytes can inflate to many messages' worth of memory, and it is counted on the way.
+            return Ok(true);
         }
         let is_last = self.is_open() && self.outbox().turn.give();
         let received = if is_last {

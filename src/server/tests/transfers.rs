@@ -13,7 +13,7 @@ use std::time::Duration;
 /// A binary frame with a masking key of zeros.
 pub(super) fn frame(length: usize) -> Vec<u8> {
     let mut bytes = Vec::new();
-    Header { fin: true, opcode: Opcode::Binary, masked: true, length: length as u64 }.encode(&mut bytes);
+    Header { fin: true, rsv1: false, opcode: Opcode::Binary, masked: true, length: length as u64 }.encode(&mut bytes);
     bytes.extend(vec![0; 4 + length]);
     bytes
 }

@@ -16,7 +16,7 @@ const KEY: [u8; 4] = [0; 4];
 
 fn masked_frame(opcode: Opcode, payload: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::new();
-    Header { fin: true, opcode, masked: true, length: payload.len() as u64 }.encode(&mut bytes);
+    Header { fin: true, rsv1: false, opcode, masked: true, length: payload.len() as u64 }.encode(&mut bytes);
     bytes.extend(KEY);
     bytes.extend_from_slice(payload);
     bytes
@@ -53,7 +53,7 @@ fn header(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("header");
     for (form, length) in [("7 bits", 125), ("16 bits", 0xFFFF), ("64 bits", 0x10000)] {
         let mut bytes = Vec::new();
-        Header { fin: true, opcode: Opcode::Binary, masked: true, length }.encode(&mut bytes);
+        Header { fin: true, rsv1: false, opcode: Opcode::Binary, masked: true, length }.encode(&mut bytes);
         group.bench_function(BenchmarkId::new("decode", form), |bencher| {
             bencher.iter(|| Header::decode(black_box(&bytes)));
         });

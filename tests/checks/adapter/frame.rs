@@ -19,7 +19,7 @@ fn opcode(number: u8) -> Opcode {
 
 pub fn decode_header(bytes: &[u8]) -> Result<Option<Header>, u16> {
     let found = frame::Header::decode(bytes).map_err(code)?;
-    Ok(found.map(|(frame::Header { fin, opcode, masked, length }, size)| Header {
+    Ok(found.map(|(frame::Header { fin, opcode, masked, length, .. }, size)| Header {
         fin,
         opcode: opcode as u8,
         masked,
@@ -42,7 +42,8 @@ pub fn encode_frame(number: u8, payload: &[u8]) -> Vec<u8> {
 pub fn wire(frame: &Frame) -> Vec<u8> {
     let Frame { fin, opcode: number, payload } = frame;
     let mut out = Vec::new();
-    frame::Header { fin: *fin, opcode: opcode(*number), masked: true, length: payload.len() as u64 }.encode(&mut out);
+    frame::Header { fin: *fin, rsv1: false, opcode: opcode(*number), masked: true, length: payload.len() as u64 }
+        .encode(&mut out);
     out.extend([0; 4]);
     out.extend_from_slice(payload);
     out

@@ -39,7 +39,7 @@ pub fn frame(fin: bool, opcode: Opcode, payload: &[u8]) -> Vec<u8> {
 /// What stands before the payload: here the header and the masking key.
 pub fn header(fin: bool, opcode: Opcode, length: usize) -> Vec<u8> {
     let mut bytes = Vec::new();
-    Header { fin, opcode, masked: true, length: length as u64 }.encode(&mut bytes);
+    Header { fin, rsv1: false, opcode, masked: true, length: length as u64 }.encode(&mut bytes);
     bytes.extend(KEY);
     bytes
 }

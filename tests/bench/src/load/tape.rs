@@ -85,7 +85,7 @@ fn request_and_reply(load: &Load, random: &mut Random) -> (Vec<u8>, Vec<u8>) {
 
 pub fn masked_frame(opcode: Opcode, payload: &[u8], key: [u8; 4]) -> Vec<u8> {
     let mut bytes = Vec::new();
-    Header { fin: true, opcode, masked: true, length: payload.len() as u64 }.encode(&mut bytes);
+    Header { fin: true, rsv1: false, opcode, masked: true, length: payload.len() as u64 }.encode(&mut bytes);
     bytes.extend(key);
     let start = bytes.len();
     bytes.extend_from_slice(payload);

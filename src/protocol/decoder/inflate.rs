@@ -1,0 +1,102 @@
+//! The payload of a compressed message (RFC 7692 §6.2): unmasked in small pieces, and inflated into the message's memory.
+
+use super::{ArrivingFrame, Event, Expected, MessageDecoder};
+use crate::error::ProtocolError;
+use crate::protocol::frame::apply_mask;
+use crate::protocol::payload::{Growth, Unfinished};
+use std::mem;
+
+/// A call that has made this many bytes returns, so that the decoder's owner can count them before there are more.
+const STEP: usize = 64 * 1024;
+
+/// The least room in bytes for what a piece inflates to.
+const LITTLE: usize = 1024;
+
+/// How many bytes are unmasked at a time.
+const PIECE: usize = 1024;
+
+impl MessageDecoder {
+    /// Returns whether [`decode`](MessageDecoder::decode) can go on without more bytes. A short input can inflate to a long
+    /// message, and a call stops after 64 KiB of it.
+    pub fn has_more(&self) -> bool {
+        self.message.as_ref().is_some_and(|message| message.is_held_back)
+    }
+
+    /// Inflates the payload at the front of `input`. Returns how many bytes it took, and the event.
+    ///
+    /// It never takes a frame's last byte before all that it inflates to is there. So a frame is complete for everybody
+    /// who counts its bytes when it is complete here.
+    pub(super) fn inflate(
+        &mut self,
+        mut frame: ArrivingFrame,
+        input: &[u8],
+    ) -> Result<(usize, Option<Event>), ProtocolError> {
+        let (limit, growth) = (self.limit, self.growth);
+        let Some(message) = &mut self.message else { return Ok((0, None)) };
+        // The byte held back is here again, and the inflater has it already.
+        let mut used = usize::from(mem::take(&mut message.is_held_back));
+        let before = message.payload.arrived;
+        loop {
+            let (took, is_full) = message.inflate(&frame, &input[used..], limit, growth)?;
+            used += took;
+            frame.arrived += took as u64;
+            let is_whole = frame.missing() == 0;
+            if is_full && message.payload.arrived - before >= STEP {
+                (message.is_held_back, self.expected) = (true, Expected::Payload(frame));
+                return Ok((used - 1, None));
+            } else if !is_full && is_whole {
+                self.expected = Expected::Header;
+                return Ok((used, if frame.header.fin { self.end_message()? } else { None }));
+            } else if !is_full && used == input.len() {
+                self.expected = Expected::Payload(frame);
+                return Ok((used, None));
+            }
+        }
+    }
+}
+
+impl Unfinished {
+    /// Inflates some bytes of a frame, and after the last of the message what is left. Returns how many bytes it took, and
+    /// whether there can be more to come of them.
+    fn inflate(
+        &mut self,
+        frame: &ArrivingFrame,
+        input: &[u8],
+        limit: usize,
+        growth: &Growth,
+    ) -> Result<(usize, bool), ProtocolError> {
+        let Some(inflater) = &mut self.inflater else { return Ok((0, false)) };
+        let count = frame.missing().min(input.len().min(PIECE) as u64) as usize;
+        let mut piece = [0; PIECE];
+        let piece = &mut piece[..count];
+        piece.copy_from_slice(&input[..count]);
+        apply_mask(piece, frame.key, frame.arrived);
+
+        let arrived = self.payload.arrived;
+        let room = arrived.clamp(LITTLE, STEP).min(limit - arrived);
+        // At the limit there is room for one byte, which must not be made.
+        let mut beyond = [0];
+        let (memory, start) = match room {
+            0 => (&mut beyond[..], 0),
+            _ => {
+                self.payload.reserve_room(room, growth);
+                (&mut self.payload.memory[..arrived + room], arrived)
+            }
+        };
+        let (took, mut made) = inflater.inflate(piece, memory, start)?;
+        let mut is_full = start + made == memory.len();
+        let is_last = frame.header.fin && frame.missing() == took as u64;
+        if is_last && !is_full {
+            let (rest, is_complete) = inflater.finish(memory, start + made)?;
+            made += rest;
+            is_full = !is_complete;
+        }
+        if room == 0 && made > 0 {
+            return Err(ProtocolError::MessageTooBig(limit));
+        }
+        self.payload.arrived += made;
+        let is_ascii = self.payload.memory[arrived..arrived + made].is_ascii();
+        self.check_text(made, is_ascii)?;
+        Ok((took, is_full))
+    }
+}

@@ -1,0 +1,50 @@
+//! Who compresses: the thread that works, with a compressor that it borrows. So an idle client costs no memory for it.
+
+use super::frames::Frames;
+use super::lock;
+use crate::protocol::deflate::{Agreement, Deflater};
+use std::cell::OnceCell;
+use std::sync::Mutex;
+
+/// How many idle compressors are kept, of 312 KiB each: more threads than that are seldom at work at the same time.
+const MOST_IDLE: usize = 4;
+
+/// The smallest window of ours, as the base-2 logarithm, and how many sizes there are.
+const SMALLEST: usize = 9;
+const SIZES: usize = 7;
+
+/// Compressors that no thread works with.
+#[derive(Default)]
+pub(super) struct Deflaters(Mutex<Vec<(u8, Deflater)>>);
+
+impl Deflaters {
+    /// Lends a compressor whose window is as agreed, for messages that do not refer to one another.
+    pub(super) fn lend(&self, agreement: Agreement, work: impl FnOnce(&mut Deflater)) {
+        let bits = agreement.window_bits();
+        let mut idle = lock(&self.0);
+        let found = idle.iter().position(|(of, _)| *of == bits).map(|index| idle.swap_remove(index).1);
+        drop(idle);
+        let mut deflater = found.unwrap_or_else(|| Deflater::new(agreement));
+        work(&mut deflater);
+        let mut idle = lock(&self.0);
+        if idle.len() < MOST_IDLE {
+            idle.push((bits, deflater));
+        }
+    }
+}
+
+/// The same frames for each window that clients have agreed to, compressed when the first client needs them.
+#[derive(Default)]
+pub(super) struct Compressed<'a>(OnceCell<Box<[OnceCell<Option<Frames<'a>>>; SIZES]>>);
+
+impl<'a> Compressed<'a> {
+    /// Returns the frames for a window. The first call compresses them, and `None` is kept too.
+    pub(super) fn get(
+        &self,
+        agreement: Agreement,
+        compress: impl FnOnce() -> Option<Frames<'a>>,
+    ) -> Option<&Frames<'a>> {
+        let sizes = self.0.get_or_init(Box::default);
+        sizes[usize::from(agreement.window_bits()) - SMALLEST].get_or_init(compress).as_ref()
+    }
+}
