@@ -1,6 +1,8 @@
 //! The protocol, section by section of the RFC. Pure: no socket.
 
 mod close;
+#[cfg(feature = "deflate")]
+mod deflate;
 mod error;
 mod frame;
 mod handshake;
