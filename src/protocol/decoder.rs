@@ -82,7 +82,28 @@ impl MessageDecoder {
         MessageDecoder { limit, expected, message: None, control, growth: &PLAIN, memory: None, incoming: None }
     }
 
-    /// Lets the client compress messages, as the handshake has agreed on.
+    /// Lets the client compress messages, as the handshake has agreed on. The limit is for what they inflate to.
+    ///
+    /// ```
+    /// use plainsocket::Message;
+    /// use plainsocket::protocol::decoder::{Event, MessageDecoder};
+    /// use plainsocket::protocol::deflate::{Agreement, Compression};
+    /// use plainsocket::protocol::request::Request;
+    /// let bytes = b"GET / HTTP/1.1\r\nHost: x\r\nSec-WebSocket-Extensions: permessage-deflate\r\n\r\n";
+    /// let (request, _) = Request::parse(bytes).unwrap().unwrap();
+    /// let agreement = Agreement::negotiate(&request, Compression::PerMessage).unwrap();
+    /// // The "Hello" of RFC 7692 §7.2.3.1. A masking key of zeros changes nothing.
+    /// let frame = [0xc1, 0x87, 0, 0, 0, 0, 0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00];
+    /// let mut decoder = MessageDecoder::new(1024).with_compression(agreement);
+    /// assert_eq!(decoder.decode(&frame), Ok((13, Some(Event::Message(Message::from("Hello"))))));
+    /// ```
+    #[cfg(feature = "deflate")]
+    pub fn with_compression(mut self, agreement: Agreement) -> MessageDecoder {
+        self.allow_compression(agreement);
+        self
+    }
+
+    /// Does what `with_compression` does.
     pub(crate) fn allow_compression(&mut self, agreement: Agreement) {
         self.incoming = Some(Incoming::new(agreement));
     }

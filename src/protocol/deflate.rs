@@ -3,8 +3,6 @@
 //! A compressed message has RSV1 set on its first frame (§6), and its payload is a DEFLATE stream without the last four
 //! bytes, [`TAIL`] (§7.2.1). Everything else about frames stays as it is. Sections in here are those of RFC 7692.
 
-use super::decoder::MessageDecoder;
-use super::frame::Header;
 use super::request::Request;
 use crate::error::ProtocolError;
 use flate2::{Compress, Decompress, FlushCompress, FlushDecompress, Status};
@@ -157,28 +155,6 @@ impl fmt::Display for Agreement {
     }
 }
 
-impl MessageDecoder {
-    /// Lets the client compress messages, as the handshake has agreed on. The limit is for what they inflate to.
-    ///
-    /// ```
-    /// use plainsocket::Message;
-    /// use plainsocket::protocol::decoder::{Event, MessageDecoder};
-    /// use plainsocket::protocol::deflate::{Agreement, Compression};
-    /// use plainsocket::protocol::request::Request;
-    /// let bytes = b"GET / HTTP/1.1\r\nHost: x\r\nSec-WebSocket-Extensions: permessage-deflate\r\n\r\n";
-    /// let (request, _) = Request::parse(bytes).unwrap().unwrap();
-    /// let agreement = Agreement::negotiate(&request, Compression::PerMessage).unwrap();
-    /// // The "Hello" of RFC 7692 §7.2.3.1. A masking key of zeros changes nothing.
-    /// let frame = [0xc1, 0x87, 0, 0, 0, 0, 0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00];
-    /// let mut decoder = MessageDecoder::new(1024).with_compression(agreement);
-    /// assert_eq!(decoder.decode(&frame), Ok((13, Some(Event::Message(Message::from("Hello"))))));
-    /// ```
-    pub fn with_compression(mut self, agreement: Agreement) -> MessageDecoder {
-        self.allow_compression(agreement);
-        self
-    }
-}
-
 /// Returns a value without the white space and quotation marks around it.
 fn unquoted(value: &str) -> String {
     value.trim_matches([' ', '\t']).replace(['"', '\\'], "")
@@ -232,22 +208,6 @@ impl Deflater {
         out.truncate(out.len() - TAIL.len());
     }
 
-    /// Encodes whole frames onto the end of `out`, with the messages compressed that are worth it. `last` is the payload
-    /// of the last frame, if `frames` ends with its header.
-    pub(crate) fn compress_frames(&mut self, [mut frames, last]: [&[u8]; 2], out: &mut Vec<u8>) {
-        let mut compressed = Vec::new();
-        while let Ok(Some((header, used))) = Header::decode(frames) {
-            let (payload, rest) = frames[used..].split_at_checked(header.length as usize).unwrap_or((last, &[]));
-            frames = rest;
-            self.reset();
-            compressed.clear();
-            let rsv1 = is_worth_it(&header) && self.compress_if_shorter(payload, &mut compressed);
-            let payload = if rsv1 { &compressed } else { payload };
-            Header { rsv1, length: payload.len() as u64, ..header }.encode(out);
-            out.extend_from_slice(payload);
-        }
-    }
-
     /// Compresses into the room that `out` has. Returns how many bytes it took.
     fn run(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> usize {
         let before = self.0.total_in();
@@ -255,21 +215,6 @@ impl Deflater {
         let _ = self.0.compress_vec(bytes, out, FlushCompress::Sync);
         (self.0.total_in() - before) as usize
     }
-}
-
-/// Returns whether there is a message among whole frames that is worth to be compressed.
-pub(crate) fn are_worth_it(mut frames: &[u8]) -> bool {
-    while let Ok(Some((header, used))) = Header::decode(frames) {
-        if is_worth_it(&header) {
-            return true;
-        }
-        frames = frames.get(used + header.length as usize..).unwrap_or_default();
-    }
-    false
-}
-
-fn is_worth_it(header: &Header) -> bool {
-    !header.opcode.is_control() && header.length >= SMALL as u64
 }
 
 /// The client's side of an agreement, as a decoder keeps it between two messages.

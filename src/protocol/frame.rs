@@ -83,26 +83,10 @@ impl Header {
     /// assert_eq!(Header::decode(&bytes[..1]), Ok(None));
     /// ```
     pub fn decode(bytes: &[u8]) -> Result<Option<(Header, usize)>, ProtocolError> {
-        Header::decode_with(bytes, false)
-    }
-
-    /// Decodes like [`decode`](Header::decode). If the frame `may_be_compressed`, because permessage-deflate is
-    /// negotiated, RSV1 can be set on the first frame of a message.
-    ///
-    /// ```
-    /// use plainsocket::protocol::frame::Header;
-    /// let (first, continuation) = ([0xC1, 0x00], [0xC0, 0x00]);
-    /// assert!(Header::decode(&first).is_err());
-    /// assert!(Header::decode_with(&first, true).unwrap().unwrap().0.rsv1);
-    /// assert!(Header::decode_with(&continuation, true).is_err());
-    /// ```
-    pub fn decode_with(bytes: &[u8], may_be_compressed: bool) -> Result<Option<(Header, usize)>, ProtocolError> {
         let Some(&first) = bytes.first() else { return Ok(None) };
-        let (fin, rsv1) = (first & 0x80 != 0, first & 0x40 != 0);
-        // RFC 7692 §6.1: not on "control frames and non-first fragments".
-        let begins_message = matches!(first & 0x0F, 0x1 | 0x2);
+        let fin = first & 0x80 != 0;
         // §5.2: "MUST be 0 unless an extension is negotiated ...".
-        if first & 0x30 != 0 || rsv1 && !(may_be_compressed && begins_message) {
+        if first & 0x70 != 0 {
             return Err(ProtocolError::ReservedBit);
         }
         let opcode = Opcode::decode(first & 0x0F)?;
@@ -116,7 +100,30 @@ impl Header {
             return Err(ProtocolError::ControlTooLong);
         }
         let Some((length, used)) = decode_length(second & 0x7F, &bytes[2..])? else { return Ok(None) };
-        Ok(Some((Header { fin, rsv1, opcode, masked, length }, used)))
+        Ok(Some((Header { fin, rsv1: false, opcode, masked, length }, used)))
+    }
+
+    /// Decodes like [`decode`](Header::decode). If the frame `may_be_compressed`, because permessage-deflate is
+    /// negotiated, RSV1 can be set on the first frame of a message.
+    ///
+    /// ```
+    /// use plainsocket::protocol::frame::Header;
+    /// let (first, continuation) = ([0xC1, 0x00], [0xC0, 0x00]);
+    /// assert!(Header::decode(&first).is_err());
+    /// assert!(Header::decode_with(&first, true).unwrap().unwrap().0.rsv1);
+    /// assert!(Header::decode_with(&continuation, true).is_err());
+    /// ```
+    pub fn decode_with(bytes: &[u8], may_be_compressed: bool) -> Result<Option<(Header, usize)>, ProtocolError> {
+        // RFC 7692 §6.1: not on "control frames and non-first fragments".
+        let rsv1 = bytes.first().is_some_and(|first| first & 0x40 != 0 && matches!(first & 0x0F, 0x1 | 0x2));
+        if !(may_be_compressed && rsv1) {
+            return Header::decode(bytes);
+        }
+        let mut plain = [0; 10];
+        let length = bytes.len().min(plain.len());
+        plain[..length].copy_from_slice(&bytes[..length]);
+        plain[0] &= !0x40;
+        Ok(Header::decode(&plain[..length])?.map(|(header, used)| (Header { rsv1, ..header }, used)))
     }
 
     /// Encodes the header onto the end of `out`, with the length in its shortest form.

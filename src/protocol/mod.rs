@@ -10,8 +10,9 @@ pub mod decoder;
 #[cfg(feature = "deflate")]
 pub mod deflate;
 #[cfg(not(feature = "deflate"))]
-#[path = "no_deflate.rs"]
-pub(crate) mod deflate;
+pub(crate) mod no_deflate;
+#[cfg(not(feature = "deflate"))]
+pub(crate) use no_deflate as deflate;
 pub mod frame;
 pub(crate) mod grammar;
 pub mod message;

@@ -5,6 +5,7 @@ use crate::error::ProtocolError;
 
 pub(crate) const INFLATER: usize = 0;
 pub(crate) const DEFLATER: usize = 0;
+pub(crate) const SMALL: usize = usize::MAX;
 pub(crate) const SMALL_IN_CONTEXT: usize = usize::MAX;
 
 /// A type without values.
@@ -54,13 +55,13 @@ impl Deflater {
         match agreement.never {}
     }
 
-    pub(crate) fn compress_frames(&mut self, _: [&[u8]; 2], _: &mut Vec<u8>) {}
+    pub(crate) fn reset(&mut self) {}
+
+    pub(crate) fn compress_if_shorter(&mut self, _: &[u8], _: &mut Vec<u8>) -> bool {
+        match self.0 {}
+    }
 
     pub(crate) fn compress(&mut self, _: &[u8], _: &mut Vec<u8>) {}
-}
-
-pub(crate) fn are_worth_it(_: &[u8]) -> bool {
-    false
 }
 
 #[derive(Debug)]

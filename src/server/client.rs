@@ -33,8 +33,10 @@ fn serve(service: &Service, seat: &Seat, opened: Opened, inbox: Inbox, share: Sh
     let Opened { handler, path, opened_by, compression } = opened;
     let outbox = Arc::clone(&seat.outbox);
     let (registry, pool) = (Arc::clone(&service.registry), Arc::clone(&service.buffer_pool));
-    let mut connection =
-        Connection::new((opened_by, path, share, compression), inbox, outbox, registry, pool, &service.config);
+    let mut connection = Connection::new((opened_by, path, share), inbox, outbox, registry, pool, &service.config);
+    if let Some(agreement) = compression {
+        connection.allow_compression(agreement);
+    }
     // `catch_unwind` is Java's `catch (Throwable)` around the handler. `AssertUnwindSafe` is our word that the
     // connection can be used after a panic in the middle of a call: it is closed, and nothing else.
     let result = catch_unwind(AssertUnwindSafe(|| handler(&mut connection)));

@@ -2,7 +2,8 @@
 
 use super::frames::Frames;
 use super::lock;
-use crate::protocol::deflate::{Agreement, Deflater};
+use crate::protocol::deflate::{Agreement, Deflater, SMALL};
+use crate::protocol::frame::Header;
 use std::cell::OnceCell;
 use std::sync::Mutex;
 
@@ -19,17 +20,18 @@ pub(super) struct Deflaters(Mutex<Vec<(u8, Deflater)>>);
 
 impl Deflaters {
     /// Lends a compressor whose window is as agreed, for messages that do not refer to one another.
-    pub(super) fn lend(&self, agreement: Agreement, work: impl FnOnce(&mut Deflater)) {
+    pub(super) fn lend<T>(&self, agreement: Agreement, work: impl FnOnce(&mut Deflater) -> T) -> T {
         let bits = agreement.window_bits();
         let mut idle = lock(&self.0);
         let found = idle.iter().position(|(of, _)| *of == bits).map(|index| idle.swap_remove(index).1);
         drop(idle);
         let mut deflater = found.unwrap_or_else(|| Deflater::new(agreement));
-        work(&mut deflater);
+        let result = work(&mut deflater);
         let mut idle = lock(&self.0);
         if idle.len() < MOST_IDLE {
             idle.push((bits, deflater));
         }
+        result
     }
 }
 
@@ -47,4 +49,36 @@ impl<'a> Compressed<'a> {
         let sizes = self.0.get_or_init(Box::default);
         sizes[usize::from(agreement.window_bits()) - SMALLEST].get_or_init(compress).as_ref()
     }
+}
+
+/// Returns whether there is a message among whole frames that is worth compressing.
+pub(super) fn is_worth_it(mut frames: &[u8]) -> bool {
+    while let Ok(Some((header, used))) = Header::decode(frames) {
+        if is_long(&header) {
+            return true;
+        }
+        frames = frames.get(used + header.length as usize..).unwrap_or_default();
+    }
+    false
+}
+
+/// Encodes whole frames again, with the messages compressed that are worth it. `last` is the payload of the last frame if
+/// `frames` ends with its header.
+pub(super) fn compress([mut frames, last]: [&[u8]; 2], deflater: &mut Deflater) -> Vec<u8> {
+    let (mut out, mut compressed) = (Vec::new(), Vec::new());
+    while let Ok(Some((header, used))) = Header::decode(frames) {
+        let (payload, rest) = frames[used..].split_at_checked(header.length as usize).unwrap_or((last, &[]));
+        frames = rest;
+        deflater.reset();
+        compressed.clear();
+        let rsv1 = is_long(&header) && deflater.compress_if_shorter(payload, &mut compressed);
+        let payload = if rsv1 { &compressed } else { payload };
+        Header { rsv1, length: payload.len() as u64, ..header }.encode(&mut out);
+        out.extend_from_slice(payload);
+    }
+    out
+}
+
+fn is_long(header: &Header) -> bool {
+    !header.opcode.is_control() && header.length >= SMALL as u64
 }

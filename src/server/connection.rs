@@ -75,26 +75,26 @@ impl fmt::Debug for Connection {
 
 impl Connection {
     pub(super) fn new(
-        (opened_by, path, share, compression): (Box<(Request, Response)>, Arc<str>, Share, Option<Agreement>),
+        (opened_by, path, share): (Box<(Request, Response)>, Arc<str>, Share),
         inbox: Inbox,
         outbox: Arc<Outbox>,
         registry: Arc<Registry>,
         pool: Arc<BufferPool>,
         config: &Config,
     ) -> Connection {
-        let mut receiver = Receiver::new(Arc::clone(&outbox), inbox, share, pool, config.max_message_size);
-        let mut batch = Batch::new(Arc::clone(&outbox), path, registry);
-        if let Some(agreement) = compression {
-            receiver.decoder.allow_compression(agreement);
-            batch.allow_compression(agreement);
-        }
         Connection {
             opened_by,
-            receiver,
+            receiver: Receiver::new(Arc::clone(&outbox), inbox, share, pool, config.max_message_size),
             dissection: Dissection::for_trace(),
-            batch,
+            batch: Batch::new(Arc::clone(&outbox), path, registry),
             closing: Closing::new(outbox, config.close_timeout),
         }
+    }
+
+    /// Lets both sides compress messages, as the handshake has agreed on.
+    pub(super) fn allow_compression(&mut self, agreement: Agreement) {
+        self.receiver.decoder.allow_compression(agreement);
+        self.batch.allow_compression(agreement);
     }
 
     /// Returns the client's address.

@@ -1,10 +1,10 @@
 //! Encoded frames on their way out: borrowed while the sockets take them at once, shared once a client has to wait.
 
 use super::budget::Share;
-use super::compression::Compressed;
+use super::compression::{self, Compressed};
 use super::registry::Registry;
 use super::speed::Frame;
-use crate::protocol::deflate::{self, Agreement, DEFLATER};
+use crate::protocol::deflate::{Agreement, DEFLATER};
 use crate::protocol::frame::{self, Header};
 use crate::protocol::message::Message;
 use std::borrow::Cow;
@@ -67,7 +67,7 @@ impl<'a> Frames<'a> {
     pub(super) fn compressed(&self, agreement: Agreement) -> &Frames<'a> {
         let [frames, last] = self.pieces();
         match self.registry {
-            Some(registry) if deflate::are_worth_it(frames) => {
+            Some(registry) if compression::is_worth_it(frames) => {
                 self.compressed.get(agreement, || self.compress(agreement, registry, [frames, last])).unwrap_or(self)
             }
             _ => self,
@@ -77,8 +77,7 @@ impl<'a> Frames<'a> {
     /// Compresses the frames. `None`: memory is at its bound.
     fn compress(&self, agreement: Agreement, registry: &'a Registry, pieces: [&[u8]; 2]) -> Option<Frames<'a>> {
         let mut share = registry.budget().reserve(self.length() + DEFLATER)?;
-        let mut out = Vec::new();
-        registry.deflaters().lend(agreement, |deflater| deflater.compress_frames(pieces, &mut out));
+        let out = registry.deflaters().lend(agreement, |deflater| compression::compress(pieces, deflater));
         share.resize(out.capacity());
         let frames = Frames::of([out.into(), Cow::default()]);
         Some(Frames { messages: self.messages, registry: self.registry, _share: Some(share), ..frames })

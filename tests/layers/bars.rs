@@ -1,5 +1,5 @@
 //! The design's bars for the essential path, which a reader can read in an afternoon: the files of `server/` and
-//! `protocol/`, without `wire/` (bytes explained for people), `speed/` and tests.
+//! `protocol/`, without `wire/` (bytes explained for people), `speed/`, what only the feature deflate needs, and tests.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -16,8 +16,12 @@ const FUNCTION: usize = 40;
 
 /// The most lines of code in all, without comments, blank lines and tests. The design's target is 2,000: when the sum
 /// falls, lower this with it. It was 3,502 before programs could push from any thread, decide before the 101, serve rooms,
-/// wait with a limit and read counters.
-const CODE: usize = 4341;
+/// wait with a limit and read counters, and 4,341 before clients could agree to compression.
+const CODE: usize = 4486;
+
+/// What only the feature deflate needs. The bars for a file and a function hold for it, too.
+const OPTIONAL: [&str; 4] =
+    ["protocol/decoder/inflate.rs", "protocol/deflate.rs", "protocol/no_deflate.rs", "server/compression.rs"];
 
 /// Over their bars today: `"server/x.rs"` for a file, `"server/x.rs: name"` for a function. This list only shrinks: an
 /// exception that is no longer needed fails the test, until its line is deleted.
@@ -165,7 +169,9 @@ fn files_and_functions_are_below_their_bars() {
 fn essential_path_has_no_more_code_than_before() {
     let sizes = essential_path();
     assert!(sizes.contains_key("protocol/frame.rs") && sizes.contains_key("server/mod.rs"), "the search finds files");
-    let sum: usize = sizes.values().map(|size| size.code).sum();
+    assert!(OPTIONAL.iter().all(|path| sizes.contains_key(*path)), "the files of the feature have other names");
+    let sum: usize =
+        sizes.iter().filter(|(path, _)| !OPTIONAL.contains(&path.as_str())).map(|(_, size)| size.code).sum();
     assert!(sum <= CODE, "{sum} lines of code, where {CODE} were");
 }
 

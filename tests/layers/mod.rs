@@ -14,8 +14,11 @@ use std::path::Path;
 use syn::{ImplItem, Item, UseTree};
 
 /// All that `protocol/` may name of std, and of other packages.
-const PURE: [&str; 7] =
-    ["std::array", "std::borrow::Cow", "std::fmt", "std::mem", "std::net::Ipv6Addr", "base64", "sha1_smol"];
+const PURE: [&str; 8] =
+    ["std::array", "std::borrow::Cow", "std::fmt", "std::mem", "std::net::Ipv6Addr", "base64", "flate2", "sha1_smol"];
+
+/// The conditions for code of `protocol/` that are no systems.
+const FEATURES: [&str; 2] = ["cfg (feature = \"deflate\")", "cfg (not (feature = \"deflate\"))"];
 
 /// The macros of std that `protocol/` may call: they only compute.
 const PURE_MACROS: [&str; 12] = [
@@ -285,7 +288,10 @@ fn impure_tokens(tokens: TokenStream) -> Vec<String> {
     for (at, token) in tokens.iter().enumerate() {
         match (token, tokens.get(at + 1), tokens.get(at + 2)) {
             (TokenTree::Ident(word), Some(TokenTree::Group(condition)), _) if word == "cfg" || word == "cfg_attr" => {
-                found.push(format!("{word}{condition}"));
+                let condition = format!("{word} {condition}");
+                if !FEATURES.contains(&condition.as_str()) {
+                    found.push(condition);
+                }
             }
             (TokenTree::Ident(word), Some(TokenTree::Punct(mark)), Some(TokenTree::Group(_)))
                 if mark.as_char() == '!' =>
@@ -461,7 +467,7 @@ fn search_finds_every_spelling_of_an_import() {
         "use super::super::server;",
         "mod inner { use super::super::super::server; }",
         "fn f() { crate::server::run() }",
-        "use flate2::Compress;",
+        "use miniz_oxide::deflate;",
         "fn f() { rand::random::<u8>() }",
         "use std::hash::RandomState;",
         "fn f() -> std::process::Child { todo!() }",
@@ -496,6 +502,7 @@ fn search_finds_nothing_where_nothing_is() {
 fn search_finds_code_for_some_systems_and_macros_that_do_more_than_compute() {
     for source in [
         "#[cfg(windows)] fn f() {}",
+        "#[cfg(all(windows, feature = \"deflate\"))] fn f() {}",
         "const LONG: usize = if cfg!(target_pointer_width = \"64\") { 1 } else { 2 };",
         "fn f() { #[cfg_attr(unix, inline)] fn g() {} }",
         "fn f() { println!(\"x\") }",
@@ -505,7 +512,11 @@ fn search_finds_code_for_some_systems_and_macros_that_do_more_than_compute() {
     ] {
         assert_eq!(impure_tokens(source.parse().unwrap()).len(), 1, "{source}");
     }
-    for source in ["fn f(cfg: u8) { if !(cfg != 1) { format!(\"cfg!(unix)\") } }", "/// `#[cfg(unix)]`\nfn f() {}"] {
+    for source in [
+        "fn f(cfg: u8) { if !(cfg != 1) { format!(\"cfg!(unix)\") } }",
+        "/// `#[cfg(unix)]`\nfn f() {}",
+        "#[cfg(feature = \"deflate\")] mod deflate;",
+    ] {
         assert_eq!(impure_tokens(source.parse().unwrap()), [""; 0], "{source}");
     }
 }

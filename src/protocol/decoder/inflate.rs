@@ -66,12 +66,8 @@ impl Unfinished {
         growth: &Growth,
     ) -> Result<(usize, bool), ProtocolError> {
         let Some(inflater) = &mut self.inflater else { return Ok((0, false)) };
-        let count = frame.missing().min(input.len().min(PIECE) as u64) as usize;
         let mut piece = [0; PIECE];
-        let piece = &mut piece[..count];
-        piece.copy_from_slice(&input[..count]);
-        apply_mask(piece, frame.key, frame.arrived);
-
+        let piece = unmask(frame, input, &mut piece);
         let arrived = self.payload.arrived;
         let room = arrived.clamp(LITTLE, STEP).min(limit - arrived);
         // At the limit there is room for one byte, which must not be made.
@@ -99,4 +95,12 @@ impl Unfinished {
         self.check_text(made, is_ascii)?;
         Ok((took, is_full))
     }
+}
+
+/// Unmasks the next bytes of a frame's payload into `piece`, as many as there are and fit.
+fn unmask<'a>(frame: &ArrivingFrame, input: &[u8], piece: &'a mut [u8; PIECE]) -> &'a [u8] {
+    let count = frame.missing().min(input.len().min(PIECE) as u64) as usize;
+    piece[..count].copy_from_slice(&input[..count]);
+    apply_mask(&mut piece[..count], frame.key, frame.arrived);
+    &piece[..count]
 }
