@@ -5,8 +5,8 @@ use crate::error::ProtocolError;
 
 pub(crate) const INFLATER: usize = 0;
 pub(crate) const DEFLATER: usize = 0;
-pub(crate) const SMALL: usize = usize::MAX;
-pub(crate) const SMALL_IN_CONTEXT: usize = usize::MAX;
+pub(crate) const SMALL: usize = 1;
+pub(crate) const SMALL_IN_CONTEXT: usize = 1;
 
 /// A type without values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
