@@ -28,9 +28,10 @@ impl Deflaters {
         let mut deflater = found.unwrap_or_else(|| Deflater::new(agreement));
         let result = work(&mut deflater);
         let mut idle = lock(&self.0);
-        if idle.len() < MOST_IDLE {
-            idle.push((bits, deflater));
+        if idle.len() == MOST_IDLE {
+            idle.remove(0);
         }
+        idle.push((bits, deflater));
         result
     }
 }

@@ -268,6 +268,12 @@ fn limit_holds_to_the_byte_for_what_comes_out() {
             }
         }
     }
+    // A stream that BFINAL has ended at the limit, and another one that refers to it.
+    let mut zlib = Compress::new(flate2::Compression::new(9), false);
+    let mut ended = Vec::with_capacity(10_000);
+    zlib.compress_vec(&vec![b'a'; LIMIT], &mut ended, FlushCompress::Finish).unwrap();
+    ended.extend(b"\xf2\x00\x11\x00\x00");
+    assert_eq!(error(&[frame(TEXT | RSV1, &ended)]), Some(E::MessageTooBig(LIMIT)));
     let empty = deflated(b"");
     let mut tiny = decoder(Compression::PerMessage, 0);
     assert_eq!(tiny.decode(&frame(TEXT | RSV1, &empty)).unwrap().1, Some(text("")));
@@ -301,6 +307,7 @@ fn bomb_grows_by_steps_that_the_owner_can_count() {
     let mut decoder = decoder(Compression::PerMessage, limit);
     let (mut used, mut held, mut steps) = (0, 0, 0);
     let error = loop {
+        assert_eq!(decoder.decode(&[]), Ok((0, None)), "nothing new");
         match decoder.decode(&bomb[used..]) {
             Ok((count, event)) => {
                 assert_eq!(event, None);

@@ -33,6 +33,9 @@ impl MessageDecoder {
     ) -> Result<(usize, Option<Event>), ProtocolError> {
         let (limit, growth) = (self.limit, self.growth);
         let Some(message) = &mut self.message else { return Ok((0, None)) };
+        if message.is_held_back && input.is_empty() {
+            return Ok((0, None));
+        }
         // The byte held back is here again, and the inflater has it already.
         let mut used = usize::from(mem::take(&mut message.is_held_back));
         let before = message.payload.arrived;
@@ -69,25 +72,19 @@ impl Unfinished {
         let mut piece = [0; PIECE];
         let piece = unmask(frame, input, &mut piece);
         let arrived = self.payload.arrived;
-        let room = arrived.clamp(LITTLE, STEP).min(limit - arrived);
-        // At the limit there is room for one byte, which must not be made.
-        let mut beyond = [0];
-        let (memory, start) = match room {
-            0 => (&mut beyond[..], 0),
-            _ => {
-                self.payload.reserve_room(room, growth);
-                (&mut self.payload.memory[..arrived + room], arrived)
-            }
-        };
-        let (took, mut made) = inflater.inflate(piece, memory, start)?;
-        let mut is_full = start + made == memory.len();
+        // At the limit there is room for one byte more, which must not be made.
+        let room = arrived.clamp(LITTLE, STEP).min((limit - arrived).saturating_add(1));
+        self.payload.reserve_room(room, growth);
+        let memory = &mut self.payload.memory[..arrived + room];
+        let (took, mut made) = inflater.inflate(piece, memory, arrived)?;
+        let mut is_full = arrived + made == memory.len();
         let is_last = frame.header.fin && frame.missing() == took as u64;
         if is_last && !is_full {
-            let (rest, is_complete) = inflater.finish(memory, start + made)?;
+            let (rest, is_complete) = inflater.finish(memory, arrived + made)?;
             made += rest;
             is_full = !is_complete;
         }
-        if room == 0 && made > 0 {
+        if arrived + made > limit {
             return Err(ProtocolError::MessageTooBig(limit));
         }
         self.payload.arrived += made;
