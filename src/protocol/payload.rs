@@ -106,7 +106,10 @@ impl Unfinished {
     /// Notes the length of the next fragment. The error is a message over the limit.
     pub(super) fn announce(&mut self, length: u64, limit: usize) -> Result<(), ProtocolError> {
         // What a compressed message inflates to is counted later. Before, it has an overhead at most.
-        let most = if self.inflater.is_some() { 2 * limit as u64 + OVERHEAD } else { limit as u64 };
+        let most = match self.inflater {
+            Some(_) => (limit as u64).saturating_mul(2).saturating_add(OVERHEAD),
+            None => limit as u64,
+        };
         self.announced = self.announced.saturating_add(length);
         if self.announced > most { Err(ProtocolError::MessageTooBig(limit)) } else { Ok(()) }
     }
