@@ -6,6 +6,7 @@ mod advisories;
 mod api;
 mod authentication;
 mod clients;
+mod compression;
 mod counters;
 mod from_any_thread;
 mod inspect;

@@ -3,6 +3,9 @@
 #![allow(dead_code, unused_imports)] // each test file uses its part
 
 pub mod bytes;
+#[cfg(feature = "deflate")]
+pub mod deflate;
+pub mod inflate;
 pub mod one_page;
 pub mod program;
 
