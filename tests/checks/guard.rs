@@ -4,6 +4,7 @@ use super::lesson::{Lesson, Trial};
 use super::mistakes::Mistake;
 use super::subject::Subject;
 use std::any::Any;
+use std::backtrace::Backtrace;
 use std::cell::RefCell;
 use std::panic::{self, AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -26,6 +27,9 @@ thread_local! {
 static ELSEWHERE: Mutex<Vec<String>> = Mutex::new(Vec::new());
 static ALONE: AtomicBool = AtomicBool::new(false);
 
+/// The folders of the servers under test.
+const YOURS: [&str; 2] = ["tests/my_server/", "tests/checks/wrong/"];
+
 /// For a process that only runs steps: no panic is printed.
 pub fn silence_every_panic() {
     ALONE.store(true, Ordering::SeqCst);
@@ -39,7 +43,7 @@ fn install_hook() {
             let payload = info.payload();
             let text = payload.downcast_ref::<&str>().copied().or(payload.downcast_ref::<String>().map(String::as_str));
             let text = text.unwrap_or("without a text");
-            let place = info.location().map_or(String::new(), |at| format!(", at {}:{}", at.file(), at.line()));
+            let place = info.location().map_or(String::new(), |at| format!(", at {}", place(at.file(), at.line())));
             if thread::current().name() == Some(CHECKED) {
                 PANIC.set(format!("{text}{place}"));
             } else if ALONE.load(Ordering::SeqCst) {
@@ -51,12 +55,49 @@ fn install_hook() {
     });
 }
 
+/// Where to look for a panic: its own place, or if that is in the standard library, the last line of yours before it.
+fn place(file: &str, line: u32) -> String {
+    let file = file.replace('\\', "/");
+    if !ALONE.load(Ordering::SeqCst) || YOURS.iter().any(|folder| file.contains(folder)) {
+        return format!("{file}:{line}");
+    }
+    your_line(&Backtrace::force_capture().to_string()).unwrap_or(format!("{file}:{line}"))
+}
+
+/// The first line of yours that a backtrace names.
+pub fn your_line(trace: &str) -> Option<String> {
+    let trace = trace.replace('\\', "/");
+    trace.lines().find_map(|line| {
+        let start = YOURS.iter().find_map(|folder| line.find(folder))?;
+        // Without the column.
+        line[start..].rsplit_once(':').map(|(place, _)| place.to_owned())
+    })
+}
+
+/// What your code has taken without an end, where the system tells it: no check needs so many threads or so much memory.
+fn excess() -> Option<(String, Mistake)> {
+    const THREADS: u64 = 200;
+    const KIB: u64 = 500 << 10;
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let number = |name: &str| -> Option<u64> {
+        let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+        line.split_whitespace().next()?.parse().ok()
+    };
+    let threads = number("Threads:").filter(|threads| *threads > THREADS);
+    let memory = number("VmRSS:").filter(|kib| *kib > KIB);
+    let threads = threads.map(|_| (format!("more than {THREADS} threads at work"), Mistake::ThreadsRunOut));
+    threads.or(memory.map(|_| (format!("more than {} MiB in use", KIB >> 10), Mistake::MemoryRunsOut)))
+}
+
 /// A call of the subject's code in a thread of its own.
 pub struct Task<T> {
     result: Receiver<Result<T, String>>,
     /// What was taken out of `result` before somebody asked for it.
     early: RefCell<Option<Result<T, String>>>,
 }
+
+/// The check itself cannot begin a thread any more.
+const NO_THREAD: &str = "the system has a thread for us";
 
 impl<T: Send + 'static> Task<T> {
     pub fn start(call: impl FnOnce() -> T + Send + 'static) -> Task<T> {
@@ -67,7 +108,7 @@ impl<T: Send + 'static> Task<T> {
             // Nobody waits any more if it took too long.
             let _ = done.send(outcome);
         };
-        thread::Builder::new().name(CHECKED.to_owned()).spawn(body).expect("the system has a thread for us");
+        thread::Builder::new().name(CHECKED.to_owned()).spawn(body).expect(NO_THREAD);
         Task { result, early: RefCell::new(None) }
     }
 
@@ -132,19 +173,26 @@ fn kind_of_panic(text: &str) -> Mistake {
     match text {
         _ if text.starts_with("called `") => Mistake::UnwrapPanics,
         _ if text.starts_with("attempt to ") => Mistake::CalculationPanics,
+        _ if text.contains("failed to spawn thread") || text.contains(NO_THREAD) => Mistake::ThreadsRunOut,
+        _ if text.starts_with("capacity overflow") => Mistake::MemoryRunsOut,
         _ if text.contains("out of bounds") || text.contains("out of range") => Mistake::IndexPanics,
         _ => Mistake::Panics,
     }
 }
 
-/// Runs one check of a step, in bounded time.
-pub fn run(check: Check, subject: Subject, patience: Duration) -> Result<(), Lesson> {
+/// Runs one check of a step, in bounded time: a case of it that takes longer than `silence` waits for nothing.
+pub fn run(check: Check, subject: Subject, patience: Duration, silence: Duration) -> Result<(), Lesson> {
     ELSEWHERE.lock().unwrap_or_else(PoisonError::into_inner).clear();
     let trial = Arc::new(Trial::new(patience));
     let its_trial = Arc::clone(&trial);
     let task = Task::start(move || check(&subject, &its_trial));
-    // A check waits several times; each of its waits is bounded by itself. So what takes longer waits for nothing.
-    let outcome = task.finish_within(&trial, patience * 5, Mistake::LoopsForEver).and_then(|result| result);
+    while !task.ends_within(silence.saturating_sub(trial.tried_for())) && trial.tried_for() < silence {}
+    let outcome = task.finish_within(&trial, Duration::ZERO, Mistake::LoopsForEver).and_then(|result| result);
+    // In a process of checks alone it is clear whose threads they are.
+    let excess = if outcome.is_err() && ALONE.load(Ordering::SeqCst) { excess() } else { None };
+    if let (Err(lesson), Some((taken, mistake))) = (&outcome, excess) {
+        return Err(Lesson { came: format!("{}; {taken}", lesson.came), ..lesson.clone() }.named(mistake));
+    }
     let elsewhere = ELSEWHERE.lock().unwrap_or_else(PoisonError::into_inner).first().cloned();
     match (outcome, elsewhere) {
         // Where one of the subject's own threads has panicked, that is why nothing came.

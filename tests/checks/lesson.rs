@@ -1,10 +1,11 @@
 //! What a check has to say: a lesson, and the card on which it is printed.
 
 use super::mistakes::Mistake;
+use super::runner::report;
 use super::steps::Step;
 use std::fmt::Write as _;
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Why a check failed, for somebody who wants to know what to change.
 #[derive(Debug, Clone)]
@@ -129,16 +130,26 @@ pub struct Trial {
     /// No wait is longer.
     pub patience: Duration,
     now: Mutex<(String, String, &'static str)>,
+    /// When it began to be tried.
+    since: Mutex<Instant>,
 }
 
 impl Trial {
     pub fn new(patience: Duration) -> Trial {
-        Trial { patience, now: Mutex::new((String::new(), String::new(), "")) }
+        Trial { patience, now: Mutex::new((String::new(), String::new(), "")), since: Mutex::new(Instant::now()) }
     }
 
     /// The next thing to be tried.
     pub fn case(&self, sent: impl Into<String>, expected: impl Into<String>, why: &'static str) {
-        *self.now.lock().unwrap_or_else(PoisonError::into_inner) = (sent.into(), expected.into(), why);
+        let (sent, expected) = (sent.into(), expected.into());
+        report::case(&sent, &expected, why);
+        *self.now.lock().unwrap_or_else(PoisonError::into_inner) = (sent, expected, why);
+        *self.since.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+
+    /// How long this has been tried.
+    pub fn tried_for(&self) -> Duration {
+        self.since.lock().unwrap_or_else(PoisonError::into_inner).elapsed()
     }
 
     /// The lesson from what came instead of what was expected.

@@ -33,6 +33,17 @@ mistakes! {
         error: take that case apart with `match` or `let ... else`.";
     CalculationPanics, None, "What a client sends must never make the server panic. The calculation in that line has no \
         result of its type, as 3 - 4 has none in `usize`: compare before you calculate.";
+    // What ends a whole process.
+    ProcessExits, None, "Your code ended the whole process, and with it every other client. A function that has nothing left to \
+        do returns.";
+    ProcessAborted, None, "Your code ended the whole process. A panic while another is under way does that, as in a `drop`, and \
+        so does `abort`.";
+    StackOverflows, None, "Your code called itself until the stack was full. What ends the recursion? A loop needs no stack.";
+    MemoryRunsOut, None, "Your code asked for more memory than there is. Whatever a client announces is only a number: reserve \
+        room for what has come, and ask for the limit first.";
+    ThreadsRunOut, None, "Your code started threads until no more could be had. One for each client is enough: what ends the \
+        loop that starts them?";
+    PrintsForEver, None, "Your code prints without an end. What ends the loop in which it does?";
     // The handshake.
     KeyHexDigest, Some(5), "You encoded the digest's 40 hex characters. Encode its 20 bytes.";
     KeyDecoded, Some(7), "You decoded the key from base64 first. Hash its text as it was sent, then the GUID.";

@@ -1,5 +1,6 @@
 //! The words that your server and its checks share: plain data, nothing to edit.
 
+use std::fmt;
 use std::io;
 use std::time::Duration;
 
@@ -43,7 +44,7 @@ pub struct Header {
 }
 
 /// A whole frame, its payload unmasked.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Frame {
     pub fin: bool,
     pub opcode: u8,
@@ -51,10 +52,38 @@ pub struct Frame {
 }
 
 /// A whole message: its opcode is `TEXT` or `BINARY`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Message {
     pub opcode: u8,
     pub payload: Vec<u8>,
+}
+
+/// Of a long payload `{:?}` shows the beginning and how long it is.
+impl fmt::Debug for Frame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Frame { fin, opcode, payload } = self;
+        write!(f, "Frame {{ fin: {fin}, opcode: {opcode}, payload: {} }}", Short(payload))
+    }
+}
+
+impl fmt::Debug for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Message {{ opcode: {}, payload: {} }}", self.opcode, Short(&self.payload))
+    }
+}
+
+/// Bytes as text with escapes, cut if there are many.
+struct Short<'a>(&'a [u8]);
+
+impl fmt::Display for Short<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const SHOWN: usize = 40;
+        let Short(bytes) = *self;
+        match bytes.get(..SHOWN) {
+            Some(first) if bytes.len() > SHOWN => write!(f, "b\"{}\"... ({} bytes)", first.escape_ascii(), bytes.len()),
+            _ => write!(f, "b\"{}\"", bytes.escape_ascii()),
+        }
+    }
 }
 
 /// Why no frame could be read.

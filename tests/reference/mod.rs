@@ -17,7 +17,7 @@ fn the_real_server_passes_every_check_of_every_step() {
     thread::scope(|scope| {
         for (step, check) in STEPS.iter().flat_map(|step| step.checks.iter().map(move |check| (step, check))) {
             scope.spawn(move || {
-                let outcome = guard::run(*check, MY_SERVER, PATIENCE);
+                let outcome = guard::run(*check, MY_SERVER, PATIENCE, PATIENCE);
                 assert!(outcome.is_ok(), "step {}\n{}", step.number, outcome.unwrap_err().card(step));
             });
         }

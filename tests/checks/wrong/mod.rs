@@ -3,6 +3,7 @@
 mod beats;
 mod chat;
 mod clients;
+mod endings;
 mod frames;
 mod handshake;
 mod life;
@@ -24,8 +25,8 @@ pub struct WrongAnswer {
 }
 
 macro_rules! wrong_answers {
-    ($($step:literal $name:literal $mistake:ident, $function:ident: $code:expr;)*) => {
-        pub static WRONG_ANSWERS: &[WrongAnswer] = &[$(WrongAnswer {
+    ($list:ident: $($step:literal $name:literal $mistake:ident, $function:ident: $code:expr;)*) => {
+        pub static $list: &[WrongAnswer] = &[$(WrongAnswer {
             step: $step,
             name: $name,
             mistake: Mistake::$mistake,
@@ -34,8 +35,36 @@ macro_rules! wrong_answers {
     };
 }
 
+// What can end a whole process: these are tried in one of their own.
+wrong_answers! {
+    ENDINGS:
+    "01" "exits" ProcessExits, accept_key: |_| std::process::exit(0);
+    "05" "exits-with-one" ProcessExits, decode_header: |_| std::process::exit(1);
+    "15" "exits-in-a-thread" ProcessExits, run: |_, _| { std::thread::spawn(|| std::process::exit(0)).join().unwrap() };
+    "09" "aborts" ProcessAborted, answer_ping: |_| std::process::abort();
+    "10" "panics-twice" ProcessAborted, assembler: |_| Box::new(|_| endings::panics_twice());
+    "06" "recursion" StackOverflows, unmask: |payload, key| endings::calls_itself(payload, key);
+    "11" "prints-for-ever" PrintsForEver, check_text: |_| endings::prints_for_ever();
+    "03" "in-the-library" Panics, answer: |_| endings::panics_in_the_library();
+    "04" "loops-for-ever" Hangs, shake_hands: |_| endings::loops_for_ever();
+    "12" "loops-and-waits-for-nobody" LoopsForEver, assembler: |_| Box::new(|_| endings::loops_for_ever());
+    "02" "capacity" MemoryRunsOut, parse_request: |_| { endings::reserves(usize::MAX); crate::checks::words::Head::Incomplete };
+}
+
+// The same, where a process can bound its memory.
+#[cfg(target_os = "linux")]
+wrong_answers! {
+    BOUNDED_ENDINGS:
+    "12" "reserves-what-is-announced" MemoryRunsOut, take_frame: |_, _| { endings::reserves(64 << 40); Ok(None) };
+    "08" "keeps-everything" MemoryRunsOut, read_frame: |_, _, _| endings::keeps_everything();
+    "13" "threads-without-end" ThreadsRunOut, hang_up: |_, _| endings::starts_threads();
+}
+#[cfg(not(target_os = "linux"))]
+wrong_answers! { BOUNDED_ENDINGS: }
+
 // The step, a name, the mistake, and the function that is another one than the real server's.
 wrong_answers! {
+    WRONG_ANSWERS:
     "01" "hex-digest" KeyHexDigest, accept_key: handshake::hex_digest;
     "01" "key-decoded" KeyDecoded, accept_key: handshake::key_decoded;
     "01" "mistyped-guid" KeyGuid, accept_key: handshake::mistyped_guid;

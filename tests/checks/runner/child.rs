@@ -1,0 +1,156 @@
+//! Runs the checks of a step in a child process: what your code may do to a process, it does to that one.
+
+use super::super::guard;
+use super::super::lesson::Lesson;
+use super::super::steps::Step;
+use super::super::subject::Subject;
+use super::ends;
+use super::report::{self, Progress};
+use std::io::{self, Read};
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
+
+#[cfg(not(unix))]
+#[path = "limits_elsewhere.rs"]
+mod limits;
+#[cfg(unix)]
+#[path = "limits_unix.rs"]
+mod limits;
+
+/// More is no message for people.
+const MOST_OUTPUT: usize = 1 << 20;
+
+/// How long a child may be silent about its checks: each of them has a shorter patience of its own.
+const SILENCE: Duration = Duration::from_secs(30);
+
+/// How long a process has for its end, and how long to listen to one that has ended, where another holds its pipes.
+const LAST_WORDS: Duration = Duration::from_millis(500);
+
+/// In the child: runs the checks, and reports what they say.
+pub fn serve(step: &Step, subject: Subject, patience: Duration, path: &Path) -> io::Result<()> {
+    limits::set();
+    report::open(path)?;
+    guard::silence_every_panic();
+    report::verdict(&step.run(subject, patience), path)
+}
+
+/// What a child process has said in the end.
+pub struct Outcome {
+    pub result: Result<(), Lesson>,
+    /// What your code has printed.
+    pub printed: Vec<u8>,
+}
+
+/// In the parent: starts the child that reports to `path`, and waits for its end.
+pub fn run(command: &mut Command, path: &Path) -> io::Result<Outcome> {
+    report::remove(path);
+    // Where memory runs out, the standard library then says in which line.
+    command.env("RUST_BACKTRACE", "1");
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    let (send, receive) = mpsc::channel();
+    listen(child.stdout.take(), Said::Printed, &send);
+    listen(child.stderr.take(), Said::Complained, &send);
+    drop(send);
+    let mut heard = Heard::default();
+    let end = wait(&mut child, &receive, &mut heard, path)?;
+    let result = match (report::read(path)?, end) {
+        (Progress::Green, _) => Ok(()),
+        (Progress::Red(lesson), _) => Err(lesson),
+        (Progress::Trying(lesson), end) => Err(ends::lesson(lesson, end, &heard.complained)),
+    };
+    report::remove(path);
+    heard.printed.truncate(ends::last_words(&heard.printed));
+    Ok(Outcome { result, printed: heard.printed })
+}
+
+enum Said {
+    Printed(Vec<u8>),
+    Complained(Vec<u8>),
+}
+
+#[derive(Default)]
+struct Heard {
+    /// Everything, in the order in which it came.
+    printed: Vec<u8>,
+    /// What was written to stderr: the words of the standard library at an abort are there.
+    complained: Vec<u8>,
+}
+
+impl Heard {
+    fn take(&mut self, said: Said) {
+        match said {
+            Said::Printed(bytes) => self.printed.extend(bytes),
+            Said::Complained(bytes) => {
+                self.printed.extend_from_slice(&bytes);
+                self.complained.extend(bytes);
+            }
+        }
+    }
+}
+
+/// Passes on what comes from a pipe, until its end.
+fn listen(pipe: Option<impl Read + Send + 'static>, as_said: fn(Vec<u8>) -> Said, to: &Sender<Said>) {
+    let (Some(mut pipe), to) = (pipe, to.clone()) else { return };
+    thread::spawn(move || {
+        let mut buffer = [0; 1 << 14];
+        while let Ok(count @ 1..) = pipe.read(&mut buffer) {
+            if to.send(as_said(buffer[..count].to_vec())).is_err() {
+                return;
+            }
+        }
+    });
+}
+
+/// Why a child has no verdict.
+pub enum End {
+    Itself(ExitStatus),
+    /// We have ended it.
+    Silent,
+    Talkative,
+}
+
+fn wait(child: &mut Child, said: &Receiver<Said>, heard: &mut Heard, path: &Path) -> io::Result<End> {
+    let (mut last, mut since) = (None, Instant::now());
+    loop {
+        let open = match said.recv_timeout(Duration::from_millis(10)) {
+            Ok(said) => {
+                heard.take(said);
+                true
+            }
+            Err(error) => error == RecvTimeoutError::Timeout,
+        };
+        if heard.printed.len() > MOST_OUTPUT {
+            return end(child, End::Talkative);
+        }
+        // Both pipes are closed when it ends, unless a process that it has started holds them.
+        if !open {
+            return Ok(End::Itself(child.wait()?));
+        }
+        if let Some(status) = child.try_wait()? {
+            // What it said last is still on its way.
+            let deadline = Instant::now() + LAST_WORDS;
+            while let Ok(said) = said.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+                heard.take(said);
+            }
+            return Ok(End::Itself(status));
+        }
+        let changed: Option<SystemTime> = path.metadata().and_then(|data| data.modified()).ok();
+        if changed != last {
+            (last, since) = (changed, Instant::now());
+        }
+        // A process whose memory is used up does not always find its end.
+        let over = report::verdict_since(path).and_then(|since| since.elapsed().ok());
+        if since.elapsed() > SILENCE || over.is_some_and(|time| time > LAST_WORDS) {
+            return end(child, End::Silent);
+        }
+    }
+}
+
+fn end(child: &mut Child, why: End) -> io::Result<End> {
+    child.kill()?;
+    child.wait()?;
+    Ok(why)
+}

@@ -1,0 +1,358 @@
+//! The runner, `cargo steps`: which steps to run, the cards, the hints, and your server for websocat and the browser.
+
+pub mod child;
+mod ends;
+pub mod report;
+
+use super::course::{self, Reset};
+use super::lesson::{Lesson, Trial, line};
+use super::steps::{STEPS, Step, find};
+use super::subject::MY_SERVER;
+use super::words::Settings;
+use child::Outcome;
+use std::fs;
+use std::io::{self, ErrorKind};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+use std::sync::OnceLock;
+use std::thread;
+use std::time::{Duration, SystemTime};
+
+/// How long a check waits for your server, if no other time is named.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+const USAGE: &str = "\
+cargo steps              run the steps in order, up to the first that is not done
+cargo steps NN           run one step
+cargo steps --all        run every step
+cargo steps --hint [NN]  the next hint, of three
+cargo steps --watch      run again whenever a file in tests/my_server changes
+cargo steps --reset NN   put the stub of a step back; your file is kept as a copy
+cargo steps --serve [PORT or ADDRESS]  run your server, on 127.0.0.1:8000 if you name no other
+Add --check for scripts: then the exit status is 1 if a step is not done.
+Your code has one second for each thing that is asked of it. On a slow machine add --patience 5 for five.";
+
+pub fn main() -> ExitCode {
+    let mut words: Vec<String> = std::env::args().skip(1).collect();
+    if let [first, number, patience, path] = &words[..]
+        && first == CHILD
+    {
+        return serve_as_child(number, patience, Path::new(path));
+    }
+    let for_scripts = words.iter().any(|word| word == "--check");
+    words.retain(|word| word != "--check");
+    if let Some(at) = words.iter().position(|word| word == "--patience") {
+        let seconds = words.get(at + 1).and_then(|seconds| seconds.parse().ok()).filter(|seconds| *seconds > 0);
+        let Some(seconds) = seconds else {
+            println!("{USAGE}");
+            return ExitCode::from(2);
+        };
+        // Set once, before anybody asks.
+        let _ = ASKED_PATIENCE.set(Duration::from_secs(seconds));
+        words.drain(at..at + 2);
+    }
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let done = match words[..] {
+        [] => run_in_order(),
+        ["--all"] => run_all(),
+        ["--hint"] => hint(first_open()),
+        ["--hint", number] => with_step(number, |step| hint(Some(step))),
+        ["--reset", number] => with_step(number, reset),
+        ["--watch"] => watch(),
+        ["--serve"] => return serve("8000"),
+        ["--serve", address] => return serve(address),
+        [number] if find(number).is_some() => with_step(number, run_one),
+        _ => {
+            println!("{USAGE}");
+            return if words == ["--help"] { ExitCode::SUCCESS } else { ExitCode::from(2) };
+        }
+    };
+    // A red step is no failure of this program; cargo would print an error below each card.
+    if for_scripts && !done { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+fn with_step(number: &str, act: impl FnOnce(&'static Step) -> bool) -> bool {
+    match find(number) {
+        Some(step) => act(step),
+        None => {
+            println!("There is no step {number}; there are 01 to {:02}.", STEPS.len());
+            false
+        }
+    }
+}
+
+/// The first word of a child process's command line: it runs the checks of one step and reports to a file.
+const CHILD: &str = "--child";
+
+static ASKED_PATIENCE: OnceLock<Duration> = OnceLock::new();
+
+fn serve_as_child(number: &str, patience: &str, path: &Path) -> ExitCode {
+    let (Some(step), Ok(patience)) = (find(number), patience.parse()) else { return ExitCode::from(2) };
+    match child::serve(step, MY_SERVER, Duration::from_millis(patience), path) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{}: {error}", path.display());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Runs the checks of a step against your server, in a process of their own.
+fn try_step(step: &Step) -> Outcome {
+    let outcome = start_child(step).unwrap_or_else(|error| {
+        let trial = Trial::new(Duration::ZERO);
+        trial.case("the start of a process that runs the checks", "its report", "The system has refused something.");
+        Outcome { result: Err(trial.came(error.to_string())), printed: Vec::new() }
+    });
+    if outcome.result.is_ok() {
+        // If it cannot be noted, a card says less some day.
+        let _ = fs::write(green(step), "");
+    }
+    outcome
+}
+
+fn start_child(step: &Step) -> io::Result<Outcome> {
+    let patience = ASKED_PATIENCE.get().copied().unwrap_or(PATIENCE);
+    fs::create_dir_all(memory())?;
+    // Several runners can be at work at once, as with --watch.
+    let report = memory().join(format!("report-{}", std::process::id()));
+    let mut command = Command::new(std::env::current_exe()?);
+    command.args([CHILD, step.number, &patience.as_millis().to_string()]).arg(&report);
+    child::run(&mut command, &report)
+}
+
+/// The note that a step has been green.
+fn green(step: &Step) -> PathBuf {
+    memory().join(format!("green-{}", step.number))
+}
+
+fn first_open() -> Option<&'static Step> {
+    STEPS.iter().find(|step| try_step(step).result.is_err())
+}
+
+fn run_in_order() -> bool {
+    println!();
+    for (done, step) in STEPS.iter().enumerate() {
+        let outcome = try_step(step);
+        match &outcome.result {
+            Ok(()) => println!("  ok  {} {}", step.number, step.title),
+            Err(lesson) => {
+                if let Some(last) = done.checked_sub(1) {
+                    say_what_next(&STEPS[last]);
+                }
+                println!("\n  {}\n", bar(done));
+                print_printed(&outcome);
+                print_card(step, lesson);
+                return false;
+            }
+        }
+    }
+    println!("\n  {}\n", bar(STEPS.len()));
+    println!("  This is a WebSocket server, and it is yours. Run it: cargo steps --serve");
+    println!("  Now read src/ in the order of README.md, and see what the real one does besides.");
+    true
+}
+
+fn run_all() -> bool {
+    let mut done = 0;
+    for step in STEPS {
+        let outcome = try_step(step);
+        match &outcome.result {
+            Ok(()) => {
+                done += 1;
+                println!("  ok  {} {}", step.number, step.title);
+            }
+            Err(lesson) => {
+                print_printed(&outcome);
+                print_card(step, lesson);
+            }
+        }
+    }
+    println!("\n  {}", bar(done));
+    done == STEPS.len()
+}
+
+fn run_one(step: &'static Step) -> bool {
+    println!();
+    let outcome = try_step(step);
+    print_printed(&outcome);
+    match &outcome.result {
+        Ok(()) => {
+            println!("  ok  {} {}", step.number, step.title);
+            say_what_next(step);
+        }
+        Err(lesson) => print_card(step, lesson),
+    }
+    outcome.result.is_ok()
+}
+
+/// What your code has printed, cut where nobody would read on.
+fn print_printed(outcome: &Outcome) {
+    const LINES: usize = 30;
+    const WIDTH: usize = 300;
+    let text = String::from_utf8_lossy(&outcome.printed);
+    let lines: Vec<&str> = text.lines().collect();
+    if lines.is_empty() {
+        return;
+    }
+    println!("  printed by your code:");
+    for line in lines.iter().take(LINES) {
+        let more = if line.chars().nth(WIDTH).is_some() { " ..." } else { "" };
+        println!("    {}{more}", line.chars().take(WIDTH).collect::<String>());
+    }
+    if lines.len() > LINES {
+        println!("    ... and {} more lines", lines.len() - LINES);
+    }
+    println!();
+}
+
+fn bar(done: usize) -> String {
+    format!("[{}{}] {done} of {} done", "#".repeat(done), ".".repeat(STEPS.len() - done), STEPS.len())
+}
+
+fn print_card(step: &Step, lesson: &Lesson) {
+    println!("  {}: {}\n", step.number, step.title);
+    // A stub that is there again says so itself.
+    if lesson.unwritten.is_none() && green(step).exists() {
+        let mut text = String::new();
+        line(&mut text, "before", "This step has been green. What you have changed since then broke it.");
+        print!("{text}");
+    }
+    println!("{}", lesson.card(step));
+}
+
+/// What there is to see and to try after a step.
+fn say_what_next(step: &Step) {
+    let mut text = String::new();
+    // Both show the real code, and that is for those who have written their own.
+    line(&mut text, "compare", step.compare);
+    line(&mut text, "read", &format!("docs/{}.md, the chapter: why the real code is as it is", step.chapter));
+    line(&mut text, "try", step.try_next);
+    print!("\n{text}");
+}
+
+/// Where the runner keeps what it has to remember.
+fn memory() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join("steps")
+}
+
+/// Prints the hints that have been asked for before, and one more.
+fn hint(step: Option<&Step>) -> bool {
+    let Some(step) = step else {
+        println!("Every step is done: there is nothing to hint at.");
+        return true;
+    };
+    let hints = match course::hints(step) {
+        Ok(hints) => hints,
+        Err(error) => {
+            println!("{}: {error}", step.page());
+            return false;
+        }
+    };
+    let note = memory().join(format!("hints-{}", step.number));
+    let seen = fs::read_to_string(&note).ok().and_then(|text| text.trim().parse().ok()).unwrap_or(0_usize);
+    let shown = (seen + 1).min(hints.len());
+    println!("\n  {}: {}\n", step.number, step.title);
+    for hint in &hints[..shown] {
+        println!("{hint}\n");
+    }
+    match hints.len() - shown {
+        0 => println!("  These are all. The task: {}", step.page()),
+        left => println!("  {left} more: the same command again."),
+    }
+    // If it cannot be noted, the next call begins with the first hint.
+    let _ = fs::create_dir_all(memory()).and_then(|()| fs::write(note, shown.to_string()));
+    true
+}
+
+fn reset(step: &'static Step) -> bool {
+    let file = format!("tests/my_server/{}", step.file);
+    match course::reset(step, &memory()) {
+        Ok(Reset::Done { copy }) => {
+            println!("{file}: the stub of step {} is back. What was there: {}", step.number, copy.display());
+            println!("`cargo clean` deletes that copy: if you want to keep it, put it elsewhere.");
+            for note in [memory().join(format!("hints-{}", step.number)), green(step)] {
+                let _ = fs::remove_file(note);
+            }
+            true
+        }
+        Ok(Reset::NoStub) => {
+            println!("Step {} has no stub of its own: it tries what the others have built.", step.number);
+            false
+        }
+        Ok(Reset::MarkerGone) => {
+            println!(
+                "{file} has lost its line `// ---- step {} ----`. All stubs are in tests/checks/stubs/.",
+                step.number
+            );
+            false
+        }
+        Err(error) => {
+            println!("{file}: {error}");
+            false
+        }
+    }
+}
+
+/// The time of the last change in your server.
+fn last_change() -> Option<SystemTime> {
+    let files = fs::read_dir(course::root().join("tests/my_server")).ok()?;
+    files.filter_map(|file| file.ok()?.metadata().ok()?.modified().ok()).max()
+}
+
+fn watch() -> bool {
+    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
+    let mut seen = None;
+    loop {
+        let changed = last_change();
+        if changed != seen {
+            seen = changed;
+            // Cargo builds what has changed; its own messages show what does not compile.
+            let steps =
+                Command::new(&cargo).args(["test", "--quiet", "--test", "steps"]).current_dir(course::root()).status();
+            if let Err(error) = steps {
+                println!("cargo: {error}");
+                return false;
+            }
+            println!("  Waiting for a change in tests/my_server; Ctrl-C ends this.");
+        }
+        thread::sleep(Duration::from_millis(300));
+    }
+}
+
+/// `8123` is a port on this machine, as `127.0.0.1:8123` is.
+fn listen(address: &str) -> io::Result<TcpListener> {
+    match address.parse::<u16>() {
+        Ok(port) => TcpListener::bind(("127.0.0.1", port)),
+        Err(_) => TcpListener::bind(address),
+    }
+}
+
+/// Runs your server, for websocat and the browser, until you end it. If that cannot be, scripts and people want to know.
+fn serve(address: &str) -> ExitCode {
+    let listener = match listen(address) {
+        Ok(listener) => listener,
+        Err(error) => {
+            let advice = match error.kind() {
+                ErrorKind::AddrInUse => "Another program listens there; name another port, as in --serve 8001.",
+                _ => "Name a port, as in --serve 8001, or an address of this machine, as in --serve 127.0.0.1:8001.",
+            };
+            println!("Cannot listen on {address}: {error}. {advice}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let address = listener.local_addr().map_or(address.to_owned(), |address| address.to_string());
+    println!("Your server listens on {address}; Ctrl-C ends it. Talk to it:\n");
+    println!("  websocat ws://{address}/echo");
+    println!("  websocat ws://{address}/chat    (in two terminals, after step 16)");
+    println!("  websocat ws://{address}/ticks   (after step 18)");
+    println!("  in a browser's console:");
+    println!("    socket = new WebSocket(\"ws://{address}/echo\")");
+    println!("    socket.onmessage = event => console.log(event.data)");
+    println!("    socket.onclose = event => console.log(\"closed\", event.code)");
+    println!("    socket.onopen = () => socket.send(\"Hello\")\n");
+    (MY_SERVER.run)(listener, Settings::default());
+    println!("run has returned: it should go on for ever.");
+    ExitCode::FAILURE
+}
