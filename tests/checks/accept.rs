@@ -7,10 +7,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 const GUID: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+const EXAMPLE: &str = "dGhlIHNhbXBsZSBub25jZQ==";
 const WHY: &str = "§4.2.2: the key and then the GUID as one text, SHA-1 of it, the 20 bytes of that in base64.";
 
 pub fn the_key_of_the_rfc(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
-    check(subject, trial, "dGhlIHNhbXBsZSBub25jZQ==")
+    check(subject, trial, EXAMPLE)
 }
 
 pub fn another_key(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
@@ -43,6 +44,13 @@ fn recognise(key: &str, came: &str) -> Option<Mistake> {
         (STANDARD.encode(sha1(format!("{key}\n{GUID}"))), Mistake::ValueNotTrimmed),
         (STANDARD.encode(sha1(format!("{key}\r\n{GUID}"))), Mistake::ValueNotTrimmed),
     ];
+    let right = |key: &str| STANDARD.encode(sha1([key, GUID].concat()));
+    if key != EXAMPLE && came == right(EXAMPLE) {
+        return Some(Mistake::KeyOfTheExample);
+    }
+    if came.trim_end_matches('=').replace('-', "+").replace('_', "/") == right(key).trim_end_matches('=') {
+        return Some(Mistake::OtherBase64);
+    }
     let exact = known.into_iter().find(|(text, _)| text.eq_ignore_ascii_case(came)).map(|(_, mistake)| mistake);
     exact.or_else(|| STANDARD.decode(came).is_ok_and(|bytes| bytes.len() == 20).then_some(Mistake::KeyGuid))
 }

@@ -38,8 +38,10 @@ impl Lesson {
         data_line(&mut card, "sent", &self.sent);
         data_line(&mut card, "expected", &self.expected);
         data_line(&mut card, "came", &self.came);
-        if let Some(mistake) = self.mistake {
-            line(&mut card, "mistake", mistake.sentence());
+        match self.mistake {
+            Some(mistake) => line(&mut card, "mistake", mistake.sentence()),
+            None if self.unwritten.is_none() => line(&mut card, "mistake", UNKNOWN),
+            None => {}
         }
         line(&mut card, "why", self.why);
         line(&mut card, "edit", &format!("tests/my_server/{}: {}", step.file, step.functions));
@@ -48,6 +50,9 @@ impl Lesson {
         card
     }
 }
+
+/// No guess is better than a wrong one.
+const UNKNOWN: &str = "none that this card knows by its result. Compare what came with what was expected.";
 
 const INDENT: usize = 12;
 /// The text beside the labels, in a terminal of 100 columns.

@@ -54,6 +54,9 @@ mistakes! {
         its 20 bytes.";
     KeyBehindGuid, None, "You hashed the GUID first. The key comes first.";
     KeyHexReply, None, "You returned the digest in hex. The reply takes its 20 bytes in base64.";
+    KeyOfTheExample, None, "This is the value of the page's example, and the key is another one. Calculate it from `key`.";
+    OtherBase64, None, "You encoded with another base64. The standard alphabet has `+` and `/`, and `=` at its end: \
+        `STANDARD`.";
     ValueNotTrimmed, Some(6), "White space is left on the value. Trim it on both sides: a key with a space before it has \
         another hash.";
     ValueCutAtColon, None, "You split the line at every colon. A value may hold some itself: split at the first.";
@@ -61,8 +64,21 @@ mistakes! {
         then trim.";
     NamesChanged, None, "You changed the case of the names. Keep them as they came; ignore the case where you compare.";
     QueryCut, None, "You cut the query off. Keep the path as it was sent.";
-    WordsNotCounted, None, "You took the first three words of the first line and did not look for a fourth. It has \
-        three: 400.";
+    PathChanged, None, "The path is another one than was sent. It is the whole second word, with its slash and its query.";
+    HeadersLost, None, "You have more headers than were sent, or fewer. Each line after the first is one, in the order in which \
+        they came.";
+    LastColon, None, "You split a line at its last colon. A value may hold some itself: split at the first.";
+    WordsNotCounted, None, "You did not count the words of the first line. It has three, no more and no fewer: 400.";
+    VersionOfHttp, None, "You took another version of HTTP. Compare the whole third word with `HTTP/1.1`: 400.";
+    MethodNotAsked, None, "You took another method than GET. Compare the whole first word: 405.";
+    ColonNotAsked, None, "You took a header line without a colon: 400.";
+    HostInPart, None, "You took another header for Host. Compare the whole name, and ignore its case.";
+    OtherStatus, None, "You refused it rightly, and with another number than the page asks for. Which of your checks came first?";
+    WholeHeadNotTaken, None, "The blank line has come, and you ask for more bytes. Nothing more will come: refuse it now.";
+    HeadLimit, None, "Your limit is some bytes off. A head of 8192 bytes is fine, its blank line included and whatever is after \
+        it; one of 8193 bytes is not, whether its blank line has come or not.";
+    LongHeadAwaited, None, "You wait for the end of a head that is too long already. A client that never sends it fills your \
+        memory: 431.";
     MethodInAnyCase, None, "You compared the method without case. Names of headers have none, a method has: `get` is \
         not `GET`.";
     GoodHeadRefused, None, "You refused a good request. Do you look for a colon in the blank line too? It is no \
@@ -94,7 +110,21 @@ mistakes! {
     TokenWithCase, None, "You compared the token with its case. `websocket` and `Upgrade` are matched in any case.";
     HalfToken, None, "You looked for a part of a word. A token is compared as a whole: `Upgraded` is another one \
         than `Upgrade`.";
-    KeyNotMeasured, None, "You did not look into the key. Decode it from base64 and count the bytes: there must be 16.";
+    VersionCompared, None, "You did not compare the version with 13. Any other, larger or smaller, gets 426.";
+    UpgradeNotAsked, None, "You did not ask for this header. Without it the request is refused.";
+    OrderOfChecks, None, "Several things are missing, and you named a later one. Check in the order of the page's table: Upgrade, \
+        Connection, version, key.";
+    GoodRequestRefused, None, "You refused a good request. The number says which of your checks did: 426 for Upgrade and the \
+        version, 400 for Connection and the key.";
+    ReplyStatus, None, "Your reply does not begin with `HTTP/1.1 101 `.";
+    ReplyHeaders, None, "Your reply lacks one of its three headers, or gives it another value: Upgrade, Connection and \
+        Sec-WebSocket-Accept.";
+    AcceptWrong, None, "The value of Sec-WebSocket-Accept is not the one for this request's key: call `accept_key` with the value \
+        of Sec-WebSocket-Key.";
+    KeyInCharacters, None, "You counted the characters of the key. 24 of them can be 16 bytes or 18, or no base64 at all: decode, \
+        then count the bytes.";
+    KeyNotDecoded, None, "You took a key that is no base64. Decode it, and count the bytes: there must be 16.";
+    KeyNotMeasured, None, "You did not count the bytes of the key. Decode it from base64: there must be exactly 16.";
     ExtensionPromised, None, "You promised an extension that you do not speak. Leave its header out: that declines it.";
     SubprotocolPromised, None, "You promised a subprotocol that you do not speak. Leave its header out: that \
         declines it.";

@@ -59,12 +59,19 @@ fn expect_request(subject: &Subject, trial: &Trial, head: &str) -> Result<(), Le
 }
 
 fn wrong_request(came: &Request, expected: &Request) -> Option<Mistake> {
-    if came.path != expected.path && expected.path.starts_with(&format!("{}?", came.path)) {
+    if came.path != expected.path && !came.path.is_empty() && expected.path.starts_with(&came.path) {
         return Some(Mistake::QueryCut);
+    }
+    if came.path != expected.path {
+        return Some(Mistake::PathChanged);
+    }
+    if came.headers.len() != expected.headers.len() {
+        return Some(Mistake::HeadersLost);
     }
     let mut pairs = came.headers.iter().zip(&expected.headers);
     pairs.find_map(|(came, expected)| match (came.1.as_str(), expected.1.as_str()) {
         _ if came.0 != expected.0 && came.0.eq_ignore_ascii_case(&expected.0) => Some(Mistake::NamesChanged),
+        _ if came.0.starts_with(&format!("{}:", expected.0)) => Some(Mistake::LastColon),
         (came, expected) if came == expected => None,
         (came, expected) if came.trim() == expected => Some(Mistake::ValueNotTrimmed),
         (came, expected) if !came.is_empty() && expected.starts_with(came) => Some(Mistake::ValueCutAtColon),
@@ -150,30 +157,39 @@ pub fn a_bare_newline_ends_no_line(subject: &Subject, trial: &Trial) -> Result<(
 pub fn a_bad_head_is_refused(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
     let good = request("/chat");
     let first_line = "RFC 9112 §3: the first line is METHOD PATH VERSION, three words.";
+    let version = "§4.2.1 rule 1 asks for HTTP/1.1 or higher. Here it is HTTP/1.1 and no other (our choice): no client of \
+                   WebSocket over TCP sends another.";
+    let method = "§4.2.1 rule 1: the method is GET.";
+    let host = "§4.2.1 rule 2: a Host header, in any case.";
     let cases = [
-        (good.replace("GET /chat HTTP/1.1", "GET /chat"), 400, first_line, None),
+        (good.replace("GET /chat HTTP/1.1", "GET /chat"), 400, first_line, Some(Mistake::WordsNotCounted)),
         (good.replace("HTTP/1.1", "HTTP/1.1 more"), 400, first_line, Some(Mistake::WordsNotCounted)),
-        (good.replace("HTTP/1.1", "HTTP/1.0"), 400, "§4.2.1 rule 1: HTTP/1.1 or higher.", None),
-        (good.replace("GET", "POST"), 405, "§4.2.1 rule 1: the method is GET.", None),
+        (good.replace("HTTP/1.1", "HTTP/1.0"), 400, version, Some(Mistake::VersionOfHttp)),
+        (good.replace("HTTP/1.1", "HTTP/1.2"), 400, version, Some(Mistake::VersionOfHttp)),
+        (good.replace("HTTP/1.1", "HTTP/1.10"), 400, version, Some(Mistake::VersionOfHttp)),
+        (good.replace("HTTP/1.1", "HTTP/2.0"), 400, version, Some(Mistake::VersionOfHttp)),
+        (good.replace("GET", "POST"), 405, method, Some(Mistake::MethodNotAsked)),
+        (good.replace("GET", "GETS"), 405, method, Some(Mistake::MethodNotAsked)),
         (
             good.replace("GET", "get"),
             405,
             "RFC 9110 §9.1: a method is compared with its case.",
             Some(Mistake::MethodInAnyCase),
         ),
-        (good.replace("Upgrade: websocket", "Upgrade websocket"), 400, NAME_AND_VALUE, None),
-        (
-            good.replace("Host: server.example.com\r\n", ""),
-            400,
-            "§4.2.1 rule 2: a Host header, in any case.",
-            Some(Mistake::HostNotAsked),
-        ),
+        (good.replace("Upgrade: websocket", "Upgrade websocket"), 400, NAME_AND_VALUE, Some(Mistake::ColonNotAsked)),
+        (good.replace("Host: server.example.com\r\n", ""), 400, host, Some(Mistake::HostNotAsked)),
+        (good.replace("Host:", "X-Host:"), 400, host, Some(Mistake::HostInPart)),
+        (good.replace("Host:", "Hosts:"), 400, host, Some(Mistake::HostInPart)),
     ];
     for (head, status, why, mistake) in cases {
         trial.case(format!("parse_request, with {head:?}"), format!("Refused({status})"), why);
         let came = (subject.parse_request)(head.as_bytes());
         if came != Head::Refused(status) {
-            let mistake = mistake.filter(|_| matches!(came, Head::Complete { .. }));
+            let mistake = match came {
+                Head::Complete { .. } => mistake,
+                Head::Refused(_) => Some(Mistake::OtherStatus),
+                Head::Incomplete => Some(Mistake::WholeHeadNotTaken),
+            };
             return Err(trial.came(format!("{came:?}")).named(mistake));
         }
     }
@@ -192,11 +208,51 @@ pub fn a_long_head_is_refused(subject: &Subject, trial: &Trial) -> Result<(), Le
         match (subject.parse_request)(head.as_bytes()) {
             Head::Refused(431) => {}
             Head::Complete { length, .. } => {
-                let mistake = (!end.is_empty()).then_some(Mistake::LongHeadAccepted);
+                let mistake =
+                    Some(if end.is_empty() { Mistake::HeadWithoutBlankLine } else { Mistake::LongHeadAccepted });
                 return Err(trial.came(format!("Complete, with length {length}")).named(mistake));
             }
-            came => return Err(trial.came(format!("{came:?}"))),
+            Head::Incomplete => return Err(trial.came("Incomplete").named(Mistake::LongHeadAwaited)),
+            came => return Err(trial.came(format!("{came:?}")).named(Mistake::OtherStatus)),
         }
+    }
+    Ok(())
+}
+
+/// A head of so many bytes, the blank line included.
+fn head_of(length: usize) -> String {
+    let start = "GET / HTTP/1.1\r\nHost: x\r\nCookie: ";
+    format!("{start}{}\r\n\r\n", "x".repeat(length - start.len() - 4))
+}
+
+pub fn the_limit_is_exact(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    let why =
+        "§10.4: whatever a client sends has a limit. Here a head has at most 8192 bytes, its blank line included.";
+    for (length, behind) in [(8191, 0), (8192, 0), (8192, 1), (8193, 0), (8196, 0)] {
+        let bytes = head_of(length) + &"x".repeat(behind);
+        let fits = length <= 8192;
+        let expected = if fits { format!("Complete, with length {length}") } else { "Refused(431)".to_owned() };
+        let more = if behind > 0 { ", and one byte behind it" } else { "" };
+        trial.case(format!("parse_request, with a head of {length} bytes{more}"), expected, why);
+        match (subject.parse_request)(bytes.as_bytes()) {
+            Head::Complete { length: came, .. } if fits && came == length => {}
+            Head::Refused(431) if !fits => {}
+            Head::Complete { length, .. } => {
+                return Err(trial.came(format!("Complete, with length {length}")).named(Mistake::HeadLimit));
+            }
+            came => {
+                let limit = matches!(came, Head::Incomplete | Head::Refused(431));
+                return Err(trial.came(format!("{came:?}")).named(limit.then_some(Mistake::HeadLimit)));
+            }
+        }
+    }
+    // Up to four bytes short of the limit the blank line may still follow.
+    for (length, expected) in [(8188, Head::Incomplete), (8193, Head::Refused(431))] {
+        let bytes = &head_of(length + 100)[..length];
+        let sent = format!("parse_request, with the first {length} bytes of a head, and no blank line yet");
+        trial.case(sent, format!("{expected:?}"), why);
+        let came = (subject.parse_request)(bytes.as_bytes());
+        trial.equal(came, expected).map_err(|lesson| lesson.named(Mistake::HeadLimit))?;
     }
     Ok(())
 }
@@ -285,7 +341,8 @@ fn welcome(subject: &Subject, trial: &Trial, sent: &str, request: &Request, why:
          Sec-WebSocket-Accept: {ACCEPT}\r\n\r\n"
     );
     trial.case(format!("answer, with {sent}"), format!("Ok({model:?}), the headers in any order"), why);
-    let reply = (subject.answer)(request).map_err(|status| trial.came(format!("Err({status})")))?;
+    let reply = (subject.answer)(request)
+        .map_err(|status| trial.came(format!("Err({status})")).named(Mistake::GoodRequestRefused))?;
     let came = || trial.came(format!("Ok({reply:?})"));
     if reply.lines().any(|line| line.starts_with([' ', '\t'])) {
         return Err(came().named(Mistake::ReplyIndented));
@@ -308,7 +365,12 @@ fn welcome(subject: &Subject, trial: &Trial, sent: &str, request: &Request, why:
         && value("Connection").eq_ignore_ascii_case("upgrade")
         && value("Sec-WebSocket-Accept") == ACCEPT;
     if !good {
-        return Err(came());
+        let accept = value("Sec-WebSocket-Accept");
+        return Err(came().named(match accept {
+            _ if !reply.starts_with("HTTP/1.1 101 ") => Mistake::ReplyStatus,
+            accept if accept != ACCEPT && !accept.is_empty() => Mistake::AcceptWrong,
+            _ => Mistake::ReplyHeaders,
+        }));
     }
     let promises = [
         ("Sec-WebSocket-Extensions", Mistake::ExtensionPromised),
@@ -380,18 +442,30 @@ pub fn names_and_tokens_have_no_case(subject: &Subject, trial: &Trial) -> Result
 pub fn what_is_missing_is_refused(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
     let no_upgrade = "§4.2.1 rule 3. Without it this is a plain HTTP request; RFC 9110 §15.5.22 has 426 for it.";
     let key = "§4.2.1 rule 5: the key is 16 bytes in base64.";
-    let (half, measure) = (Some(Mistake::HalfToken), Some(Mistake::KeyNotMeasured));
+    let other_version = "§4.4: another version than 13 gets 426.";
+    let (half, version) = (Some(Mistake::HalfToken), Some(Mistake::VersionCompared));
+    let measure = Some(key_mistake(subject));
     let cases = [
         ("Connection", "Upgraded", 400, "§4.2.1 rule 4: the token is `Upgrade`, the whole word.", half),
+        ("Connection", "NoUpgrade", 400, "§4.2.1 rule 4: the token is `Upgrade`, the whole word.", half),
         ("Upgrade", "websockets", 426, "§4.2.1 rule 3: the token is `websocket`, the whole word.", half),
-        ("Upgrade", "", 426, no_upgrade, None),
-        ("Connection", "", 400, "§4.2.1 rule 4: a Connection header with the token Upgrade.", None),
-        ("Sec-WebSocket-Version", "8", 426, "§4.4: another version than 13 gets 426.", None),
-        ("Sec-WebSocket-Version", "113", 426, "§4.4: another version than 13 gets 426.", half),
-        ("Sec-WebSocket-Version", "", 426, "§4.2.1 rule 6: the version, 13.", None),
-        ("Sec-WebSocket-Key", "", 400, "§4.2.1 rule 5: the key.", None),
+        ("Upgrade", "", 426, no_upgrade, Some(Mistake::UpgradeNotAsked)),
+        (
+            "Connection",
+            "",
+            400,
+            "§4.2.1 rule 4: a Connection header with the token Upgrade.",
+            Some(Mistake::UpgradeNotAsked),
+        ),
+        ("Sec-WebSocket-Version", "8", 426, other_version, version),
+        ("Sec-WebSocket-Version", "14", 426, other_version, version),
+        ("Sec-WebSocket-Version", "130", 426, other_version, half),
+        ("Sec-WebSocket-Version", "113", 426, other_version, half),
+        ("Sec-WebSocket-Version", "", 426, "§4.2.1 rule 6: the version, 13.", version),
+        ("Sec-WebSocket-Key", "", 400, "§4.2.1 rule 5: the key.", measure),
         ("Sec-WebSocket-Key", "dGhl", 400, "§4.2.1 rule 5: the key is 16 bytes in base64; these are 3.", measure),
         ("Sec-WebSocket-Key", "AAECAwQFBgcICQoLDA0ODxAR", 400, key, measure),
+        ("Sec-WebSocket-Key", "AAECAwQFBgcICQoLDA0O", 400, key, measure),
         ("Sec-WebSocket-Key", "this is no base64 at all", 400, key, measure),
         ("Sec-WebSocket-Key", "?", 400, key, measure),
     ];
@@ -400,8 +474,42 @@ pub fn what_is_missing_is_refused(subject: &Subject, trial: &Trial) -> Result<()
         trial.case(format!("answer, with {sent}"), format!("Err({status})"), why);
         let came = (subject.answer)(&with(name, value));
         if came != Err(status) {
-            return Err(trial.came(format!("{came:?}")).named(mistake.filter(|_| came.is_ok())));
+            let mistake = if came.is_ok() { mistake } else { Some(Mistake::OtherStatus) };
+            return Err(trial.came(format!("{came:?}")).named(mistake));
         }
+    }
+    Ok(())
+}
+
+/// How a key is looked at, if not all that is no key is refused.
+fn key_mistake(subject: &Subject) -> Mistake {
+    let takes = |key: &str| (subject.answer)(&with("Sec-WebSocket-Key", key)).is_ok();
+    let (text, short, long) = ("this is no base64 at all", "dGhl", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYX");
+    match (takes(text), takes(short), takes(long)) {
+        // 24 characters, which can be 16, 17 or 18 bytes, or no base64.
+        (_, false, false) => Mistake::KeyInCharacters,
+        (true, ..) => Mistake::KeyNotDecoded,
+        _ => Mistake::KeyNotMeasured,
+    }
+}
+
+pub fn the_first_that_is_missing_is_told(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    let why = "The page's table is in the order of the checks, so a plain GET gets 426: it wants no WebSocket, and \
+               RFC 9110 §15.5.22 has that status for it.";
+    let cases = [
+        ("a plain GET, with Host alone", &[][..], 426),
+        ("Upgrade: websocket and nothing more", &["Upgrade"][..], 400),
+        ("no Upgrade; Connection: Upgrade, the version and the key", &["Connection", "Version", "Key"], 426),
+        ("no Connection and no version, but a key", &["Upgrade", "Key"], 400),
+        ("no version and no key", &["Upgrade", "Connection"], 426),
+        ("no key alone", &["Upgrade", "Connection", "Version"], 400),
+    ];
+    for (sent, kept, status) in cases {
+        let mut request = with("", "");
+        request.headers.retain(|(name, _)| name == "Host" || kept.iter().any(|kept| name.ends_with(kept)));
+        trial.case(format!("answer, with {sent}"), format!("Err({status})"), why);
+        let came = (subject.answer)(&request);
+        trial.equal(came, Err(status)).map_err(|lesson| lesson.named(Mistake::OrderOfChecks))?;
     }
     Ok(())
 }

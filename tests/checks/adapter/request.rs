@@ -8,11 +8,24 @@ use std::net::TcpStream;
 pub fn parse_request(bytes: &[u8]) -> Head {
     match request::Request::parse(bytes) {
         Ok(None) => Head::Incomplete,
+        Ok(Some(_)) if !is_1_1(bytes) => Head::Refused(400),
         Ok(Some((request, length))) => {
             Head::Complete { request: Request { path: request.resource_name, headers: request.headers }, length }
         }
-        Err(fault) => Head::Refused(Response::from(&fault).status.0),
+        Err(fault) => Head::Refused(status(&fault)),
     }
+}
+
+/// The exercises know no other version of HTTP than 1.1, and have one status for all others.
+fn status(fault: &HandshakeError) -> u16 {
+    match Response::from(fault).status.0 {
+        505 => 400,
+        status => status,
+    }
+}
+
+fn is_1_1(bytes: &[u8]) -> bool {
+    bytes.split(|byte| *byte == b'\r').next().is_some_and(|line| line.ends_with(b" HTTP/1.1"))
 }
 
 fn reply(request: &Request) -> Result<Response, HandshakeError> {

@@ -37,6 +37,65 @@ pub fn mistyped_guid(key: &str) -> String {
     accept(key, &GUID.replace("C5AB0DC85B11", "5AB0DC85B11"))
 }
 
+/// Changes a good request.
+pub fn change_request(bytes: &[u8], change: impl Fn(&mut Request)) -> Head {
+    let mut head = (MY_SERVER.parse_request)(bytes);
+    if let Head::Complete { request, .. } = &mut head {
+        change(request);
+    }
+    head
+}
+
+pub fn last_colon(bytes: &[u8]) -> Head {
+    change_request(bytes, |request| {
+        for (name, value) in &mut request.headers {
+            let line = format!("{name}: {value}");
+            let (first, last) = line.rsplit_once(':').unwrap();
+            (*name, *value) = (first.to_owned(), last.trim().to_owned());
+        }
+    })
+}
+
+/// Has another limit for a head.
+pub fn limit_of(bytes: &[u8], limit: usize) -> Head {
+    let end = bytes.windows(4).position(|window| window == b"\r\n\r\n").map(|at| at + 4);
+    match ((MY_SERVER.parse_request)(bytes), end) {
+        (Head::Refused(431), Some(length)) if length <= limit => {
+            Head::Complete { request: Request { path: "/".to_owned(), headers: Vec::new() }, length }
+        }
+        (Head::Complete { length, .. }, _) if length > limit => Head::Refused(431),
+        (head, _) => head,
+    }
+}
+
+/// Refuses a request without this header before it looks for any other.
+pub fn asks_first(request: &Request, name: &str, status: u16) -> Result<String, u16> {
+    if header(request, name).is_empty() { Err(status) } else { (MY_SERVER.answer)(request) }
+}
+
+/// Takes each version that is good enough for somebody.
+pub fn any_version_that(request: &Request, is_good: fn(u32) -> bool) -> Result<String, u16> {
+    let mut request = request.clone();
+    for (name, value) in &mut request.headers {
+        if name == "Sec-WebSocket-Version" && value.parse().is_ok_and(is_good) {
+            *value = "13".to_owned();
+        }
+    }
+    (MY_SERVER.answer)(&request)
+}
+
+pub fn connection_not_asked(request: &Request) -> Result<String, u16> {
+    let mut request = request.clone();
+    if header(&request, "Connection").is_empty() {
+        request.headers.push(("Connection".to_owned(), "Upgrade".to_owned()));
+    }
+    (MY_SERVER.answer)(&request)
+}
+
+pub fn is_base64(key: &str) -> bool {
+    STANDARD.decode(key).is_ok()
+}
+
 /// Changes the values of a good request.
 fn change_values(bytes: &[u8], change: impl Fn(&str) -> String) -> Head {
     let mut head = (MY_SERVER.parse_request)(bytes);
@@ -111,7 +170,7 @@ pub fn for_ever(bytes: &[u8]) -> Head {
 }
 
 /// The head with its lines changed, given to the real parser. The length is that of the head as it came.
-fn change_head(bytes: &[u8], change: impl Fn(&str) -> String) -> Head {
+pub fn change_head(bytes: &[u8], change: impl Fn(&str) -> String) -> Head {
     let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") else {
         return (MY_SERVER.parse_request)(bytes);
     };
@@ -262,7 +321,7 @@ pub fn comma_and_space(request: &Request) -> Result<String, u16> {
 }
 
 /// Takes a value that only contains the right one for it.
-fn a_part_is_enough(request: &Request, header: &str, right: &str) -> Result<String, u16> {
+pub fn a_part_is_enough(request: &Request, header: &str, right: &str) -> Result<String, u16> {
     let mut request = request.clone();
     for (name, value) in &mut request.headers {
         if name == header && value.contains(right) {

@@ -13,7 +13,7 @@ mod ticks;
 
 use crate::checks::mistakes::Mistake;
 use crate::checks::subject::{MY_SERVER, Subject};
-use crate::checks::words::{BINARY, CLOSE, PING, PONG, TEXT, Verdict};
+use crate::checks::words::{BINARY, CLOSE, Head, PING, PONG, TEXT, Verdict};
 use chat::Flaw;
 use life::Slip;
 
@@ -48,7 +48,7 @@ wrong_answers! {
     "03" "in-the-library" Panics, answer: |_| endings::panics_in_the_library();
     "04" "loops-for-ever" Hangs, shake_hands: |_| endings::loops_for_ever();
     "12" "loops-and-waits-for-nobody" LoopsForEver, assembler: |_| Box::new(|_| endings::loops_for_ever());
-    "02" "capacity" MemoryRunsOut, parse_request: |_| { endings::reserves(usize::MAX); crate::checks::words::Head::Incomplete };
+    "02" "capacity" MemoryRunsOut, parse_request: |_| { endings::reserves(usize::MAX); Head::Incomplete };
 }
 
 // The same, where a process can bound its memory.
@@ -72,6 +72,27 @@ wrong_answers! {
     "01" "no-guid-in-hex" KeyAloneInHex, accept_key: handshake::no_guid_in_hex;
     "01" "guid-first" KeyBehindGuid, accept_key: |key| handshake::accept(handshake::GUID, key);
     "01" "hex-reply" KeyHexReply, accept_key: handshake::hex_reply;
+    "01" "the-example-alone" KeyOfTheExample, accept_key: |_| (MY_SERVER.accept_key)("dGhlIHNhbXBsZSBub25jZQ==");
+    "01" "url-alphabet" OtherBase64, accept_key: |key| (MY_SERVER.accept_key)(key).replace('+', "-").replace('/', "_");
+    "02" "path-without-slash" PathChanged, parse_request: |bytes| handshake::change_request(bytes, |request| request.path = request.path.trim_start_matches('/').to_owned());
+    "02" "headers-lost" HeadersLost, parse_request: |bytes| handshake::change_request(bytes, |request| drop(request.headers.pop()));
+    "02" "last-colon" LastColon, parse_request: handshake::last_colon;
+    "02" "two-words" WordsNotCounted, parse_request: |bytes| handshake::change_head(bytes, |head| head.replace("GET /chat\r", "GET /chat HTTP/1.1\r"));
+    "02" "http-1-2" VersionOfHttp, parse_request: |bytes| handshake::change_head(bytes, |head| head.replace("HTTP/1.2", "HTTP/1.1"));
+    "02" "http-prefix" VersionOfHttp, parse_request: |bytes| handshake::change_head(bytes, |head| head.replace("HTTP/1.10", "HTTP/1.1"));
+    "02" "any-http" VersionOfHttp, parse_request: |bytes| handshake::change_head(bytes, |head| head.replace("HTTP/1.0", "HTTP/1.1"));
+    "02" "any-method" MethodNotAsked, parse_request: |bytes| handshake::change_head(bytes, |head| head.replace("POST /", "GET /"));
+    "02" "method-by-prefix" MethodNotAsked, parse_request: |bytes| handshake::change_head(bytes, |head| head.replace("GETS", "GET"));
+    "02" "no-colon" ColonNotAsked, parse_request: |bytes| handshake::change_head(bytes, |head| head.replace("Upgrade websocket", "Upgrade: websocket"));
+    "02" "host-by-suffix" HostInPart, parse_request: |bytes| handshake::change_head(bytes, |head| head.replace("X-Host", "Host"));
+    "02" "host-by-prefix" HostInPart, parse_request: |bytes| handshake::change_head(bytes, |head| head.replace("Hosts", "Host"));
+    "02" "always-400" OtherStatus, parse_request: |bytes| match (MY_SERVER.parse_request)(bytes) { Head::Refused(405) => Head::Refused(400), head => head };
+    "02" "waits-after-a-refusal" WholeHeadNotTaken, parse_request: |bytes| match (MY_SERVER.parse_request)(bytes) { Head::Refused(400) => Head::Incomplete, head => head };
+    "02" "limit-without-blank-line" HeadLimit, parse_request: |bytes| handshake::limit_of(bytes, 8192 + 4);
+    "02" "limit-exclusive" HeadLimit, parse_request: |bytes| handshake::limit_of(bytes, 8191);
+    "02" "limit-of-8000" HeadLimit, parse_request: |bytes| handshake::limit_of(bytes, 8000);
+    "02" "limit-awaited" HeadLimit, parse_request: |bytes| if bytes.len() == 8193 && !bytes.ends_with(b"\n") { Head::Incomplete } else { (MY_SERVER.parse_request)(bytes) };
+    "02" "long-head-awaited" LongHeadAwaited, parse_request: |bytes| match (MY_SERVER.parse_request)(bytes) { Head::Refused(431) => Head::Incomplete, head => head };
     "02" "value-not-trimmed" ValueNotTrimmed, parse_request: handshake::value_not_trimmed;
     "02" "value-cut-at-colon" ValueCutAtColon, parse_request: handshake::value_cut_at_colon;
     "02" "bare-newline" BareNewline, parse_request: handshake::bare_newline;
@@ -107,8 +128,19 @@ wrong_answers! {
     "03" "tokens-with-case" TokenWithCase, answer: handshake::tokens_with_case;
     "03" "half-a-token" HalfToken, answer: handshake::half_a_token;
     "03" "half-of-websocket" HalfToken, answer: handshake::half_of_websocket;
-    "03" "key-not-measured" KeyNotMeasured, answer: |request| handshake::any_key_that(request, |_| true);
-    "03" "key-of-24-characters" KeyNotMeasured, answer: |request| handshake::any_key_that(request, |key| key.len() == 24);
+    "03" "key-not-measured" KeyNotMeasured, answer: |request| handshake::any_key_that(request, handshake::is_base64);
+    "03" "key-first" OrderOfChecks, answer: |request| handshake::asks_first(request, "Sec-WebSocket-Key", 400);
+    "03" "version-first" OrderOfChecks, answer: |request| handshake::asks_first(request, "Sec-WebSocket-Version", 426);
+    "03" "version-at-least" VersionCompared, answer: |request| handshake::any_version_that(request, |version| version >= 13);
+    "03" "version-at-most" VersionCompared, answer: |request| handshake::any_version_that(request, |version| version <= 13);
+    "03" "version-by-prefix" HalfToken, answer: |request| handshake::a_part_is_enough(request, "Sec-WebSocket-Version", "13");
+    "03" "connection-not-asked" UpgradeNotAsked, answer: handshake::connection_not_asked;
+    "03" "good-request-refused" GoodRequestRefused, answer: |_| Err(400);
+    "03" "status-200" ReplyStatus, answer: |request| (MY_SERVER.answer)(request).map(|reply| reply.replace("101 Switching Protocols", "200 OK"));
+    "03" "no-connection-header" ReplyHeaders, answer: |request| (MY_SERVER.answer)(request).map(|reply| reply.replace("Connection: Upgrade\r\n", ""));
+    "03" "accept-of-the-host" AcceptWrong, answer: |request| (MY_SERVER.answer)(request).map(|reply| reply.replace("s3pPLMBiTxaQ9kYGzzhZRbK", "Kfh9QIsMVZcl6xEPYxPHzW8"));
+    "03" "key-in-any-text" KeyNotDecoded, answer: |request| handshake::any_key_that(request, |key| !key.is_empty());
+    "03" "key-of-24-characters" KeyInCharacters, answer: |request| handshake::any_key_that(request, |key| key.len() == 24);
     "03" "part-of-the-version" HalfToken, answer: handshake::part_of_the_version;
     "03" "extension-promised" ExtensionPromised, answer: handshake::extension_promised;
     "03" "subprotocol-promised" SubprotocolPromised, answer: handshake::subprotocol_promised;
