@@ -19,6 +19,7 @@ fn decode(subject: &Subject, trial: &Trial, bytes: &[u8], expected: Header, why:
     let call = Task::start(move || decode_header(&its_bytes)).finish(trial);
     let came = call.map_err(|lesson| match lesson.mistake {
         Some(Mistake::IndexPanics) if looks_like_a_marker => lesson.named(Mistake::MarkerTakenTwice),
+        Some(Mistake::CalculationPanics) if lesson.came.contains("shift") => lesson.named(Mistake::ShiftTooFar),
         Some(Mistake::Hangs) => lesson.named(Mistake::LoopsForEver),
         _ => lesson,
     })?;
@@ -108,7 +109,7 @@ fn header_bytes(length: u64) -> Vec<u8> {
 pub fn the_three_lengths(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
     let why =
         "§5.2: up to 125 the seven bits are the length; 126: the next two bytes are, 127: the next eight, big-endian.";
-    for length in [0, 125, 126, 127, 128, 300, 65535, 65536, 70_000, 1 << 40] {
+    for length in [0, 125, 126, 127, 128, 300, 65535, 65536, 70_000, 1 << 40, u64::MAX >> 1] {
         let bytes = header_bytes(length);
         let expected = Header { fin: true, opcode: BINARY, masked: true, length, size: bytes.len() };
         decode(subject, trial, &bytes, expected, why)?;
@@ -156,7 +157,9 @@ pub fn control_frames_are_short_and_whole(subject: &Subject, trial: &Trial) -> R
         "§5.5: \"All control frames MUST have a payload length of 125 bytes or less and MUST NOT be fragmented.\"";
     let longest = Header { fin: true, opcode: PING, masked: true, length: 125, size: 2 };
     decode(subject, trial, &[0x89, 0x80 | 125], longest, why)?;
-    for bytes in [&[0x09, 0x80][..], &[0x08, 0x82], &[0x89, 0xFE, 0, 126], &[0x88, 0xFF, 0, 0, 0, 0, 0, 1, 0, 0]] {
+    let not_whole = [&[0x09, 0x80][..], &[0x08, 0x82], &[0x0A, 0x80]];
+    let long = [&[0x89, 0xFE, 0, 126][..], &[0x8A, 0xFE, 0, 126], &[0x88, 0xFF, 0, 0, 0, 0, 0, 1, 0, 0]];
+    for bytes in not_whole.into_iter().chain(long) {
         refuse(subject, trial, bytes, why, Mistake::ControlRules)?;
     }
     Ok(())
@@ -164,37 +167,65 @@ pub fn control_frames_are_short_and_whole(subject: &Subject, trial: &Trial) -> R
 
 pub fn a_length_has_its_shortest_form(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
     let why = "§5.2: \"the minimal number of bytes MUST be used to encode the length\".";
-    refuse(subject, trial, &[0x82, 0xFE, 0, 125], why, Mistake::LengthNotMinimal)?;
-    refuse(subject, trial, &[0x82, 0xFF, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF], why, Mistake::LengthNotMinimal)?;
+    for length in [125_u16, 0] {
+        let bytes = [&[0x82, 0xFE][..], &length.to_be_bytes()].concat();
+        refuse(subject, trial, &bytes, why, Mistake::LengthNotMinimal)?;
+    }
+    for length in [65535_u64, 126, 0] {
+        let bytes = [&[0x82, 0xFF][..], &length.to_be_bytes()].concat();
+        refuse(subject, trial, &bytes, why, Mistake::LengthNotMinimal)?;
+    }
     let why = "§5.2: of the 64 bits \"the most significant bit MUST be 0\".";
-    refuse(subject, trial, &[0x82, 0xFF, 0x80, 0, 0, 0, 0, 0, 0, 0], why, Mistake::LengthTopBit)
+    for length in [1 << 63, u64::MAX] {
+        let bytes = [&[0x82, 0xFF][..], &length.to_be_bytes()].concat();
+        refuse(subject, trial, &bytes, why, Mistake::LengthTopBit)?;
+    }
+    Ok(())
 }
 
 // Step 06
 
 const XOR: &str = "§5.3: byte i of the payload is XORed with byte i modulo 4 of the masking key; i counts from 0.";
 
-/// Whether `came` is `plain` with a masking key that begins at another of its bytes.
-fn wrong_index(came: &[u8], plain: &[u8]) -> Option<Mistake> {
-    let shifted = |shift: usize| {
+/// What is wrong with a payload that should be `plain`, by the byte that each of its bytes was XORed with.
+fn wrong_mask(came: &[u8], plain: &[u8]) -> Option<Mistake> {
+    let used_by = |key_at: &dyn Fn(usize) -> u8| {
         came.len() == plain.len()
-            && came
-                .iter()
-                .zip(plain)
-                .enumerate()
-                .all(|(i, (came, plain))| *came == plain ^ KEY[i % 4] ^ KEY[(i + shift) % 4])
+            && came.iter().zip(plain).enumerate().all(|(i, (came, plain))| *came == plain ^ KEY[i % 4] ^ key_at(i))
     };
-    (plain.len() > 1 && (1..4).any(shifted)).then_some(Mistake::MaskIndex)
+    let whole = plain.len() - plain.len() % 4;
+    match plain.len() {
+        0 => None,
+        _ if used_by(&|_| 0) => Some(Mistake::NothingUnmasked),
+        1 => None,
+        _ if used_by(&|i| if i < whole { KEY[i % 4] } else { 0 }) => Some(Mistake::LastBytesMasked),
+        _ if used_by(&|i| KEY[3 - i % 4]) => Some(Mistake::KeyReversed),
+        _ if (0..4).any(|at| used_by(&|_| KEY[at])) => Some(Mistake::OneByteOfTheKey),
+        _ if used_by(&|i| if i < 4 { KEY[i] } else { 0 }) => Some(Mistake::FourBytesOnly),
+        _ if (1..4).any(|shift| used_by(&|i| KEY[(i + shift) % 4])) => Some(Mistake::MaskIndex),
+        _ => None,
+    }
 }
 
 pub fn a_payload_is_unmasked(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
-    for plain in [&b"Hello"[..], b"", b"a", b"four", b"Hello again"] {
+    for plain in [&b"Hello again"[..], b"Hello", b"", b"a", b"four"] {
         let frame = masked(0x81, plain);
         let mut payload = frame[6..].to_vec();
         trial.case(format!("unmask, with payload {} and key 37 fa 21 3d", hex(&payload)), hex(plain), XOR);
-        (subject.unmask)(&mut payload, KEY);
+        let unmask = subject.unmask;
+        let call = Task::start(move || {
+            unmask(&mut payload, KEY);
+            payload
+        });
+        let payload = call.finish(trial).map_err(|lesson| match lesson.mistake {
+            Some(Mistake::IndexPanics) if lesson.came.contains("the len is 4 but") => {
+                lesson.named(Mistake::KeyIndexPanics)
+            }
+            Some(Mistake::Hangs) => lesson.named(Mistake::LoopsForEver),
+            _ => lesson,
+        })?;
         if payload != plain {
-            return Err(trial.came(hex(&payload)).named(wrong_index(&payload, plain)));
+            return Err(trial.came(hex(&payload)).named(wrong_mask(&payload, plain)));
         }
     }
     Ok(())
@@ -213,6 +244,7 @@ pub fn a_frame_is_encoded(subject: &Subject, trial: &Trial) -> Result<(), Lesson
                 [_, second, ..] if second & 0x80 != 0 => Some(Mistake::ReplyMasked),
                 [_, 126 | 127, ..] => Some(Mistake::LengthNotShort),
                 [_, _] if !payload.is_empty() => Some(Mistake::PayloadForgotten),
+                [first, ..] if first != 0x80 | opcode => Some(Mistake::OpcodeNotWritten),
                 _ => None,
             };
             return Err(trial.came(hex(&came)).named(mistake));
@@ -231,21 +263,39 @@ pub fn a_length_is_encoded_in_its_shortest_form(subject: &Subject, trial: &Trial
             format!("{}, then the payload", hex(&expected)),
             why,
         );
-        let came = (subject.encode_frame)(BINARY, &vec![b'x'; length as usize]);
+        // No two parts of it are alike.
+        let payload: Vec<u8> = (0..length as usize).map(|i| (i % 251) as u8).collect();
+        let came = (subject.encode_frame)(BINARY, &payload);
         let header = &came[..came.len().saturating_sub(length as usize)];
         if header != expected || came.len() != expected.len() + length as usize {
-            let mut turned = expected.clone();
-            turned[2..].reverse();
-            let mistake = match header {
-                _ if header == turned => Mistake::LengthLittleEndian,
-                // The right marker, and behind it too much or too little.
-                [_, marker @ (126 | 127), _, ..] if *marker == expected[1] => Mistake::LengthWidth,
-                _ => Mistake::LengthBoundary,
-            };
-            return Err(trial.came(format!("{}, then {length} bytes", hex(header))).named(mistake));
+            let shown = format!("{}, then {length} bytes", hex(header));
+            return Err(trial.came(shown).named(wrong_length(subject, header, &expected)));
+        }
+        if came[expected.len()..] != payload {
+            let lesson = trial.came(format!("{}, then {length} other bytes than the payload", hex(header)));
+            return Err(lesson.named(Mistake::PayloadNotWhole));
         }
     }
     Ok(())
+}
+
+fn wrong_length(subject: &Subject, header: &[u8], expected: &[u8]) -> Mistake {
+    let mut turned = expected.to_vec();
+    turned[2..].reverse();
+    // How long is the header of a payload that needs one of this size without a doubt?
+    let size_for = |length: usize| (subject.encode_frame)(BINARY, &vec![0; length]).len().saturating_sub(length);
+    let other_form = match expected.len() {
+        4 => size_for(300) == 2,
+        10 => size_for(70_000) <= 4,
+        _ => false,
+    };
+    match header {
+        _ if header == turned => Mistake::LengthLittleEndian,
+        // The right marker, and behind it too much or too little.
+        [_, marker @ (126 | 127), _, ..] if *marker == expected[1] => Mistake::LengthWidth,
+        _ if other_form => Mistake::LongFormMissing,
+        _ => Mistake::LengthBoundary,
+    }
 }
 
 // Step 07
@@ -315,13 +365,20 @@ fn wrong_frame(came: &Frame, expected: &First) -> Option<Mistake> {
         payload if [&KEY, &no_key].iter().any(|key| *payload == payload_at(size, *key)) => Some(Mistake::PayloadAtKey),
         payload if *payload == payload_at(6, &bytes[2..6]) => Some(Mistake::HeaderSizeFixed),
         payload if payload.len() > length && payload.starts_with(&frame.payload) => Some(Mistake::PayloadToTheEnd),
-        payload => wrong_index(payload, &frame.payload),
+        payload => wrong_mask(payload, &frame.payload),
     }
 }
 
 pub fn a_frame_is_taken_out_of_the_buffer(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
     let why = "§5.2: the header, the masking key, and as many bytes of payload as the header says.";
-    for expected in [first(0x81, b"Hello"), first(0x82, b""), first(0x01, b"Hel"), first(0x82, &[7; 300])] {
+    let frames = [
+        first(0x81, b"Hello"),
+        first(0x82, b""),
+        first(0x01, b"Hel"),
+        first(0x82, &[7; 300]),
+        first(0x82, &[7; 70_000]),
+    ];
+    for expected in frames {
         let mut buffer = expected.bytes.clone();
         take(subject, trial, &mut buffer, &expected, why)?;
         trial.case(format!("take_frame, with {}", holding(&expected.bytes)), "afterwards the buffer is empty", why);
@@ -378,11 +435,30 @@ pub fn three_frames_come_out_one_by_one(subject: &Subject, trial: &Trial) -> Res
     Ok(())
 }
 
+pub fn each_frame_has_its_own_key(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    let why = "§5.3: \"The masking key ... is a 32-bit value chosen at random by the client\", for each frame anew.";
+    // "Hi" with the keys 00 00 00 00 and 01 02 03 04.
+    let mut buffer = b"\x81\x82\0\0\0\0Hi\x81\x82\x01\x02\x03\x04Ik".to_vec();
+    for at in ["first", "second"] {
+        let expected = Ok(Some(Frame { fin: true, opcode: TEXT, payload: b"Hi".to_vec() }));
+        let sent =
+            format!("take_frame, with two frames that have other keys; the {at} of them, from {}", holding(&buffer));
+        trial.case(sent, shown(&expected), why);
+        let came = (subject.take_frame)(&mut buffer, NO_LIMIT);
+        if came != expected {
+            return Err(trial.came(shown(&came)).named(Mistake::KeyOfAnotherFrame));
+        }
+    }
+    Ok(())
+}
+
 pub fn a_frame_without_a_mask_is_refused(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
     let why = "§5.1: \"The server MUST close the connection upon receiving a frame that is not masked.\"";
     let frame = b"\x81\x05Hello";
+    // So many bytes behind it that there seem to be a key and a payload.
+    let more = [&frame[..], &[0; 40]].concat();
     // The header alone is enough to know it.
-    for bytes in [&frame[..], &frame[..2], b"\x82\x7E\x01\x2C"] {
+    for bytes in [&more[..], &frame[..], &frame[..2], b"\x82\x7E\x01\x2C"] {
         let mut buffer = bytes.to_vec();
         trial.case(format!("take_frame, with {}", holding(bytes)), "Err(1002)", why);
         let came = (subject.take_frame)(&mut buffer, NO_LIMIT);

@@ -5,21 +5,39 @@ use super::lesson::{Lesson, Trial, hex};
 use super::message::{assemble, frame, message};
 use super::mistakes::Mistake;
 use super::subject::Subject;
-use super::words::{BINARY, CONTINUATION, PING};
+use super::talk::{Talk, connected_pair};
+use super::words::{BINARY, CONTINUATION, Failure, PING};
 use std::sync::Arc;
 
 const LIMIT: &str =
     "§10.4: a limit for the \"total message size after reassembly from multiple frames\"; §7.4.1: too big is 1009.";
 
 pub fn the_size_has_a_limit(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
-    let cases =
-        [(0, 0, true), (0, 10, true), (10, 0, true), (7, 3, true), (0, 11, false), (7, 4, false), (10, 1, false)];
-    for (so_far, more, fits) in cases {
+    let cases = [
+        (0, 0, 10, true),
+        (0, 10, 10, true),
+        (10, 0, 10, true),
+        (7, 3, 10, true),
+        (0, 11, 10, false),
+        (7, 4, 10, false),
+        (10, 1, 10, false),
+        (0, 0, 0, true),
+        (0, 1, 0, false),
+        (0, 20_000_000, 20_000_000, true),
+        (7, u64::MAX >> 1, usize::MAX, true),
+    ];
+    for (so_far, more, limit, fits) in cases {
         let expected = if fits { Ok(()) } else { Err(1009) };
-        trial.case(format!("check_size({so_far}, {more}, 10)"), format!("{expected:?}"), LIMIT);
-        let came = (subject.check_size)(so_far, more, 10);
-        let exclusive = came == Err(1009) && so_far as u64 + more == 10;
-        trial.equal(came, expected).map_err(|lesson| lesson.named(exclusive.then_some(Mistake::LimitExclusive)))?;
+        trial.case(format!("check_size({so_far}, {more}, {limit})"), format!("{expected:?}"), LIMIT);
+        let check_size = subject.check_size;
+        let came = Task::start(move || check_size(so_far, more, limit)).finish(trial)?;
+        let mistake = match came {
+            Err(1009) if so_far + more as usize == limit => Mistake::LimitExclusive,
+            Ok(()) if so_far > 0 && more as usize <= limit => Mistake::SoFarIgnored,
+            Ok(()) | Err(1009) => Mistake::LimitIgnored,
+            Err(_) => Mistake::SizeCode,
+        };
+        trial.equal(came, expected).map_err(|lesson| lesson.named(mistake))?;
     }
     // The largest length that a header can hold, and one that a cast to a smaller type would cut to 0.
     for more in [u64::MAX >> 1, u64::MAX, 1 << 32] {
@@ -56,18 +74,19 @@ pub fn the_announced_length_is_not_believed(subject: &Subject, trial: &Trial) ->
 
 fn announced_lengths(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
     let why = "§10.4: the header says how many bytes the payload has. Not one of them has come, and none should be waited for.";
-    for announced in [1001, 1 << 30] {
+    // The last is more than any machine has room for.
+    for announced in [1001_u64, 1 << 30, u64::MAX >> 1] {
         let mut buffer = vec![0x82];
         match announced {
             1001 => buffer.extend([0xFE, 0x03, 0xE9]),
-            _ => buffer.extend([&[0xFF][..], &u64::to_be_bytes(announced)].concat()),
+            _ => buffer.extend([&[0xFF][..], &announced.to_be_bytes()].concat()),
         }
         trial.case(
             format!(
                 "take_frame, with limit 1000 and the buffer {}: a header that announces {announced} bytes",
                 hex(&buffer)
             ),
-            "Err(1009)",
+            "Err(1009), and no room made for them",
             why,
         );
         match (subject.take_frame)(&mut buffer, 1000) {
@@ -81,6 +100,31 @@ fn announced_lengths(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
         Ok(Some(_)) => Ok(()),
         came => Err(trial.came(format!("{came:?}")).named((came == Err(1009)).then_some(Mistake::LimitExclusive))),
     }
+}
+
+pub fn the_limit_is_handed_on(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    let why = "§10.4: the limit is the caller's. read_frame hands it on to take_frame.";
+    for (limit, length) in [(1000, 1001), (100, 101)] {
+        let (client, mut server) = connected_pair();
+        let mut talk = Talk::over(trial, client);
+        trial.case(
+            format!("read_frame, with limit {limit} and a frame of {length} bytes"),
+            "Err(Failure::Close(1009))",
+            why,
+        );
+        talk.send(&super::talk::masked(0x82, &vec![7; length]));
+        let read_frame = subject.read_frame;
+        let task = Task::start(move || read_frame(&mut server, &mut Vec::new(), limit));
+        match task.finish(trial)? {
+            Err(Failure::Close(1009)) => {}
+            Ok(Some(frame)) => {
+                let came = format!("a frame of {} bytes", frame.payload.len());
+                return Err(trial.came(came).named(Mistake::LimitNotHandedOn));
+            }
+            other => return Err(trial.came(format!("{other:?}"))),
+        }
+    }
+    Ok(())
 }
 
 pub fn the_limit_is_for_the_message(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
@@ -102,13 +146,16 @@ fn fragments(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
     };
     counted(&fits[3..], Mistake::LimitExclusive)?;
     counted(&fits, Mistake::ControlCounted)?;
-    let too_big = [
-        (part(false, BINARY, 60), Ok(None)),
-        (part(false, CONTINUATION, 40), Ok(None)),
-        (part(false, CONTINUATION, 1), Err(1009)),
-    ];
-    assemble(subject, trial, 100, &too_big, LIMIT).map_err(|wrong| match wrong.came {
-        Ok(_) => wrong.lesson.named(Mistake::FragmentsUnbounded),
-        Err(_) => wrong.lesson,
-    })
+    for fin in [false, true] {
+        let too_big = [
+            (part(false, BINARY, 60), Ok(None)),
+            (part(false, CONTINUATION, 40), Ok(None)),
+            (part(fin, CONTINUATION, 1), Err(1009)),
+        ];
+        assemble(subject, trial, 100, &too_big, LIMIT).map_err(|wrong| match wrong.came {
+            Ok(_) => wrong.lesson.named(Mistake::FragmentsUnbounded),
+            Err(_) => wrong.lesson.named(Mistake::SizeCode),
+        })?;
+    }
+    Ok(())
 }

@@ -104,7 +104,7 @@ pub fn assemble(
             return Ok(());
         }
         if &came != expected {
-            return Err(Wrong { lesson: trial.came(outcome_shown(&came)), came });
+            return Err(Wrong { lesson: trial.came(outcome_shown(&came)), came, at });
         }
     }
     Ok(())
@@ -114,6 +114,8 @@ pub fn assemble(
 pub struct Wrong {
     pub lesson: Lesson,
     pub came: Outcome,
+    /// At which frame, counted from 0.
+    pub at: usize,
 }
 
 impl From<Wrong> for Lesson {
@@ -135,7 +137,8 @@ pub fn one_frame_is_a_message(subject: &Subject, trial: &Trial) -> Result<(), Le
     assemble(subject, trial, NO_LIMIT, &frames, why).map_err(|wrong| match &wrong.came {
         Ok(Some(message)) if message.payload.starts_with(b"Hello") => wrong.lesson.named(Mistake::MessageNotReset),
         // The first frame was taken.
-        Err(1002) if wrong.lesson.sent.contains("; ") => wrong.lesson.named(Mistake::MessageNotReset),
+        Err(1002) if wrong.at > 0 => wrong.lesson.named(Mistake::MessageNotReset),
+        Ok(None) => wrong.lesson.named(Mistake::WholeMessageKept),
         // The text before it is UTF-8.
         Err(1007) => wrong.lesson.named(Mistake::BinaryChecked),
         _ => wrong.lesson,
@@ -155,6 +158,12 @@ pub fn fragments_are_put_together(subject: &Subject, trial: &Trial) -> Result<()
         Ok(Some(message)) if message.opcode == CONTINUATION => wrong.lesson.named(Mistake::OpcodeOfContinuation),
         Ok(Some(message)) if message.payload == b"Helloab" => wrong.lesson.named(Mistake::MessageNotReset),
         Ok(Some(message)) if message.payload == b"lo" => wrong.lesson.named(Mistake::FirstFragmentLost),
+        Ok(Some(_)) if matches!(wrong.at, 0 | 1 | 3) => wrong.lesson.named(Mistake::FinNotAsked),
+        Ok(None) => wrong.lesson.named(Mistake::LastFragmentIgnored),
+        Err(_) => wrong.lesson.named(Mistake::GoodFragmentRefused),
+        Ok(Some(message)) if message.opcode != if wrong.at < 3 { TEXT } else { BINARY } => {
+            wrong.lesson.named(Mistake::OpcodeOfContinuation)
+        }
         _ => wrong.lesson,
     })?;
     let frames = [(frame(false, TEXT, b""), Ok(None)), (frame(true, CONTINUATION, b"lo"), message(TEXT, b"lo"))];
@@ -167,14 +176,15 @@ pub fn fragments_are_put_together(subject: &Subject, trial: &Trial) -> Result<()
 pub fn a_control_frame_may_stand_in_the_middle(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
     let why =
         "§5.4: \"Control frames MAY be injected in the middle of a fragmented message.\" They are not part of it.";
-    for opcode in [PING, PONG] {
+    for (opcode, payload) in [(PING, &b"!"[..]), (PONG, b"!"), (CLOSE, b"")] {
         let frames = [
             (frame(false, TEXT, b"Hel"), Ok(None)),
-            (frame(true, opcode, b"!"), Ok(None)),
+            (frame(true, opcode, payload), Ok(None)),
             (frame(true, CONTINUATION, b"lo"), message(TEXT, b"Hello")),
         ];
         assemble(subject, trial, NO_LIMIT, &frames, why).map_err(|wrong| match &wrong.came {
             Ok(Some(message)) if message.payload == b"Hel!lo" => wrong.lesson.named(Mistake::PingSpliced),
+            Err(_) if wrong.at == 1 => wrong.lesson.named(Mistake::PingRefused),
             Ok(Some(_)) | Err(_) => wrong.lesson.named(Mistake::PingEndsMessage),
             _ => wrong.lesson,
         })?;
@@ -229,9 +239,8 @@ pub fn text_is_utf8(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
         match (subject.check_text)(bytes) {
             Err(1007) => {}
             came => {
-                return Err(trial
-                    .came(format!("{came:?}"))
-                    .named(came.is_ok().then_some(Mistake::InvalidUtf8Accepted)));
+                let mistake = if came.is_ok() { Mistake::InvalidUtf8Accepted } else { Mistake::TextCode };
+                return Err(trial.came(format!("{came:?}")).named(mistake));
             }
         }
     }
@@ -257,10 +266,11 @@ pub fn bad_text_does_not_get_through(subject: &Subject, trial: &Trial) -> Result
         let whole = [(frame(true, TEXT, bytes), Err(1007))];
         let cut = [(frame(false, TEXT, &bytes[..1]), Ok(None)), (frame(true, CONTINUATION, &bytes[1..]), Err(1007))];
         // By now `check_text` itself is right.
-        for (frames, accepted) in [(&whole[..], Mistake::CheckTextNotCalled), (&cut, Mistake::InvalidUtf8Accepted)] {
+        for (frames, accepted) in [(&whole[..], Mistake::CheckTextNotCalled), (&cut, Mistake::LastOpcodeAsked)] {
             assemble(subject, trial, NO_LIMIT, frames, UTF8).map_err(|wrong| match &wrong.came {
                 Ok(Some(message)) if message.payload != bytes => wrong.lesson.named(Mistake::TextRepaired),
                 Ok(Some(_)) => wrong.lesson.named(accepted),
+                Err(_) => wrong.lesson.named(Mistake::TextCode),
                 _ => wrong.lesson,
             })?;
         }

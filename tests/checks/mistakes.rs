@@ -173,6 +173,24 @@ mistakes! {
     MarkerTakenTwice, Some(3), "You have read the length, 127, and took it for a marker again. Only the seven bits are a \
         marker: `else if`, or a `match` on the seven bits.";
     HeaderTooEager, Some(2), "Half a header has come, and you decided already. Say that more bytes are needed.";
+    ShiftTooFar, None, "A shift went beyond its type. `+` binds before `<<`, so `a << 8 + b` is `a << (8 + b)`: write `(a << 8) | b`, \
+        or `from_be_bytes`.";
+    NothingUnmasked, None, "The payload is as it was. Change the bytes themselves, not a copy of them: \
+        `for byte in payload.iter_mut()`, and then `*byte ^= ...`.";
+    LastBytesMasked, None, "The last bytes are still masked: those that do not fill a group of four.";
+    FourBytesOnly, None, "Only the first four bytes are unmasked. After the fourth byte of the key comes its first again: `key[i % 4]`.";
+    KeyReversed, None, "You used the key from its end. Byte 0 of the payload goes with byte 0 of the key.";
+    OneByteOfTheKey, None, "You used one byte of the key for the whole payload. There are four, one after the other: `key[i % 4]`.";
+    KeyIndexPanics, None, "The key has four bytes, and the payload may have more. After the fourth comes the first again: \
+        `key[i % 4]`.";
+    KeyOfAnotherFrame, None, "You used the key of another frame, or no key. Each frame has its own, in the four bytes before its payload.";
+    OpcodeNotWritten, None, "The first byte has another opcode than the one that was given: `0x80 | opcode`.";
+    LongFormMissing, None, "You have no form for a payload of this length, and its length was cut. There are three: one byte, 126 and \
+        two bytes, 127 and eight bytes.";
+    PayloadNotWhole, None, "The length is right, and the bytes behind it are not the payload: all of it, unchanged, in its order.";
+    EndIsNoClose, None, "You took the end of the stream for a Close frame or for a broken rule. Nobody has sent one: `Ok(None)`.";
+    EndIsNoError, None, "You took the end of the stream for an error. Between two frames it is a client that has left: `Ok(None)`.";
+    CodeNotPassedOn, None, "`take_frame` has refused the frame, and its code did not reach your caller as it was: `take_frame(...)?`.";
     MaskIndex, Some(10), "The index into the masking key did not begin at 0. i starts at 0 in every frame, at its payload's first \
         byte.";
     ReplyMasked, Some(9), "You masked the reply. A server never masks.";
@@ -215,6 +233,11 @@ mistakes! {
     PingEndsMessage, Some(13), "The Ping in the middle ended the message. Its FIN bit is its own; the message goes on.";
     NothingToContinue, Some(16), "You accepted a continuation while no message is open. Know whether one is: 1002.";
     MessageInsideMessage, Some(16), "You began a new message inside another. Know whether one is open: 1002.";
+    PingRefused, None, "You refused a control frame in the middle of a message. It may stand there: `Ok(None)`, and the message goes on.";
+    WholeMessageKept, None, "A frame with FIN and an opcode of its own is a whole message, and you did not return it.";
+    FinNotAsked, None, "You returned a message before its last fragment had come. Without FIN it goes on: `Ok(None)`.";
+    LastFragmentIgnored, None, "The last fragment has come, the one with FIN, and you did not return the message.";
+    GoodFragmentRefused, None, "You refused a good fragment. While a message is open, frames of opcode 0 continue it, until one has FIN.";
     EmptyIsOpen, Some(16), "The first fragment was empty, and you took its message for closed. Whether a message is open is not \
         whether bytes have come: remember it by itself.";
     FirstFragmentLost, None, "The message lacks the bytes of its first fragment. Keep them: a message is all its fragments.";
@@ -222,6 +245,9 @@ mistakes! {
     OpcodeOfContinuation, None, "The message's opcode is that of its first frame; a continuation has 0.";
     Utf8PerFrame, Some(14), "You checked each frame by itself. A character may be split over two fragments; check the message.";
     InvalidUtf8Accepted, Some(15), "You let invalid UTF-8 through. Fail with 1007.";
+    TextCode, None, "The code for a text that is not UTF-8 is 1007.";
+    LastOpcodeAsked, None, "You check a text that comes in one frame, and not one that comes in fragments. The last fragment has opcode 0: \
+        ask the opcode of the message.";
     TextRepaired, Some(15), "You put U+FFFD where bytes were bad (`from_utf8_lossy` does that) and let the text through. Do not repair: \
         1007.";
     BinaryChecked, None, "You checked a binary message. Only text has to be UTF-8.";
@@ -234,6 +260,10 @@ mistakes! {
     SumOverflows, None, "Your sum overflowed, or a cast cut it. Which calculation with the same three numbers cannot do \
         either?";
     LimitExclusive, None, "Exactly the limit is still allowed. Too big is what is above it: `>`, not `>=`.";
+    SoFarIgnored, None, "You did not count what the message has already: `so_far` and `more` together must fit.";
+    LimitIgnored, None, "You did not compare with `limit`. It is the caller's, and another one in each call.";
+    SizeCode, None, "The code for a message that is too big is 1009.";
+    LimitNotHandedOn, None, "`read_frame` takes a limit, and you did not hand it on: `take_frame(buffer, limit)`.";
     ControlCounted, None, "You counted a control frame. It is not part of the message, and has its own limit of 125 bytes.";
     MoreThanLimit, None, "`so_far` is more than the limit: did you pass the buffer's length, or add the fragment before \
         you asked?";

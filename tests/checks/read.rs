@@ -61,6 +61,18 @@ pub fn a_frame_is_read(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
     Err(trial.came(format!("it holds {}", hex(&side.buffer))).named(zeros.then_some(Mistake::WholeArrayTaken)))
 }
 
+pub fn a_long_frame_is_read(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    let payload = vec![7; 200_000];
+    trial.case("a binary frame of 200000 bytes", "read_frame returns it", STREAM);
+    let (mut talk, side) = start(trial);
+    let task = read(subject, side);
+    talk.send(&masked(0x82, &payload));
+    match task.finish(trial)?.0 {
+        Ok(Some(frame)) if frame.fin && frame.opcode == 2 && frame.payload == payload => Ok(()),
+        outcome => Err(trial.came(shown(&outcome)).named(Mistake::OneReadOneFrame)),
+    }
+}
+
 pub fn a_frame_may_come_in_pieces(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
     let frame = masked(0x81, b"Hello");
     for cut in [1, 4, 8] {
@@ -160,7 +172,13 @@ pub fn the_end_of_the_stream_is_told(subject: &Subject, trial: &Trial) -> Result
         match outcome {
             Ok(None) => {}
             Err(Failure::Io(_)) if !bytes.is_empty() => {}
-            _ => return Err(trial.came(shown(&outcome))),
+            _ => {
+                let mistake = match outcome {
+                    Ok(Some(_)) | Err(Failure::Close(_)) => Mistake::EndIsNoClose,
+                    _ => Mistake::EndIsNoError,
+                };
+                return Err(trial.came(shown(&outcome)).named(mistake));
+            }
         }
     }
     Ok(())
@@ -176,6 +194,6 @@ pub fn a_broken_rule_is_passed_on(subject: &Subject, trial: &Trial) -> Result<()
     talk.send(b"\x81\x05Hello");
     match read(subject, side).finish(trial)?.0 {
         Err(Failure::Close(1002)) => Ok(()),
-        outcome => Err(trial.came(shown(&outcome))),
+        outcome => Err(trial.came(shown(&outcome)).named(Mistake::CodeNotPassedOn)),
     }
 }

@@ -175,6 +175,7 @@ pub const STEPS: &[Step] = &[
             frame::a_frame_is_taken_out_of_the_buffer,
             frame::half_a_frame_waits_for_the_rest,
             frame::three_frames_come_out_one_by_one,
+            frame::each_frame_has_its_own_key,
             frame::a_frame_without_a_mask_is_refused,
         ],
     },
@@ -193,6 +194,7 @@ pub const STEPS: &[Step] = &[
             read::a_frame_may_come_in_pieces,
             read::what_comes_together_is_not_lost,
             read::a_timeout_loses_nothing,
+            read::a_long_frame_is_read,
             read::the_end_of_the_stream_is_told,
             read::a_broken_rule_is_passed_on,
         ],
@@ -256,6 +258,7 @@ pub const STEPS: &[Step] = &[
             limits::the_size_has_a_limit,
             limits::the_announced_length_is_not_believed,
             limits::the_limit_is_for_the_message,
+            limits::the_limit_is_handed_on,
         ],
     },
     Step {

@@ -1,5 +1,7 @@
 //! What ends a whole process, or would never end.
 
+use crate::checks::subject::MY_SERVER;
+use crate::checks::words::Frame;
 use std::hint::black_box;
 use std::thread;
 
@@ -45,6 +47,14 @@ pub fn loops_for_ever() -> ! {
 /// Room for so many bytes.
 pub fn reserves(bytes: usize) {
     black_box(Vec::<u8>::with_capacity(black_box(bytes)));
+}
+
+/// `vec![0; header.length as usize]`, and then the question whether it fits.
+pub fn reserves_what_is_announced(buffer: &mut Vec<u8>, limit: usize) -> Result<Option<Frame>, u16> {
+    if let Ok(Some(header)) = (MY_SERVER.decode_header)(buffer) {
+        black_box(vec![0_u8; header.length as usize]);
+    }
+    (MY_SERVER.take_frame)(buffer, limit)
 }
 
 pub fn keeps_everything() -> ! {

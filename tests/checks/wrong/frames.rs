@@ -395,3 +395,64 @@ pub fn end_ignored(stream: &mut TcpStream, buffer: &mut Vec<u8>, limit: usize) -
     }
     read
 }
+
+/// `(bytes[2] as u64) << 8 + bytes[3] as u64`
+pub fn shift_of_a_sum(bytes: &[u8]) -> Decoded {
+    change_length(bytes, |header| match header.size {
+        4 => u64::from(bytes[2]).checked_shl(8 + u32::from(bytes[3])).expect("attempt to shift left with overflow"),
+        _ => header.length,
+    })
+}
+
+pub fn no_form_of_eight(opcode: u8, payload: &[u8]) -> Vec<u8> {
+    match payload.len() {
+        0..126 => (MY_SERVER.encode_frame)(opcode, payload),
+        length => [&[0x80 | opcode, 126][..], &(length as u16).to_be_bytes(), payload].concat(),
+    }
+}
+
+/// Takes a key for granted.
+pub fn no_mask_asked(buffer: &mut Vec<u8>, limit: usize) -> Taken {
+    match buffer.get_mut(1) {
+        Some(second) if *second & 0x80 == 0 => {
+            *second |= 0x80;
+            let taken = (MY_SERVER.take_frame)(buffer, limit);
+            if taken == Ok(None) {
+                buffer[1] &= 0x7F;
+            }
+            taken
+        }
+        _ => (MY_SERVER.take_frame)(buffer, limit),
+    }
+}
+
+pub fn key_of_the_example(buffer: &mut Vec<u8>, limit: usize) -> Taken {
+    let key: Option<[u8; 4]> = buffer.get(2..6).and_then(|key| key.try_into().ok());
+    let mut taken = (MY_SERVER.take_frame)(buffer, limit);
+    if let (Ok(Some(frame)), Some(key)) = (&mut taken, key)
+        && frame.payload.len() == 2
+    {
+        (MY_SERVER.unmask)(&mut frame.payload, key);
+        (MY_SERVER.unmask)(&mut frame.payload, [0x37, 0xFA, 0x21, 0x3D]);
+    }
+    taken
+}
+
+/// Has its own idea of the end.
+pub fn end_as(stream: &mut TcpStream, buffer: &mut Vec<u8>, limit: usize, end: fn() -> ReadOutcome) -> ReadOutcome {
+    match (MY_SERVER.read_frame)(stream, buffer, limit) {
+        Ok(None) => end(),
+        read => read,
+    }
+}
+
+/// Has room for one array of bytes, and no more.
+pub fn one_array(stream: &mut TcpStream, buffer: &mut Vec<u8>, limit: usize) -> ReadOutcome {
+    match (MY_SERVER.read_frame)(stream, buffer, limit) {
+        Ok(Some(mut frame)) if frame.payload.len() > 65536 => {
+            frame.payload.truncate(65536);
+            Ok(Some(frame))
+        }
+        read => read,
+    }
+}

@@ -41,6 +41,29 @@ pub fn ping_ends_the_message(limit: usize) -> Assembler {
     })
 }
 
+pub fn ping_refused(limit: usize) -> Assembler {
+    let mut real = (MY_SERVER.assembler)(limit);
+    let mut open = false;
+    Box::new(move |frame| {
+        if is_control(&frame) && open {
+            return Err(1002);
+        }
+        open = if is_control(&frame) { open } else { !frame.fin };
+        real(frame)
+    })
+}
+
+pub fn fin_not_asked(limit: usize) -> Assembler {
+    let mut real = (MY_SERVER.assembler)(limit);
+    Box::new(move |frame| real(Frame { fin: true, ..frame }))
+}
+
+/// Has one answer for every continuation.
+pub fn continuation_is(limit: usize, answer: Result<Option<Message>, u16>) -> Assembler {
+    let mut real = (MY_SERVER.assembler)(limit);
+    Box::new(move |frame| if frame.opcode == CONTINUATION { answer.clone() } else { real(frame) })
+}
+
 pub fn nothing_continued(limit: usize) -> Assembler {
     let mut real = (MY_SERVER.assembler)(limit);
     let mut open = false;

@@ -13,9 +13,10 @@ mod ticks;
 
 use crate::checks::mistakes::Mistake;
 use crate::checks::subject::{MY_SERVER, Subject};
-use crate::checks::words::{BINARY, CLOSE, Head, PING, PONG, TEXT, Verdict};
+use crate::checks::words::{BINARY, CLOSE, Failure, Head, PING, PONG, TEXT, Verdict};
 use chat::Flaw;
 use life::Slip;
+use std::io::ErrorKind;
 
 pub struct WrongAnswer {
     pub step: &'static str,
@@ -40,7 +41,10 @@ wrong_answers! {
     ENDINGS:
     "01" "exits" ProcessExits, accept_key: |_| std::process::exit(0);
     "05" "exits-with-one" ProcessExits, decode_header: |_| std::process::exit(1);
-    "15" "exits-in-a-thread" ProcessExits, run: |_, _| { std::thread::spawn(|| std::process::exit(0)).join().unwrap() };
+    "15" "exits-in-a-thread" ProcessExits, run: |listener, _| {
+        let _first = listener.accept();
+        std::thread::spawn(|| std::process::exit(0)).join().unwrap()
+    };
     "09" "aborts" ProcessAborted, answer_ping: |_| std::process::abort();
     "10" "panics-twice" ProcessAborted, assembler: |_| Box::new(|_| endings::panics_twice());
     "06" "recursion" StackOverflows, unmask: |payload, key| endings::calls_itself(payload, key);
@@ -55,7 +59,7 @@ wrong_answers! {
 #[cfg(target_os = "linux")]
 wrong_answers! {
     BOUNDED_ENDINGS:
-    "12" "reserves-what-is-announced" MemoryRunsOut, take_frame: |_, _| { endings::reserves(64 << 40); Ok(None) };
+    "12" "reserves-what-is-announced" MemoryRunsOut, take_frame: endings::reserves_what_is_announced;
     "08" "keeps-everything" MemoryRunsOut, read_frame: |_, _, _| endings::keeps_everything();
     "13" "threads-without-end" ThreadsRunOut, hang_up: |_, _| endings::starts_threads();
 }
@@ -189,6 +193,31 @@ wrong_answers! {
     "05" "marker-taken-twice-unasked" MarkerTakenTwice, decode_header: |bytes| {
         frames::marker_taken_twice(bytes, || panic!("range end index 10 out of range for slice of length 4"))
     };
+    "05" "shift-of-a-sum" ShiftTooFar, decode_header: frames::shift_of_a_sum;
+    "06" "copy-unmasked" NothingUnmasked, unmask: |payload, key| (MY_SERVER.unmask)(&mut payload.to_vec(), key);
+    "06" "groups-of-four" LastBytesMasked, unmask: |payload, key| { let whole = payload.len() / 4 * 4; (MY_SERVER.unmask)(&mut payload[..whole], key); };
+    "06" "first-four-only" FourBytesOnly, unmask: |payload, key| { let four = payload.len().min(4); (MY_SERVER.unmask)(&mut payload[..four], key); };
+    "06" "key-from-its-end" KeyReversed, unmask: |payload, mut key| { key.reverse(); (MY_SERVER.unmask)(payload, key); };
+    "06" "first-byte-of-the-key" OneByteOfTheKey, unmask: |payload, key| (MY_SERVER.unmask)(payload, [key[0]; 4]);
+    "06" "key-indexed-past-its-end" KeyIndexPanics, unmask: |payload, key| for (i, byte) in payload.iter_mut().enumerate() { *byte ^= key[i] };
+    "06" "always-text" OpcodeNotWritten, encode_frame: |_, payload| (MY_SERVER.encode_frame)(TEXT, payload);
+    "06" "no-long-forms" LongFormMissing, encode_frame: |opcode, payload| [&[0x80 | opcode, payload.len() as u8 & 0x7F], payload].concat();
+    "06" "no-form-of-eight" LongFormMissing, encode_frame: frames::no_form_of_eight;
+    "06" "payload-from-its-end" PayloadNotWhole, encode_frame: |opcode, payload| {
+        let mut frame = (MY_SERVER.encode_frame)(opcode, payload);
+        let start = frame.len() - payload.len();
+        if payload.len() > 126 { frame[start..].reverse(); }
+        frame
+    };
+    "07" "no-mask-asked" UnmaskedAccepted, take_frame: frames::no_mask_asked;
+    "07" "first-key-for-all" KeyOfAnotherFrame, take_frame: frames::key_of_the_example;
+    "08" "end-as-a-close" EndIsNoClose, read_frame: |stream, buffer, limit| frames::end_as(stream, buffer, limit, || Err(Failure::Close(1006)));
+    "08" "end-as-an-error" EndIsNoError, read_frame: |stream, buffer, limit| frames::end_as(stream, buffer, limit, || Err(Failure::Io(ErrorKind::UnexpectedEof.into())));
+    "08" "fault-as-the-end" CodeNotPassedOn, read_frame: |stream, buffer, limit| match (MY_SERVER.read_frame)(stream, buffer, limit) {
+        Err(Failure::Close(_)) => Ok(None),
+        read => read,
+    };
+    "08" "one-array" OneReadOneFrame, read_frame: frames::one_array;
     "06" "index-from-the-header" MaskIndex, unmask: frames::index_from_the_header;
     "06" "reply-masked" ReplyMasked, encode_frame: frames::reply_masked;
     "06" "fin-missing" FinMissing, encode_frame: frames::fin_missing;
@@ -226,6 +255,17 @@ wrong_answers! {
     "09" "ping-for-a-ping" PongIsPing, answer_ping: messages::ping_for_a_ping;
     "09" "fin-missing" FinMissing, answer_ping: |frame| (frame.opcode == PING).then(|| frames::fin_missing(PONG, &frame.payload));
     "09" "answers-all-but-a-pong" PongToOther, answer_ping: |frame| (frame.opcode != PONG).then(|| messages::pong(&frame.payload));
+    "10" "ping-refused" PingRefused, assembler: messages::ping_refused;
+    "10" "never-complete" WholeMessageKept, assembler: |_| Box::new(|_| Ok(None));
+    "10" "fin-not-asked" FinNotAsked, assembler: messages::fin_not_asked;
+    "10" "last-fragment-ignored" LastFragmentIgnored, assembler: |limit| messages::continuation_is(limit, Ok(None));
+    "10" "continuation-refused" GoodFragmentRefused, assembler: |limit| messages::continuation_is(limit, Err(1002));
+    "11" "code-1002" TextCode, check_text: |payload| (MY_SERVER.check_text)(payload).map_err(|_| 1002);
+    "11" "code-1003" TextCode, assembler: |limit| messages::simple(limit, |opcode, payload| if opcode == TEXT { (MY_SERVER.check_text)(payload).map_err(|_| 1003) } else { Ok(()) });
+    "12" "so-far-ignored" SoFarIgnored, check_size: |_, more, limit| (MY_SERVER.check_size)(0, more, limit);
+    "12" "limit-of-its-own" LimitIgnored, check_size: |so_far, more, _| (MY_SERVER.check_size)(so_far, more, 16 << 20);
+    "12" "code-1002" SizeCode, check_size: |so_far, more, limit| (MY_SERVER.check_size)(so_far, more, limit).map_err(|_| 1002);
+    "12" "limit-not-handed-on" LimitNotHandedOn, read_frame: |stream, buffer, _| (MY_SERVER.read_frame)(stream, buffer, 16 << 20);
     "10" "ping-spliced" PingSpliced, assembler: messages::ping_spliced;
     "10" "ping-ends-the-message" PingEndsMessage, assembler: messages::ping_ends_the_message;
     "10" "nothing-continued" NothingToContinue, assembler: messages::nothing_continued;
@@ -240,7 +280,7 @@ wrong_answers! {
     "11" "checked-per-frame" Utf8PerFrame, assembler: messages::checked_per_frame;
     "11" "not-called" CheckTextNotCalled, assembler: |limit| messages::simple(limit, |_, _| Ok(()));
     "11" "not-checked" InvalidUtf8Accepted, check_text: |_| Ok(());
-    "11" "whole-messages-only" InvalidUtf8Accepted, assembler: messages::whole_messages_only;
+    "11" "whole-messages-only" LastOpcodeAsked, assembler: messages::whole_messages_only;
     "11" "binary-checked" BinaryChecked, assembler: |limit| messages::simple(limit, |_, payload| (MY_SERVER.check_text)(payload));
     "11" "repaired" TextRepaired, assembler: messages::repaired;
     "12" "announced-believed" AnnouncedBelieved, take_frame: |buffer, _| (MY_SERVER.take_frame)(buffer, usize::MAX);
