@@ -1,5 +1,5 @@
 //! Every wrong answer fails, with the card that names its mistake. The cards are kept in `tests/checks/cards/` and
-//! compared letter by letter; `UPDATE_CARDS=1 cargo test --test wrong_answers` writes them anew.
+//! compared letter by letter; `UPDATE_CARDS=1 cargo test --test wrong_answers -- --include-ignored` writes them anew.
 
 mod checks;
 #[path = "checks/adapter/mod.rs"]
@@ -12,11 +12,14 @@ use checks::lesson::Lesson;
 use checks::mistakes::Mistake;
 use checks::runner::child;
 use checks::steps::{STEPS, find};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::env;
 use std::fs;
-use std::path::Path;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 use wrong::{BOUNDED_ENDINGS, ENDINGS, WRONG_ANSWERS, WrongAnswer};
@@ -24,9 +27,16 @@ use wrong::{BOUNDED_ENDINGS, ENDINGS, WRONG_ANSWERS, WrongAnswer};
 /// Some wrong answers show by what does not come.
 const PATIENCE: Duration = Duration::from_millis(if cfg!(windows) { 1200 } else { 700 });
 
-/// The card of a wrong answer, or why there is none.
-fn card(wrong: &WrongAnswer) -> Result<String, String> {
-    judge(wrong, find(wrong.step).expect("a step of this number").run(wrong.subject, PATIENCE))
+/// The card of a wrong answer, and which check it is from; or why there is none.
+fn card(wrong: &WrongAnswer, checks: Range<usize>) -> Result<(usize, String), String> {
+    let step = find(wrong.step).expect("a step of this number");
+    for at in checks {
+        let outcome = step.run_check(at, wrong.subject, PATIENCE);
+        if outcome.is_err() {
+            return judge(wrong, outcome).map(|card| (at, card));
+        }
+    }
+    Err("no check noticed it".to_owned())
 }
 
 fn judge(wrong: &WrongAnswer, outcome: Result<(), Lesson>) -> Result<String, String> {
@@ -60,28 +70,82 @@ fn all() -> impl Iterator<Item = &'static WrongAnswer> {
     WRONG_ANSWERS.iter().chain(ENDINGS).chain(BOUNDED_ENDINGS)
 }
 
-/// Those whose card is wrong, and how. All at once: most of their time is waiting for what does not come.
-fn failures(answers: &[&'static WrongAnswer]) -> Vec<(&'static WrongAnswer, String)> {
-    let run = |wrong: &'static WrongAnswer| card(wrong).and_then(|card| compare(wrong, &without_line_numbers(&card)));
+/// Which check of its step catches each wrong answer. The checks before it are for the run in full.
+fn catching_checks() -> BTreeMap<String, usize> {
+    let text = fs::read_to_string(catching_path()).expect("the list of checks");
+    let pairs = text.lines().filter_map(|line| line.split_once(' '));
+    pairs.map(|(name, at)| (name.to_owned(), at.parse().expect("a number"))).collect()
+}
+
+fn catching_path() -> PathBuf {
+    root().join("tests/checks/catching_checks.txt")
+}
+
+/// Runs `call` for each, some at a time: most of their time is waiting for what does not come.
+fn in_parallel<T: Send>(
+    answers: &[&'static WrongAnswer],
+    at_once: usize,
+    call: impl Fn(&'static WrongAnswer) -> T + Sync,
+) -> Vec<(&'static WrongAnswer, T)> {
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut outcomes = Vec::new();
+        while let Some(wrong) = answers.get(next.fetch_add(1, Ordering::Relaxed)) {
+            outcomes.push((*wrong, call(wrong)));
+        }
+        outcomes
+    };
     thread::scope(|scope| {
-        let threads: Vec<_> = answers.iter().map(|wrong| (*wrong, scope.spawn(move || run(wrong)))).collect();
-        let outcomes = threads.into_iter().map(|(wrong, thread)| (wrong, thread.join().expect("no panic in a check")));
-        outcomes.filter_map(|(wrong, outcome)| Some((wrong, outcome.err()?))).collect()
+        let threads: Vec<_> = (0..at_once.min(answers.len())).map(|_| scope.spawn(work)).collect();
+        threads.into_iter().flat_map(|thread| thread.join().expect("no panic in a check")).collect()
     })
+}
+
+/// Those whose card is wrong, and how. What so many threads have disturbed is tried again, with fewer, and then alone.
+fn failures(run: impl Fn(&'static WrongAnswer) -> Result<(), String> + Sync) -> Vec<String> {
+    let mut left: Vec<&WrongAnswer> = WRONG_ANSWERS.iter().collect();
+    for at_once in [48, 8, 1] {
+        let outcomes = in_parallel(&left, at_once, &run);
+        let failed = outcomes.into_iter().filter_map(|(wrong, outcome)| Some((wrong, outcome.err()?)));
+        let failed: Vec<(&WrongAnswer, String)> = failed.collect();
+        if at_once == 1 {
+            return failed.into_iter().map(|(wrong, error)| format!("{}: {error}", full_name(wrong))).collect();
+        }
+        left = failed.into_iter().map(|(wrong, _)| wrong).collect();
+    }
+    Vec::new()
 }
 
 #[test]
 fn every_wrong_answer_gets_the_card_that_names_its_mistake() {
-    let all: Vec<&WrongAnswer> = WRONG_ANSWERS.iter().collect();
-    // Some lessons are about time. What so many threads have disturbed is tried again, with fewer, and then alone.
-    let disturbed: Vec<&WrongAnswer> = failures(&all).into_iter().map(|(wrong, _)| wrong).collect();
-    let again: Vec<&WrongAnswer> = failures(&disturbed).into_iter().map(|(wrong, _)| wrong).collect();
-    let failures: Vec<String> = again
-        .iter()
-        .flat_map(|wrong| failures(&[*wrong]))
-        .map(|(wrong, error)| format!("{}-{}: {error}", wrong.step, wrong.name))
-        .collect();
+    let catching = catching_checks();
+    let failures = failures(|wrong| {
+        let at = *catching.get(&full_name(wrong)).ok_or("not in tests/checks/catching_checks.txt")?;
+        let (_, card) = card(wrong, at..at + 1)?;
+        compare(wrong, &without_line_numbers(&card))
+    });
     assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+#[test]
+#[ignore = "takes half a minute: .ci/exercises runs it"]
+fn every_wrong_answer_passes_all_checks_before_its_own() {
+    let catching = catching_checks();
+    let found = Mutex::new(BTreeMap::new());
+    let failures = failures(|wrong| {
+        let checks = find(wrong.step).expect("a step of this number").checks.len();
+        let (at, card) = card(wrong, 0..checks)?;
+        found.lock().expect("no panic").insert(full_name(wrong), at);
+        compare(wrong, &without_line_numbers(&card))
+    });
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+    let found = found.into_inner().expect("no panic");
+    if env::var_os("UPDATE_CARDS").is_some() {
+        let lines: String = found.iter().map(|(name, at)| format!("{name} {at}\n")).collect();
+        fs::write(catching_path(), lines).expect("the list of checks");
+    } else {
+        assert_eq!(found, catching);
+    }
 }
 
 /// Which wrong answer to run in a child process, and where to report.

@@ -7,6 +7,7 @@ use super::running::{Running, quick};
 use super::subject::Subject;
 use super::talk::{Asked, Seen, Talk, connected_pair, masked, request};
 use super::words::Settings;
+use std::time::Duration;
 
 // Step 14
 
@@ -149,6 +150,68 @@ pub fn a_broken_rule_is_told(subject: &Subject, trial: &Trial) -> Result<(), Les
             let lesson = task.panic(trial).unwrap_or(asked.lesson);
             if lesson.mistake.is_some() { lesson } else { lesson.named(mistake) }
         })?;
+    }
+    Ok(())
+}
+
+pub fn the_limit_of_the_settings_holds(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    let why = "§10.4: settings.max_message is the limit for a frame and for a message: for read_frame and for Assembler::new.";
+    let whole = |length: usize| masked(0x82, &vec![7; length]);
+    let parts = |length: usize| [masked(0x02, &[7; 600]), masked(0x80, &vec![7; length - 600])].concat();
+    for limit in [1000, 100_000] {
+        let settings = Settings { max_message: limit, ..quick() };
+        for (sent, bytes) in [("one frame", whole(limit)), ("two fragments", parts(limit))] {
+            let (mut talk, _task) = serve(subject, trial, settings.clone())?;
+            let came = format!("max_message is {limit}; a message of {limit} bytes, in {sent}");
+            trial.case(came, "it comes back", why);
+            talk.send(&bytes);
+            talk.expect(0x82, &vec![7; limit]).map_err(|asked| asked.lesson.named(Mistake::MaxMessageIgnored))?;
+        }
+        // The first is over the limit before a byte of its payload has come.
+        let too_big = [
+            ("one frame, of which the header has come", whole(limit + 1)[..10].to_vec()),
+            ("one frame", whole(limit + 1)),
+            ("two fragments", parts(limit + 1)),
+        ];
+        for (sent, bytes) in too_big {
+            let (mut talk, _task) = serve(subject, trial, settings.clone())?;
+            let came = format!("max_message is {limit}; a message of {} bytes, in {sent}", limit + 1);
+            trial.case(came, "a Close frame 1009, then the end of the stream", why);
+            talk.send(&bytes);
+            talk.expect_close(Some(1009)).map_err(|asked| match asked.seen {
+                Seen::Frame { first: 0x81 | 0x82, .. } | Seen::Nothing => {
+                    asked.lesson.named(Mistake::MaxMessageIgnored)
+                }
+                _ => {
+                    let mistake = not_closed(&asked, Some(1009));
+                    asked.lesson.named(mistake)
+                }
+            })?;
+        }
+    }
+    Ok(())
+}
+
+pub fn the_time_of_the_settings_holds(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    let why = "settings.close_timeout is how long hang_up waits for the client's end.";
+    let waits = |close_timeout: Duration| {
+        let (mut talk, task) = serve(subject, trial, Settings { close_timeout, ..quick() })?;
+        talk.ask_close("a Close", &masked(0x88, b"\x03\xE8"), Some(1000), why)?;
+        Ok::<_, Lesson>((talk, task))
+    };
+    let (_long_client, long) = waits(Duration::from_secs(600))?;
+    let (_short_client, short) = waits(Duration::from_millis(30))?;
+    trial.case(
+        "two clients that send a Close and never end their side; close_timeout is 30 ms for one, and 10 minutes for the other",
+        "serve_client returns for the first alone",
+        why,
+    );
+    short.finish(trial).map_err(|lesson| match lesson.mistake {
+        Some(Mistake::Hangs) => lesson.named(Mistake::CloseTimeoutIgnored),
+        _ => lesson,
+    })?;
+    if long.ends_within(Duration::from_millis(60)) {
+        return Err(trial.came("it has returned for both").named(Mistake::CloseTimeoutIgnored));
     }
     Ok(())
 }

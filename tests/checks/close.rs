@@ -56,7 +56,7 @@ fn answer(
 pub fn a_close_is_answered_with_its_code(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
     let why = "§5.5.1: \"the endpoint typically echos the status code it received\"; an empty Close has none to echo.";
     answer(subject, trial, b"", None, why)?;
-    for code in [1000_u16, 1001, 1003, 1007, 1011, 1012, 1013, 1014, 3000, 4999] {
+    for code in [1000_u16, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014, 3000, 3999, 4000, 4999] {
         let payload = [&code.to_be_bytes()[..], "bis später".as_bytes()].concat();
         answer(subject, trial, &payload, Some(code), why)?;
     }
@@ -72,7 +72,7 @@ pub fn a_bad_close_is_answered_with_1002(subject: &Subject, trial: &Trial) -> Re
     let why = "§5.5.1: if there is a payload, its first two bytes are the code.";
     answer(subject, trial, &[0x03], Some(1002), why)?;
     let why = "§7.4.2: below 1000 is not used; 1004 and 1016 to 2999 are not given out; above 4999 there is nothing.";
-    for code in [0_u16, 999, 1004, 1016, 2999, 5000, 65535] {
+    for code in [0_u16, 1, 999, 1004, 1016, 2000, 2999, 5000, 65535] {
         answer(subject, trial, &code.to_be_bytes(), Some(1002), why)?;
     }
     answer(subject, trial, b"\x03\xE8bye \xFF", Some(1007), "§5.5.1 and §8.1: the reason is UTF-8; otherwise 1007.")
@@ -137,6 +137,32 @@ pub fn a_client_that_stays_is_left(subject: &Subject, trial: &Trial) -> Result<(
     let outcome = Task::start(move || hang_up(server, patience)).finish(trial).map_err(for_ever);
     drop(client);
     outcome
+}
+
+pub fn the_patience_is_the_callers(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    trial.case(
+        "two clients that never end their side; hang_up has 30 ms of patience with one, and 10 minutes with the other",
+        "hang_up returns for the first alone",
+        "§7.1.1 leaves the time to you, and `patience` is the caller's word on it.",
+    );
+    let hang_up = subject.hang_up;
+    let waits = |patience: Duration| {
+        let (client, server) = connected_pair();
+        (client, Task::start(move || hang_up(server, patience)))
+    };
+    let (_long_client, long) = waits(Duration::from_secs(600));
+    let (short_client, short) = waits(Duration::from_millis(30));
+    short.finish(trial).map_err(nothing_left).map_err(|lesson| match lesson.mistake {
+        Some(Mistake::Hangs) => lesson.named(Mistake::PatienceIgnored),
+        _ => lesson,
+    })?;
+    drop(short_client);
+    // One that has a time of its own has it for both.
+    if long.ends_within(Duration::from_millis(60)) {
+        long.finish(trial)?;
+        return Err(trial.came("it has returned for both").named(Mistake::PatienceIgnored));
+    }
+    Ok(())
 }
 
 /// A panic of `hang_up` may be that of a timeout of zero.

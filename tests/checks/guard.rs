@@ -21,7 +21,11 @@ pub type Check = fn(&Subject, &Trial) -> Result<(), Lesson>;
 thread_local! {
     /// The text and the place of this thread's last panic.
     static PANIC: RefCell<String> = const { RefCell::new(String::new()) };
+    /// The panics of all calls that the check has started, in a list that the check's own thread hands on to theirs.
+    static PANICS: RefCell<Panics> = RefCell::default();
 }
+
+type Panics = Arc<Mutex<Vec<String>>>;
 
 /// Panics in threads that the subject has started itself; only kept when nothing else runs in this process.
 static ELSEWHERE: Mutex<Vec<String>> = Mutex::new(Vec::new());
@@ -103,8 +107,13 @@ impl<T: Send + 'static> Task<T> {
     pub fn start(call: impl FnOnce() -> T + Send + 'static) -> Task<T> {
         install_hook();
         let (done, result) = mpsc::channel();
+        let panics = PANICS.with_borrow(Arc::clone);
         let body = move || {
+            PANICS.set(Arc::clone(&panics));
             let outcome = catch_unwind(AssertUnwindSafe(call)).map_err(|_: Box<dyn Any + Send>| PANIC.take());
+            if let Err(text) = &outcome {
+                panics.lock().unwrap_or_else(PoisonError::into_inner).push(text.clone());
+            }
             // Nobody waits any more if it took too long.
             let _ = done.send(outcome);
         };
@@ -168,6 +177,23 @@ fn panicked(trial: &Trial, text: &str) -> Lesson {
     trial.came(format!("a panic: {text}")).named(kind_of_panic(text))
 }
 
+/// A thread that panics drops its socket, and a check sees that first: the panic is what matters.
+fn hidden_panic(trial: &Trial, panics: &Panics, lesson: Lesson) -> Lesson {
+    if lesson.came.starts_with("a panic: ") || lesson.unwritten.is_some() {
+        return lesson;
+    }
+    let first = || panics.lock().unwrap_or_else(PoisonError::into_inner).first().cloned();
+    // It is told a little later.
+    let text = first().or_else(|| {
+        thread::sleep(Duration::from_millis(20));
+        first()
+    });
+    let Some(text) = text else { return lesson };
+    let panic = panicked(trial, &text);
+    let came = format!("{}; before that, {}", lesson.came, panic.came);
+    Lesson { came, mistake: panic.mistake, unwritten: panic.unwritten, ..lesson }
+}
+
 /// What has panicked, by the words of the standard library.
 fn kind_of_panic(text: &str) -> Mistake {
     match text {
@@ -185,9 +211,13 @@ pub fn run(check: Check, subject: Subject, patience: Duration, silence: Duration
     ELSEWHERE.lock().unwrap_or_else(PoisonError::into_inner).clear();
     let trial = Arc::new(Trial::new(patience));
     let its_trial = Arc::clone(&trial);
+    // A list of its own: checks of other subjects can run at the same time.
+    PANICS.set(Panics::default());
+    let panics = PANICS.with_borrow(Arc::clone);
     let task = Task::start(move || check(&subject, &its_trial));
     while !task.ends_within(silence.saturating_sub(trial.tried_for())) && trial.tried_for() < silence {}
     let outcome = task.finish_within(&trial, Duration::ZERO, Mistake::LoopsForEver).and_then(|result| result);
+    let outcome = outcome.map_err(|lesson| hidden_panic(&trial, &panics, lesson));
     // In a process of checks alone it is clear whose threads they are.
     let excess = if outcome.is_err() && ALONE.load(Ordering::SeqCst) { excess() } else { None };
     if let (Err(lesson), Some((taken, mistake))) = (&outcome, excess) {

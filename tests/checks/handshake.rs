@@ -23,17 +23,27 @@ fn shake<'a>(subject: &Subject, trial: &'a Trial) -> (Talk<'a>, Task<(Shaken, Tc
 /// Expects a reply that begins like this, and returns its head.
 fn expect_head(talk: &mut Talk, task: &Task<(Shaken, TcpStream)>, start: &str) -> Result<String, Lesson> {
     let came = match talk.head() {
+        Ok(head) if head.replace("\r\n", "").contains('\n') => {
+            return Err(talk.trial.came(format!("{head:?}")).named(Mistake::ReplyBareNewline));
+        }
         Ok(head) if head.starts_with(start) && (start != "HTTP/1.1 101 " || head.contains(ACCEPT)) => return Ok(head),
         Ok(head) if lacks_space(&head, start) => {
             let lesson = Lesson { why: STATUS_LINE, ..talk.trial.came(format!("{head:?}")) };
             return Err(lesson.named(Mistake::StatusWithoutSpace));
         }
-        Ok(head) => format!("{head:?}"),
+        Ok(head) => {
+            let other_status = head.starts_with("HTTP/1.1 ") && start != "HTTP/1.1 101 ";
+            let mistake = if other_status { Mistake::OtherStatus } else { Mistake::ReplyStatus };
+            let mistake = if head.starts_with(start) { Mistake::AcceptWrong } else { mistake };
+            return Err(talk.trial.came(format!("{head:?}")).named(mistake));
+        }
         Err(seen) => match task.panic(talk.trial) {
             Some(panic) => return Err(panic),
             None if !talk.unread().is_empty() => {
                 let text = String::from_utf8_lossy(talk.unread()).into_owned();
-                return Err(talk.trial.came(format!("{text:?}, then {seen}")).named(Mistake::NoBlankLineInReply));
+                let bare = text.replace("\r\n", "").contains('\n');
+                let mistake = if bare { Mistake::ReplyBareNewline } else { Mistake::NoBlankLineInReply };
+                return Err(talk.trial.came(format!("{text:?}, then {seen}")).named(mistake));
             }
             None if seen == Seen::Nothing => {
                 let has_returned = task.ends_within(Duration::ZERO);
@@ -168,10 +178,31 @@ pub fn a_refusal_is_told(subject: &Subject, trial: &Trial) -> Result<(), Lesson>
         expect_head(&mut talk, &task, start)?;
         match task.finish(trial)?.0 {
             Ok(None) => {}
-            came => return Err(trial.came(shown(&came))),
+            came => return Err(trial.came(shown(&came)).named(Mistake::RefusedAndKept)),
         }
     }
     Ok(())
+}
+
+pub fn a_long_request_is_read(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    let cookie = format!("Cookie: {}\r\n\r\n", "x".repeat(7000));
+    let head = request("/chat").replace("\r\n\r\n", &format!("\r\n{cookie}"));
+    trial.case(
+        format!("a request of {} bytes, most of them in one Cookie", head.len()),
+        "HTTP/1.1 101",
+        "Browsers send cookies of some KiB. The limit of step 02 is 8192 bytes, however many reads that takes.",
+    );
+    let (mut talk, task) = shake(subject, trial);
+    talk.send(head.as_bytes());
+    expect_head(&mut talk, &task, "HTTP/1.1 101 ").map_err(|lesson| match lesson.mistake {
+        Some(Mistake::AcceptWrong | Mistake::ReplyBareNewline) => lesson,
+        _ if lesson.came.starts_with("a panic") => lesson,
+        _ => lesson.named(Mistake::OneReadOneRequest),
+    })?;
+    match task.finish(trial)?.0 {
+        Ok(Some((_, rest))) if rest.is_empty() => Ok(()),
+        came => Err(trial.came(shown(&came)).named(wrong_rest(&came, head.as_bytes(), b""))),
+    }
 }
 
 /// A header that a refusal must have, with the token that must be among its values.
@@ -246,7 +277,7 @@ pub fn a_refusal_names_what_would_be_accepted(subject: &Subject, trial: &Trial) 
             let reply = expect_head(&mut talk, &task, start)?;
             match task.finish(trial)?.0 {
                 Ok(None) => {}
-                came => return Err(trial.came(shown(&came))),
+                came => return Err(trial.came(shown(&came)).named(Mistake::RefusedAndKept)),
             }
             if !has_token(&reply, name, token) {
                 return Err(trial.came(format!("{reply:?}")).named(*mistake));

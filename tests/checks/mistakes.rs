@@ -136,6 +136,7 @@ mistakes! {
     StatusWithoutSpace, None, "The status line needs a space behind the number, then any words or none. The space stands \
         there even if there are no words.";
     NoReply, None, "You returned without an answer on the socket. A refusal is an HTTP reply too: write it first.";
+    RefusedAndKept, None, "You have refused the client, and returned something else than `Ok(None)`: there is no WebSocket connection.";
     UpgradeNotNamed, None, "Your 426 does not say what to upgrade to. Add the line `Upgrade: websocket`.";
     UpgradeNotInConnection, None, "Your 426 has an Upgrade header that Connection does not name. Add the line \
         `Connection: Upgrade`, or write `Connection: close, Upgrade`.";
@@ -289,6 +290,9 @@ mistakes! {
     DrainSpins, None, "The client has ended its side, and you go on reading. A read of 0 bytes is the end of the stream: return.";
     ZeroTimeout, None, "The deadline is over, and you read on. `set_read_timeout(Some(ZERO))` is refused and the old \
         timeout stays: return when nothing is left.";
+    PatienceIgnored, None, "`hang_up` has a time of its own. `patience` says how long it may take: compute the deadline from it.";
+    CloseTimeoutIgnored, None, "`serve_client` has a time of its own. `settings.close_timeout` is what `hang_up` gets.";
+    MaxMessageIgnored, None, "Another limit than `settings.max_message` holds, in `read_frame`, in `Assembler::new`, or in both.";
     SentBehindClose, None, "You sent something behind your Close frame. Nothing may follow it.";
     NoCloseForFault, None, "You ended the connection without saying why. Send a Close frame with the code first.";
     FaultIgnored, None, "You let the fault pass, and the connection goes on. Send a Close frame with the code of the fault, then hang up.";

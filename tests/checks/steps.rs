@@ -33,7 +33,12 @@ impl Step {
 
     /// Runs the checks up to the first that fails. No wait in them is longer than `patience`.
     pub fn run(&self, subject: Subject, patience: Duration) -> Result<(), Lesson> {
-        self.checks.iter().try_for_each(|check| guard::run(*check, subject, patience, self.silence(patience)))
+        (0..self.checks.len()).try_for_each(|at| self.run_check(at, subject, patience))
+    }
+
+    /// Runs one of the checks.
+    pub fn run_check(&self, at: usize, subject: Subject, patience: Duration) -> Result<(), Lesson> {
+        guard::run(self.checks[at], subject, patience, self.silence(patience))
     }
 
     /// How long a case of its checks can take. One with a socket waits several times, and each wait has its own bound.
@@ -121,6 +126,7 @@ pub const STEPS: &[Step] = &[
             handshake::the_client_reads_its_101,
             handshake::a_request_may_come_in_pieces,
             handshake::a_frame_behind_the_head_is_kept,
+            handshake::a_long_request_is_read,
             handshake::a_refusal_is_told,
             handshake::a_refusal_names_what_would_be_accepted,
             handshake::a_client_that_leaves_is_let_go,
@@ -276,6 +282,7 @@ pub const STEPS: &[Step] = &[
             close::a_bad_close_is_answered_with_1002,
             close::the_close_reaches_the_client,
             close::a_client_that_stays_is_left,
+            close::the_patience_is_the_callers,
             close::a_client_that_floods_is_left,
             close::a_client_that_dribbles_is_left,
         ],
@@ -296,6 +303,8 @@ pub const STEPS: &[Step] = &[
             clients::a_ping_gets_its_pong,
             clients::a_close_is_answered_and_tcp_ends,
             clients::a_broken_rule_is_told,
+            clients::the_limit_of_the_settings_holds,
+            clients::the_time_of_the_settings_holds,
             clients::a_refused_client_reads_the_reply,
             clients::a_client_that_leaves_ends_its_thread,
             clients::a_write_that_fails_is_no_panic,

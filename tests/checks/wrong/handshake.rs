@@ -496,6 +496,43 @@ pub fn refusal_not_written(stream: &mut TcpStream) -> Shaken {
     refuses_with(stream, |_, _| Ok(()))
 }
 
+pub fn refusal_with_bare_newlines(stream: &mut TcpStream) -> Shaken {
+    refuses_with(stream, |stream, status| write!(stream, "HTTP/1.1 {status} No\nConnection: close\n\n"))
+}
+
+pub fn refusal_with_one_bare_newline(stream: &mut TcpStream) -> Shaken {
+    refuses_with(stream, |stream, status| write!(stream, "HTTP/1.1 {status} No\nConnection: close\r\n\r\n"))
+}
+
+pub fn refuses_with_400(stream: &mut TcpStream) -> Shaken {
+    refuses_with(stream, |stream, _| refuse(stream, 400, ""))
+}
+
+pub fn status_200(stream: &mut TcpStream) -> Shaken {
+    refuses_with(stream, |stream, _| write!(stream, "400 Bad Request\r\n\r\n"))
+}
+
+pub fn refused_and_kept(stream: &mut TcpStream) -> Shaken {
+    match (MY_SERVER.shake_hands)(stream)? {
+        None => Ok(Some((Request { path: "/".to_owned(), headers: Vec::new() }, Vec::new()))),
+        shaken => Ok(shaken),
+    }
+}
+
+/// Has one array for the whole request.
+pub fn one_array(stream: &mut TcpStream) -> Shaken {
+    let (mut bytes, mut count) = ([0; 4096], 0);
+    loop {
+        if let Head::Complete { .. } = (MY_SERVER.parse_request)(&bytes[..count]) {
+            return reply(stream, &bytes[..count]);
+        }
+        match stream.read(&mut bytes[count..])? {
+            0 => return reply(stream, &bytes[..count]),
+            more => count += more,
+        }
+    }
+}
+
 pub fn refusal_without_blank_line(stream: &mut TcpStream) -> Shaken {
     refuses_with(stream, |stream, status| write!(stream, "HTTP/1.1 {status} No\r\nConnection: close\r\n"))
 }

@@ -1,12 +1,16 @@
 //! One client's life on the real protocol, with one slip.
 
 use crate::checks::subject::MY_SERVER;
-use crate::checks::words::{CLOSE, Failure, Frame, Settings, TEXT};
+use crate::checks::words::{CLOSE, Failure, Frame, PING, Settings, TEXT};
 use std::io::Write as _;
 use std::net::TcpStream;
 
 #[derive(Clone, Copy, PartialEq)]
 pub enum Slip {
+    None,
+    NoMessageLimit,
+    NoFrameLimit,
+    PanicsAtAPing,
     ReadsBehindClose,
     FaultIgnored,
     Always1002,
@@ -49,8 +53,9 @@ pub fn serve(mut stream: TcpStream, settings: &Settings, slip: Slip) {
 }
 
 fn talk(stream: &mut TcpStream, mut buffer: Vec<u8>, settings: &Settings, slip: Slip) -> Result<(), Failure> {
-    let limit = settings.max_message;
-    let mut assembler = (MY_SERVER.assembler)(limit);
+    let limit = if slip == Slip::NoFrameLimit { 1 << 30 } else { settings.max_message };
+    let mut assembler =
+        (MY_SERVER.assembler)(if slip == Slip::NoMessageLimit { 1 << 30 } else { settings.max_message });
     if slip == Slip::EmptyBuffer {
         buffer.clear();
     }
@@ -75,6 +80,7 @@ fn talk(stream: &mut TcpStream, mut buffer: Vec<u8>, settings: &Settings, slip: 
         if slip == Slip::BufferAnew {
             buffer.clear();
         }
+        assert!(frame.opcode != PING || slip != Slip::PanicsAtAPing, "a Ping");
         if frame.opcode == CLOSE {
             stream.write_all(&close(&frame, slip))?;
             if slip != Slip::ReadsBehindClose {

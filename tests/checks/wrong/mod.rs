@@ -13,10 +13,11 @@ mod ticks;
 
 use crate::checks::mistakes::Mistake;
 use crate::checks::subject::{MY_SERVER, Subject};
-use crate::checks::words::{BINARY, CLOSE, Failure, Head, PING, PONG, TEXT, Verdict};
+use crate::checks::words::{BINARY, CLOSE, Failure, Head, PING, PONG, Settings, TEXT, Verdict};
 use chat::Flaw;
 use life::Slip;
 use std::io::ErrorKind;
+use std::time::Duration;
 
 pub struct WrongAnswer {
     pub step: &'static str,
@@ -152,6 +153,18 @@ wrong_answers! {
     "03" "indented" ReplyIndented, answer: handshake::indented;
     "03" "no-space-behind-the-number" StatusWithoutSpace, answer: |request| (MY_SERVER.answer)(request).map(|reply| reply.replace(" Switching Protocols", ""));
     "03" "no-blank-line" NoBlankLineInReply, answer: |request| (MY_SERVER.answer)(request).map(|reply| reply.trim_end().to_owned());
+    "04" "refusal-with-bare-newlines" ReplyBareNewline, shake_hands: handshake::refusal_with_bare_newlines;
+    "04" "one-bare-newline" ReplyBareNewline, shake_hands: handshake::refusal_with_one_bare_newline;
+    "04" "always-400" OtherStatus, shake_hands: handshake::refuses_with_400;
+    "04" "status-101-ok" ReplyStatus, shake_hands: handshake::status_200;
+    "04" "refused-and-kept" RefusedAndKept, shake_hands: handshake::refused_and_kept;
+    "04" "one-array" OneReadOneRequest, shake_hands: handshake::one_array;
+    "13" "patience-of-its-own" PatienceIgnored, hang_up: |stream, _| (MY_SERVER.hang_up)(stream, Duration::from_millis(80));
+    "14" "close-timeout-of-its-own" CloseTimeoutIgnored, serve_client: |stream, settings| life::serve(stream, &Settings { close_timeout: Duration::from_millis(50), ..settings.clone() }, Slip::None);
+    "14" "close-timeout-for-ever" CloseTimeoutIgnored, serve_client: |stream, settings| life::serve(stream, &Settings { close_timeout: Duration::from_secs(600), ..settings.clone() }, Slip::None);
+    "14" "limit-for-frames-alone" MaxMessageIgnored, serve_client: |stream, settings| life::serve(stream, settings, Slip::NoMessageLimit);
+    "14" "limit-for-messages-alone" MaxMessageIgnored, serve_client: |stream, settings| life::serve(stream, settings, Slip::NoFrameLimit);
+    "14" "panics-at-a-ping" Panics, serve_client: |stream, settings| life::serve(stream, settings, Slip::PanicsAtAPing);
     "04" "read-to-the-end" ReadToEndOfStream, shake_hands: handshake::read_to_the_end;
     "04" "one-read" OneReadOneRequest, shake_hands: handshake::one_read;
     "04" "rest-dropped" FrameBehindHeadLost, shake_hands: handshake::rest_dropped;
