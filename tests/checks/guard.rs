@@ -78,6 +78,11 @@ pub fn your_line(trace: &str) -> Option<String> {
     })
 }
 
+/// The processor's time that was used by now, if this process only runs the checks of one step and the system tells it.
+pub fn processor_times() -> Option<super::runner::limits::Times> {
+    if ALONE.load(Ordering::SeqCst) { super::runner::limits::times() } else { None }
+}
+
 /// What your code has taken without an end, where the system tells it: no check needs so many threads or so much memory.
 fn excess() -> Option<(String, Mistake)> {
     const THREADS: u64 = 200;

@@ -1,5 +1,6 @@
 //! Step 17: who is silent gets a Ping, who stays silent is dropped (§5.5.2).
 
+use super::guard;
 use super::lesson::{Lesson, Trial};
 use super::mistakes::Mistake;
 use super::running::{Running, quick};
@@ -30,6 +31,10 @@ pub fn the_verdict_goes_by_two_times(subject: &Subject, trial: &Trial) -> Result
         (30, Some(10), Verdict::Drop),
         (100, Some(5), Verdict::Fine),
     ];
+    let takes = |silent: u64, pinged: Option<u64>| (subject.verdict)(seconds(silent), pinged.map(seconds), &settings);
+    // With the two times exchanged, these are what comes.
+    let swapped = takes(15, None) == Verdict::Ping
+        || (takes(60, Some(15)), takes(60, Some(25))) == (Verdict::Fine, Verdict::Drop);
     for (silent, pinged, expected) in cases {
         let asked = pinged.map_or("None".to_owned(), |since| format!("Some({since} s)"));
         trial.case(
@@ -46,9 +51,52 @@ pub fn the_verdict_goes_by_two_times(subject: &Subject, trial: &Trial) -> Result
             (_, Verdict::Fine) => Some(Mistake::TimeReached),
             _ => None,
         };
+        let mistake =
+            if swapped && mistake != Some(Mistake::DroppedUnasked) { Some(Mistake::TimesSwapped) } else { mistake };
         trial.equal(came, expected).map_err(|lesson| lesson.named(mistake))?;
     }
+    let millis = Duration::from_millis;
+    let settings = Settings { ping_interval: millis(1500), pong_timeout: millis(700), ..Settings::default() };
+    let cases = [
+        (1499, None, Verdict::Fine),
+        (1500, None, Verdict::Ping),
+        (2500, Some(699), Verdict::Fine),
+        (2500, Some(700), Verdict::Drop),
+    ];
+    for (silent, pinged, expected) in cases {
+        let asked = pinged.map_or("None".to_owned(), |since| format!("Some({since} ms)"));
+        trial.case(
+            format!("verdict({silent} ms, {asked}, ...); ping_interval is 1500 ms, pong_timeout 700 ms"),
+            format!("{expected:?}"),
+            "The times are Durations, and a part of a second counts.",
+        );
+        let came = (subject.verdict)(millis(silent), pinged.map(millis), &settings);
+        trial.equal(came, expected).map_err(|lesson| lesson.named(Mistake::TimesRounded))?;
+    }
     Ok(())
+}
+
+pub fn the_watch_sleeps(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    // Where others share the process, nobody knows who has used the processor.
+    let Some(first) = guard::processor_times() else { return Ok(()) };
+    let server = start(subject);
+    let _silent = server.connect(trial, "/echo")?;
+    trial.case(
+        "a client that says nothing, for a moment",
+        "nearly no work: a look at the list now and then",
+        "`watch` sleeps between two looks, a tenth of `ping_interval`. Without a sleep it takes a whole processor.",
+    );
+    // We use up some of the processor's time too: where the machine is busy, we wait as long as a busy thread would.
+    let (mut own, mut others) = (Duration::ZERO, Duration::ZERO);
+    while own < INTERVAL / 2 {
+        let now = guard::processor_times().unwrap_or(first);
+        own = now.thread.saturating_sub(first.thread);
+        others = now.process.saturating_sub(first.process).saturating_sub(own);
+    }
+    if others < INTERVAL / 5 {
+        return Ok(());
+    }
+    Err(trial.came("much work of your threads, as much as this check's own").named(Mistake::WatchSpins))
 }
 
 /// The payload of the server's next frame, which is a Ping.
@@ -57,7 +105,13 @@ fn expect_ping(talk: &mut Talk, sent: &str) -> Result<Vec<u8>, Lesson> {
     match talk.look() {
         Seen::Frame { first, masked: false, payload } if first == FIN | PING => Ok(payload),
         Seen::End | Seen::Reset => Err(talk.trial.came("the end of the connection").named(Mistake::LivingDropped)),
-        Seen::Nothing => Err(talk.trial.came(Seen::Nothing.to_string()).named(Mistake::NoPing)),
+        Seen::Nothing => {
+            let lesson = talk.trial.came(Seen::Nothing.to_string());
+            // Does its own thread still get all that it needs?
+            talk.send(&masked(0x81, b"hi"));
+            let answered = matches!(talk.look_for(talk.trial.patience / 2), Seen::Frame { .. });
+            Err(lesson.named(if answered { Mistake::NoPing } else { Mistake::WatchDeadlock }))
+        }
         seen => Err(talk.trial.came(seen.to_string())),
     }
 }
@@ -86,7 +140,14 @@ pub fn a_silent_client_gets_a_ping_and_is_dropped(subject: &Subject, trial: &Tri
         },
         seen @ Seen::Frame { first: 0x89, .. } => Err(trial.came(seen.to_string()).named(Mistake::PingAgain)),
         seen @ Seen::Frame { .. } => Err(trial.came(seen.to_string())),
-        seen @ Seen::Nothing => Err(trial.came(seen.to_string()).named(Mistake::NeverDropped)),
+        seen @ Seen::Nothing => {
+            let lesson = trial.came(seen.to_string());
+            // Can anybody still join?
+            let mut other = server.connect(trial, "/echo")?;
+            other.send(&masked(0x81, b"hi"));
+            let answered = matches!(other.look_for(trial.patience / 2), Seen::Frame { .. });
+            Err(lesson.named(if answered { Mistake::NeverDropped } else { Mistake::WatchDeadlock }))
+        }
     }
 }
 
@@ -128,6 +189,33 @@ pub fn a_client_that_talks_stays(subject: &Subject, trial: &Trial) -> Result<(),
         }
     }
     Ok(())
+}
+
+pub fn a_ping_that_waits_holds_no_list(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    // Nobody is given up here.
+    let (pong_timeout, send_timeout) = (trial.patience * 10, trial.patience * 10);
+    let server = Running::start(subject, Settings { ping_interval: INTERVAL, pong_timeout, send_timeout, ..quick() });
+    let mut full = server.connect(trial, "/echo")?;
+    full.flood();
+    trial.case(
+        "one client does not read, so its Ping waits for the frame before it; meanwhile another one comes and says \"hi\"",
+        "it gets it back",
+        "As in step 16: no lock is held while you write. `clients` copies the list, and `send` comes after that.",
+    );
+    // By then a Ping is due, and a while more.
+    std::thread::sleep(INTERVAL * 2);
+    let mut other = server.connect(trial, "/echo")?;
+    other.send(&masked(0x81, b"hi"));
+    loop {
+        match other.look() {
+            Seen::Frame { first: 0x81, .. } => return Ok(()),
+            Seen::Frame { first: 0x89, payload, .. } => other.send(&masked(0x8A, &payload)),
+            seen => {
+                let mistake = (seen == Seen::Nothing).then_some(Mistake::WatchHoldsList);
+                return Err(trial.came(seen.to_string()).named(mistake));
+            }
+        }
+    }
 }
 
 pub fn a_write_that_fails_does_not_end_it(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {

@@ -346,7 +346,7 @@ mistakes! {
         behind the Close. `leave` comes first, then the Close, then `hang_up`.";
     WriteIgnored, None, "A write to the client has failed, and its thread goes on. A part of a frame may have gone \
         out, and nothing can follow it: leave the loop with `?`.";
-    PathPrefix, None, "You compared a part of the path. `/chat2` is another path than `/chat`, and echoes: compare \
+    PathPrefix, None, "You compared a part of the path, or ignored its case. `/chat2` is another path than `/chat`: compare \
         with `==`.";
     // The heartbeat.
     NoPing, None, "You sent no Ping. Does `run` start `watch`? Or is a lock that `watch` needs held over a read?";
@@ -359,12 +359,21 @@ mistakes! {
     PingAgain, None, "You sent a second Ping in one silence. Note when you have sent one; until the client is heard again, it is enough.";
     NotHeard, None, "You sent a Ping to a client that was not silent. Set `last_heard` in `serve_client` whenever a frame has come.";
     TimeReached, None, "A time is over as soon as it is reached: `silent >= ping_interval` for the Ping, `since >= pong_timeout` for the end.";
+    TimesSwapped, None, "You compared with the other time. The silence goes with `ping_interval`, and the age of the Ping with \
+        `pong_timeout`.";
+    TimesRounded, None, "You rounded a time. Compare the Durations as they are, not their `as_secs()`.";
+    WatchSpins, None, "Your `watch` does not sleep, and takes a whole processor. Sleep in its loop: a tenth of `ping_interval`.";
+    WatchDeadlock, None, "No Ping, and no echo any more: `watch` holds a lock of the client that others need, itself perhaps. A guard \
+        in a `match` or an `if let` lives to its end: take what you need out first.";
+    WatchHoldsList, None, "A Ping waits for a client that does not read, and nobody can join meanwhile: `watch` holds the list. Copy \
+        it with `clients`, then write.";
     HeartbeatEnds, None, "Your heartbeat ended with one client's failed write; from now on nobody is watched. Drop \
         this client and go on: no `unwrap` and no `return` in `watch`.";
     TooEarly, None, "You decide too early. Silence below `ping_interval` is fine; so is a Ping that is younger than `pong_timeout`.";
     // Push.
     TickNotEncoded, None, "You returned the text alone. What goes over the wire is a frame: `encode_frame(TEXT, ...)`.";
     TickNotText, None, "You made a binary frame. A tick is text: opcode 1.";
+    TickOtherText, None, "The text is another one. It is `tick ` and the number, which can be as large as a `u64`: no cast.";
     TickNotCounted, None, "The number did not go up. Count in `push_ticks`, which is one call for all ticks of a client.";
     TickOnce, None, "You sent one tick and returned. `push_ticks` goes on until nothing can be sent to its client any more.";
     TickNoPause, None, "Your ticks follow one another without a pause. Sleep for `settings.tick_interval` between two of them.";

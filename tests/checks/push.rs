@@ -53,7 +53,7 @@ fn describe_seen(seen: &Seen) -> String {
 // One client's ticks, without a server around them.
 
 pub fn a_tick_is_a_text_frame(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
-    for number in [1, 2, 1000] {
+    for number in [1, 2, 1000, u64::MAX] {
         let text = format!("tick {number}");
         let expected = [&[FIN | TEXT, text.len() as u8], text.as_bytes()].concat();
         ALONE.case(
@@ -70,6 +70,7 @@ pub fn a_tick_is_a_text_frame(subject: &Subject, trial: &Trial) -> Result<(), Le
                 [0x81, second, ..] if second & 0x80 != 0 => Some(Mistake::ReplyMasked),
                 [TEXT, ..] => Some(Mistake::FinMissing),
                 [first, ..] if first == FIN | BINARY => Some(Mistake::TickNotText),
+                [0x81, ..] => Some(Mistake::TickOtherText),
                 _ => None,
             }));
         }
@@ -426,16 +427,19 @@ pub fn every_client_has_its_ticks(subject: &Subject, trial: &Trial) -> Result<()
 
 pub fn other_paths_are_left_alone(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
     let house = House::new(subject, trial, every(INTERVAL));
-    let (mut ann, _serving) = house.connect("/echo")?;
-    let mut bob = Listener::new(&house)?;
-    HOUSE.case(trial, "Ann is on /echo, Bob on /ticks; tick_interval is 10 ms", "ticks at Bob", PUSHED);
-    bob.keeps_ticking(Mistake::TicksNotStarted)?;
-    HOUSE.case(trial, "Ann is on /echo, Bob on /ticks; Ann sends a Ping", "nothing but the Pong at Ann", PUSHED);
-    ann.send(&masked(0x89, b"?"));
-    ann.expect(0x8A, b"?").map_err(|asked| match number_of(&asked.seen) {
-        Some(_) => trial.came("a tick").named(Mistake::TicksOnEveryPath),
-        None => asked.lesson,
-    })?;
+    for path in ["/echo", "/ticks2", "/tick", "/other/ticks"] {
+        let (mut ann, _serving) = house.connect(path)?;
+        let mut bob = Listener::new(&house)?;
+        let sent = format!("Ann is on {path}, Bob on /ticks");
+        HOUSE.case(trial, format!("{sent}; tick_interval is 10 ms"), "ticks at Bob", PUSHED);
+        bob.keeps_ticking(Mistake::TicksNotStarted)?;
+        HOUSE.case(trial, format!("{sent}; Ann sends a Ping"), "nothing but the Pong at Ann", PUSHED);
+        ann.send(&masked(0x89, b"?"));
+        ann.expect(0x8A, b"?").map_err(|asked| match number_of(&asked.seen) {
+            Some(_) => trial.came("a tick").named(Mistake::TicksOnEveryPath),
+            None => asked.lesson,
+        })?;
+    }
     Ok(())
 }
 

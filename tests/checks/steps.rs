@@ -369,10 +369,12 @@ pub const STEPS: &[Step] = &[
         try_next: "how often does your thread wake when nobody is connected?",
         checks: &[
             heartbeat::the_verdict_goes_by_two_times,
+            heartbeat::the_watch_sleeps,
             heartbeat::a_silent_client_gets_a_ping_and_is_dropped,
             heartbeat::a_client_that_answers_stays,
             heartbeat::a_client_that_talks_stays,
             heartbeat::a_write_that_fails_does_not_end_it,
+            heartbeat::a_ping_that_waits_holds_no_list,
         ],
     },
     Step {

@@ -5,6 +5,7 @@ use super::super::lesson::Lesson;
 use super::super::steps::Step;
 use super::super::subject::Subject;
 use super::ends;
+use super::limits;
 use super::report::{self, Progress};
 use std::io::{self, Read};
 use std::path::Path;
@@ -12,13 +13,6 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
-
-#[cfg(not(unix))]
-#[path = "limits_elsewhere.rs"]
-mod limits;
-#[cfg(unix)]
-#[path = "limits_unix.rs"]
-mod limits;
 
 /// More is no message for people.
 const MOST_OUTPUT: usize = 1 << 20;

@@ -2,6 +2,12 @@
 
 pub mod child;
 mod ends;
+#[cfg(not(target_os = "linux"))]
+#[path = "limits_elsewhere.rs"]
+pub mod limits;
+#[cfg(target_os = "linux")]
+#[path = "limits_linux.rs"]
+pub mod limits;
 pub mod report;
 
 use super::course::{self, Reset};

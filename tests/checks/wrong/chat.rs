@@ -45,8 +45,16 @@ pub enum Flaw {
     PathPrefix,
     UnwrapsWrites,
     WritesIgnored,
+    PrefixInBroadcast,
+    SuffixInBroadcast,
+    CaseIgnored,
+    HangsUpForEver,
     // The heartbeat.
     HeartbeatEnds,
+    WatchSpins,
+    WatchDeadlock,
+    WatchHoldsList,
+    WatchLeavesUnderLock,
 }
 
 type Members = HashMap<SocketAddr, Arc<Member>>;
@@ -75,7 +83,14 @@ fn room(flaw: Flaw) -> Arc<Room> {
 
 pub fn run(listener: TcpListener, settings: Settings, flaw: Flaw) {
     let shared = room(flaw);
-    if flaw == Flaw::HeartbeatEnds {
+    if matches!(
+        flaw,
+        Flaw::HeartbeatEnds
+            | Flaw::WatchSpins
+            | Flaw::WatchDeadlock
+            | Flaw::WatchHoldsList
+            | Flaw::WatchLeavesUnderLock
+    ) {
         let (room, settings) = (Arc::clone(&shared), settings.clone());
         thread::spawn(move || room.watch(&settings));
     }
@@ -155,7 +170,13 @@ impl Registry for Room {
             drop(list);
         }
         for (peer, member) in self.clients() {
-            let here = member.path() == path || self.flaw == Flaw::EveryPath;
+            let here = match self.flaw {
+                Flaw::EveryPath => true,
+                Flaw::PrefixInBroadcast => member.path().starts_with(path),
+                Flaw::SuffixInBroadcast => member.path().ends_with(path),
+                Flaw::CaseIgnored => member.path().eq_ignore_ascii_case(path),
+                _ => member.path() == path,
+            };
             if !here || member.send(frame).is_ok() || self.flaw == Flaw::Kept {
                 continue;
             }
@@ -190,7 +211,8 @@ impl Registry for Room {
         if flaw == Flaw::LeftBehindTheClose {
             self.leave(peer);
         }
-        (MY_SERVER.hang_up)(stream, settings.close_timeout);
+        let own = (flaw == Flaw::HangsUpForEver).then_some(std::time::Duration::from_secs(600));
+        (MY_SERVER.hang_up)(stream, own.unwrap_or(settings.close_timeout));
         if flaw == Flaw::LeftBehindHangUp {
             self.leave(peer);
         }
@@ -206,20 +228,31 @@ impl Room {
     /// A heartbeat that a write which fails is the end of: a learner's panics, which is as quiet for the clients.
     fn watch(&self, settings: &Settings) {
         loop {
-            thread::sleep(settings.ping_interval / 10);
-            let members: Vec<_> = self.members.lock().unwrap().values().map(Arc::clone).collect();
+            if self.flaw != Flaw::WatchSpins {
+                thread::sleep(settings.ping_interval / 10);
+            }
+            let list = self.members.lock().unwrap();
+            let members: Vec<_> = list.values().map(Arc::clone).collect();
+            let holds = matches!(self.flaw, Flaw::WatchHoldsList | Flaw::WatchLeavesUnderLock);
+            let mut held = holds.then_some(list);
             for member in members {
-                let (heard, pinged) = *member.heard.lock().unwrap();
+                let guard = member.heard.lock().unwrap();
+                let (heard, pinged) = *guard;
+                let _held = (self.flaw == Flaw::WatchDeadlock).then_some(guard);
                 match (MY_SERVER.verdict)(heard.elapsed(), pinged.map(|at| at.elapsed()), settings) {
                     Verdict::Fine => {}
                     Verdict::Ping => {
                         member.heard.lock().unwrap().1 = Some(Instant::now());
-                        if member.send(&(MY_SERVER.encode_frame)(PING, b"")).is_err() {
+                        let sent = member.send(&(MY_SERVER.encode_frame)(PING, b""));
+                        if sent.is_err() && self.flaw == Flaw::HeartbeatEnds {
                             return;
                         }
                     }
                     Verdict::Drop => {
-                        self.leave(member.peer);
+                        match &mut held {
+                            Some(list) if self.flaw == Flaw::WatchHoldsList => drop(list.remove(&member.peer)),
+                            _ => self.leave(member.peer),
+                        }
                         member.shut_down();
                     }
                 }

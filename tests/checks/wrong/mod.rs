@@ -62,6 +62,7 @@ wrong_answers! {
     BOUNDED_ENDINGS:
     "12" "reserves-what-is-announced" MemoryRunsOut, take_frame: endings::reserves_what_is_announced;
     "08" "keeps-everything" MemoryRunsOut, read_frame: |_, _, _| endings::keeps_everything();
+    "17" "watch-spins" WatchSpins, run: |listener, settings| chat::run(listener, settings, Flaw::WatchSpins);
     "13" "threads-without-end" ThreadsRunOut, hang_up: |_, _| endings::starts_threads();
 }
 #[cfg(not(target_os = "linux"))]
@@ -356,6 +357,29 @@ wrong_answers! {
     "15" "one-after-the-other" OneAfterTheOther, run: clients::one_after_the_other;
     "15" "one-ends-all" OneEndsAll, run: clients::one_ends_all;
     "15" "run-returns" RunReturns, run: |listener, settings| drop(std::thread::spawn(|| (MY_SERVER.run)(listener, settings)));
+    "16" "prefix-in-broadcast" PathPrefix, registry: || chat::registry(Flaw::PrefixInBroadcast);
+    "16" "suffix-in-broadcast" PathPrefix, registry: || chat::registry(Flaw::SuffixInBroadcast);
+    "16" "case-ignored" PathPrefix, registry: || chat::registry(Flaw::CaseIgnored);
+    "16" "hangs-up-for-ever" CloseTimeoutIgnored, registry: || chat::registry(Flaw::HangsUpForEver);
+    "17" "watch-deadlock" WatchDeadlock, run: |listener, settings| chat::run(listener, settings, Flaw::WatchDeadlock);
+    "17" "watch-leaves-under-its-lock" WatchDeadlock, run: |listener, settings| chat::run(listener, settings, Flaw::WatchLeavesUnderLock);
+    "17" "watch-holds-the-list" WatchHoldsList, run: |listener, settings| chat::run(listener, settings, Flaw::WatchHoldsList);
+    "17" "whole-seconds" TimesRounded, verdict: |silent, pinged, settings| {
+        let whole = |time: Duration| Duration::from_secs(time.as_secs());
+        let settings = Settings { ping_interval: whole(settings.ping_interval), pong_timeout: whole(settings.pong_timeout), ..settings.clone() };
+        (MY_SERVER.verdict)(whole(silent), pinged.map(whole), &settings)
+    };
+    "17" "times-swapped" TimesSwapped, verdict: |silent, pinged, settings| {
+        (MY_SERVER.verdict)(silent, pinged, &Settings { ping_interval: settings.pong_timeout, pong_timeout: settings.ping_interval, ..settings.clone() })
+    };
+    "17" "ping-interval-for-both" TimesSwapped, verdict: |silent, pinged, settings| {
+        (MY_SERVER.verdict)(silent, pinged, &Settings { pong_timeout: settings.ping_interval, ..settings.clone() })
+    };
+    "17" "pong-timeout-for-both" TimesSwapped, verdict: |silent, pinged, settings| {
+        (MY_SERVER.verdict)(silent, pinged, &Settings { ping_interval: settings.pong_timeout, ..settings.clone() })
+    };
+    "18" "cast-to-u32" TickOtherText, tick_frame: |number| (MY_SERVER.tick_frame)(u64::from(number as u32));
+    "18" "path-by-prefix" TicksOnEveryPath, registry: || ticks::registry(ticks::Flaw::PathPrefix);
     "16" "not-entered" NotListed, registry: || chat::registry(Flaw::NotEntered);
     "16" "not-removed" NeverLeft, registry: || chat::registry(Flaw::NotRemoved);
     "16" "all-removed" WrongOneLeft, registry: || chat::registry(Flaw::AllRemoved);

@@ -32,6 +32,7 @@ pub enum Flaw {
     ToOneOnly,
     DiesWithTheFirst,
     EveryPath,
+    PathPrefix,
     BesideTheLock,
     SlowHoldsUp,
     LeftOut,
@@ -162,7 +163,8 @@ impl Registry for Board {
         let Ok(Some((request, buffer))) = (MY_SERVER.shake_hands)(&mut stream) else { return };
         stream.set_write_timeout(Some(settings.send_timeout)).unwrap();
         let me = self.enter(peer, &request.path, stream.try_clone().unwrap());
-        if me.path == "/ticks" || self.flaw == Flaw::EveryPath {
+        let begins = me.path.starts_with("/ticks") && self.flaw == Flaw::PathPrefix;
+        if me.path == "/ticks" || begins || self.flaw == Flaw::EveryPath {
             self.start(&me, settings);
         }
         let outcome = self.talk(&mut stream, &me, buffer, settings);
