@@ -9,3 +9,9 @@ struct Listening;
 
 #[doc = include_str!("../docs/frames.md")]
 struct Frames;
+
+#[doc = include_str!("../docs/header.md")]
+struct HeaderOnOnePage;
+
+#[doc = include_str!("../docs/rust.md")]
+struct Rust;

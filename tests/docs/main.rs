@@ -3,6 +3,7 @@
 //! After a change of the source `PLAINSOCKET_UPDATE=1 cargo test --test docs` brings the quotes up to date.
 
 mod book;
+mod capture;
 mod java;
 mod links;
 mod markdown;
