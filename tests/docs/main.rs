@@ -4,9 +4,11 @@
 
 mod book;
 mod capture;
+mod english;
 mod java;
 mod links;
 mod markdown;
+mod prose;
 mod quote;
 mod replay;
 mod source;

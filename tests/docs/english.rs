@@ -1,0 +1,196 @@
+//! The English of the book, of comments and of what the program says: turns of phrase that make a reader stop and read
+//! again. They are written down here and nowhere else.
+
+use super::prose::{self, Place, Sentence};
+use super::{assert_none, files, pages, read};
+use regex::Regex;
+
+struct Pattern {
+    /// What is looked for in each sentence; upper and lower case matter.
+    find: &'static str,
+    /// What is fine all the same: taken out of the sentence first.
+    except: &'static str,
+    instead: &'static str,
+    bad: &'static str,
+    good: &'static str,
+}
+
+/// Where sentences are not whole: there a pattern that begins with a sentence's first word says nothing.
+const BEGIN: &str = "^(?:\\*|_|\\()?";
+
+const fn pattern(
+    find: &'static str,
+    except: &'static str,
+    instead: &'static str,
+    [bad, good]: [&'static str; 2],
+) -> Pattern {
+    Pattern { find, except, instead, bad, good }
+}
+
+/// `{BEGIN}` is the begin of a sentence; questions have patterns of their own.
+#[rustfmt::skip]
+const PATTERNS: &[Pattern] = &[
+    pattern(r"{BEGIN}Who(?:ever)?\b[^?]*$|\b[Ww]hoever\b|[;:] who(?:ever)? [^?]*$", "",
+        "a client that ..., anyone who ...",
+        ["Who does not read is evicted.", "A client that does not read is evicted."]),
+    pattern(r"{BEGIN}What\b[^?]*[.:;]$", r"What (?:follows|remains) ",
+        "a noun: long messages ..., the bytes received ...",
+        ["What is long has a buffer of its own.", "What has a buffer of its own?"]),
+    pattern(r"\bwhat (?:has come|came|comes)\b", "",
+        "the bytes received ...",
+        ["It counts what has come.", "It counts the bytes received."]),
+    pattern(r"\b(?:is|are|was|were|be|been) told\b|\btells? (?:of|about|why|how|what|where|whether|which|who)\b|\btold (?:in|at|by|from)\b", "",
+        "is reported, explains, says why",
+        ["How long is told in Limits.", "Limits gives the time."]),
+    pattern(r"\bbehind (?:the|a|an|it|its|them|their|this|that|each|our|your) ?(?:\w+ )?(?:head|header|frame|frames|byte|bytes|message|messages|request|key|length|reply|replies|answer|handshake|Close|101)\b|\bbehind (?:it|them)\b", "",
+        "after, following",
+        ["The frame behind it waits.", "The server runs behind a proxy."]),
+    pattern(r"\b(?:stands?|stood|standing|lies|lay|lying)\b", r"\bstand(?:s|ing)? (?:for|alone)\b",
+        "is, appears",
+        ["The length stands in two bytes.", "FIN stands for finished."]),
+    pattern(r"\b(?:has|have|had) 0\.\d|\btakes? (?:a|the) whole (?:core|processor)|\bhas lost\b[.,;]", "",
+        "reaches 0.92, burns a core, is wrong",
+        ["It has 0.92 of the raw echo.", "It reaches 0.92 of the raw echo."]),
+    pattern(r"{BEGIN}To [a-z]+(?: [a-z-]+){0,5} (?:costs?|takes?|copies|is|means|needs|makes|would|gives)\b", "",
+        "Cloning copies ..., Sleeping costs ...",
+        ["To clone it copies the bytes.", "To see it, run the server."]),
+    pattern(r"{BEGIN}(?:[A-Z][a-z]+ed|Sent|Read|Kept|Shown|Written|Known|Hidden|Given|Taken|Found|Left|Lost|Built|Done) (?:is|are|was|were|has|have)\b", r"Need is",
+        "the subject first: Each client touches ...",
+        ["Touched are four pages.", "Each client touches four pages."]),
+    pattern(r"{BEGIN}(?:Not|Never|Only|So|Nor|There|Here|Then) (?:told|defended|counted|tried|measured|done|sent|touched|covered) (?:is|are|was)\b", "",
+        "the subject first",
+        ["Not counted are comments.", "Comments are not counted."]),
+    pattern(r"\b[Ss]ince\b", r"\b[Ss]ince (?:then|when|\d|version|Rust|Java|Python|Linux|the last|its last|their last|the previous|the start|the first|that|boot|it last|it was|a)\b|[Ee]ver since",
+        "because",
+        ["It waits, since the socket is full.", "It has grown since the last read."]),
+    pattern(r"\b[Ee]lse\b", r"\b(?:[Ss]ome|[Aa]ny|[Ee]very|[Nn]o)(?:thing|body|one| one|where) else\b|\b(?:[Ww]ho|[Ww]hat|[Ww]here|little|much) else\b|\bor else\b",
+        "Otherwise",
+        ["Else it waits.", "Nobody else waits."]),
+    pattern(r"\b, of which\b|, of \d", "",
+        "where, which allows, and of these",
+        ["There are ports, of 32,768 and more.", "There are 28,232 ports."]),
+    pattern(r"\bso (?:long|many)\b", r"\bso (?:long|many)(?: \w+)? (?:as|that)\b",
+        "name the quantity",
+        ["It waits so long and no longer.", "It waits for 5 seconds."]),
+    pattern(r"\bmay\b", "",
+        "can, might, is allowed to; MAY in the RFC's sense",
+        ["A client may be slow.", "A client can be slow, and MAY mask."]),
+    pattern(r"\b(?:bytes?|data|frames?|messages?|Close|Pong|Ping|requests?|answer|reply|replies|nothing|anything|more|FIN|RST) (?:comes?|came)\b|\b(?:has|have|had) come\b", r"\b(?:comes?|came) (?:from|back|first|next|last|after|before|with)\b",
+        "arrives, is received",
+        ["The next frame comes.", "The next frame arrives; the next chapter comes."]),
+    pattern(r"\b[Ii]n one go\b|\b[Ii]n the place of\b|\bfor ever\b|\banew\b", "",
+        "in one step, instead of, forever, restarts",
+        ["It begins anew.", "It restarts."]),
+    pattern(r"\bend of the server\b|\b(?:goes|go|went|going) down\b|\b(?:end|ends|ended|ending) (?:its|our|their|your|his|the client's|the server's|one's) (?:own )?side\b", "",
+        "shutdown, shuts down, closes its side (half-close)",
+        ["The server goes down.", "The server shuts down."]),
+    pattern(r"{BEGIN}No [a-z ]+: \d+\.", "",
+        "a sentence",
+        ["No seat: 503.", "Without a slot the server answers 503."]),
+    pattern(r"(?:^|\b(?:as|that|how|what|where|when|if|because|and|so|than|before|until|which|[Oo]therwise),? )[Oo]ne (?:has|can|must|would|could|should|wants|needs|knows|gets|might|does|is|sees)\b|\bone's\b|\boneself\b", "",
+        "you, we, or the actor's name",
+        ["That is how one can see it.", "That is how you can see it; this one can wait."]),
+    pattern(r"\b(?:worked off|put together|calm end|sign of life|signs of life)\b", "",
+        "drained, assembled, graceful shutdown, activity",
+        ["The queue is worked off.", "The queue is drained."]),
+    pattern(r"\b(?:behaviors?|colors?|honors?|favors?|neighbors?|canceled|labeled|gr[a]y|centers?)\b", "",
+        "British spelling",
+        ["Its behavior is plain.", "Its behaviour is plain."]),
+    pattern(r"\((?:[^ ()]+ ){12,}[^ ()]+\)", "",
+        "a parenthesis of at most 12 words",
+        ["It waits (for one two three four five six seven eight nine ten eleven twelve).", "It waits (5 s)."]),
+];
+
+/// What is not yet as it should be: files, or folders that end in `/`. The list may only shrink.
+#[rustfmt::skip]
+const NOT_YET: &[&str] = &[
+    "docs/beyond.md",
+    "docs/exercises/",
+    "docs/CHANGELOG.md",
+    "tests/",
+    "src/",
+    "README.md",
+    "docs/README.md",
+    "docs/authentication.md",
+    "docs/clients.md",
+    "docs/close.md",
+    "docs/frames.md",
+    "docs/from-java.md",
+    "docs/glossary.md",
+    "docs/handshake.md",
+    "docs/heartbeat.md",
+    "docs/limits.md",
+    "docs/listening.md",
+    "docs/messages.md",
+    "docs/one-page.md",
+    "docs/one-page.rs",
+    "docs/push.md",
+    "docs/rfc.md",
+    "docs/speed.md",
+];
+
+fn compiled() -> Vec<(Regex, Regex, &'static Pattern)> {
+    // Words are ASCII here: with letters of all scripts the search takes ten times as long.
+    let ascii = [("{BEGIN}", BEGIN), (r"\b", r"(?-u:\b)"), (r"\w", "[0-9A-Za-z_]"), (r"\d", "[0-9]")];
+    let regex = |text: &str| {
+        let text = ascii.iter().fold(text.to_owned(), |text, (from, to)| text.replace(from, to));
+        Regex::new(&text).unwrap_or_else(|error| panic!("{error}"))
+    };
+    // An exception that is empty would match everywhere.
+    let except = |pattern: &Pattern| if pattern.except.is_empty() { "[^\\x00-\\x{10FFFF}]" } else { pattern.except };
+    PATTERNS.iter().map(|pattern| (regex(pattern.find), regex(except(pattern)), pattern)).collect()
+}
+
+/// The pattern that a sentence has, and the words that match.
+fn fault<'a>(sentence: &Sentence, patterns: &'a [(Regex, Regex, &Pattern)]) -> Option<(String, &'a Pattern)> {
+    patterns.iter().find_map(|(find, except, pattern)| {
+        if pattern.find.starts_with("{BEGIN}") && sentence.place != Place::Text {
+            return None;
+        }
+        let rest = except.replace_all(&sentence.text, "-");
+        find.find(&rest).map(|found| (found.as_str().to_owned(), *pattern))
+    })
+}
+
+fn sentences(path: &str) -> Vec<Sentence> {
+    let text = read(path).unwrap();
+    match path.rsplit_once('.') {
+        Some((_, "md")) => prose::of_markdown(&text),
+        Some((_, "rs")) => prose::of_rust(&text),
+        _ => prose::of_text(&text),
+    }
+}
+
+#[test]
+fn english_of_pages_comments_and_cards_has_no_known_riddles() {
+    let sources = ["src", "docs"].into_iter().flat_map(files).filter(|path| path.ends_with(".rs"));
+    let paths = pages().into_iter().chain(sources).chain(files("tests/checks/cards"));
+    let (patterns, mut problems, mut needed) = (compiled(), Vec::new(), vec![false; NOT_YET.len()]);
+    for path in paths {
+        let allowed =
+            NOT_YET.iter().position(|entry| path == *entry || entry.ends_with('/') && path.starts_with(entry));
+        for sentence in sentences(&path) {
+            let Some((words, pattern)) = fault(&sentence, &patterns) else { continue };
+            match allowed {
+                Some(entry) => needed[entry] = true,
+                None => problems.push(format!("{path}:{}: \"{words}\": {}", sentence.line, pattern.instead)),
+            }
+        }
+    }
+    let clean = NOT_YET.iter().zip(needed).filter(|(_, needed)| !needed);
+    problems.extend(clean.map(|(entry, _)| format!("{entry} has become clean: take it off the list NOT_YET")));
+    assert_none(&problems);
+}
+
+#[test]
+fn each_pattern_finds_its_bad_sentence_and_passes_its_good_one() {
+    let patterns = compiled();
+    let check = |text: &str| {
+        let sentence = Sentence { line: 1, place: Place::Text, text: text.to_owned() };
+        fault(&sentence, &patterns).map(|(_, pattern)| pattern.find)
+    };
+    for pattern in PATTERNS {
+        assert_eq!(check(pattern.bad), Some(pattern.find), "{}", pattern.bad);
+        assert_eq!(check(pattern.good), None, "{}", pattern.good);
+    }
+}

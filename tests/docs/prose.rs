@@ -1,0 +1,200 @@
+//! The sentences that a reader meets: in Markdown pages, comments, texts of the program, and cards. Code and quotations
+//! are left out.
+
+use super::markdown::line_of;
+use proc_macro2::{TokenStream, TokenTree};
+use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
+use std::mem;
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Place {
+    Text,
+    Heading,
+    /// A cell of a table: there is no room for whole sentences.
+    Cell,
+}
+
+#[derive(Debug, PartialEq)]
+pub struct Sentence {
+    pub line: usize,
+    pub place: Place,
+    pub text: String,
+}
+
+/// Stands for a piece of inline code.
+const CODE: &str = "CODE";
+
+/// The sentences of a Markdown page, without its code and without what it quotes.
+pub fn of_markdown(text: &str) -> Vec<Sentence> {
+    let mut collector = Collector { text, ..Collector::default() };
+    for (event, range) in Parser::new_ext(text, Options::ENABLE_TABLES).into_offset_iter() {
+        collector.read(event, range.start);
+    }
+    collector.end(Place::Text);
+    collector.found
+}
+
+#[derive(Default)]
+struct Collector<'a> {
+    text: &'a str,
+    found: Vec<Sentence>,
+    /// The text since the last paragraph's end, and the line of each of its pieces.
+    paragraph: String,
+    lines: Vec<(usize, usize)>,
+    /// Inside blocks of code and of quotations.
+    quoted: usize,
+}
+
+impl Collector<'_> {
+    fn read(&mut self, event: Event, at: usize) {
+        match event {
+            Event::Start(Tag::CodeBlock(_) | Tag::BlockQuote(_)) => {
+                self.end(Place::Text);
+                self.quoted += 1;
+            }
+            Event::End(TagEnd::CodeBlock | TagEnd::BlockQuote(_)) => self.quoted -= 1,
+            Event::Text(text) => self.add(&text, at),
+            Event::Code(_) => self.add(CODE, at),
+            Event::SoftBreak | Event::HardBreak => self.add(" ", at),
+            Event::End(TagEnd::Heading(_)) => self.end(Place::Heading),
+            Event::End(TagEnd::TableCell) => self.end(Place::Cell),
+            Event::End(TagEnd::Paragraph | TagEnd::Item) | Event::Start(Tag::List(_)) => self.end(Place::Text),
+            _ => {}
+        }
+    }
+
+    fn add(&mut self, text: &str, at: usize) {
+        if self.quoted == 0 {
+            self.lines.push((self.paragraph.len(), line_of(self.text, at)));
+            self.paragraph += text;
+        }
+    }
+
+    fn end(&mut self, place: Place) {
+        let lines = mem::take(&mut self.lines);
+        for (at, text) in split(&mem::take(&mut self.paragraph)) {
+            let line = lines.iter().rev().find(|(begin, _)| *begin <= at).map_or(1, |(_, line)| *line);
+            self.found.push(Sentence { line, place, text });
+        }
+    }
+}
+
+/// The sentences of a paragraph and where each begins; a quotation in them is only `"..."`.
+fn split(paragraph: &str) -> Vec<(usize, String)> {
+    let (mut found, mut sentence, mut begin, mut quoted) = (Vec::new(), String::new(), 0, false);
+    for (at, c) in paragraph.char_indices() {
+        let ended = sentence.trim_end_matches([')', '"', '*', '_']).ends_with(['.', '!', '?']);
+        if c == ' ' && ended && !quoted && !sentence.ends_with("...") {
+            found.push((begin, mem::take(&mut sentence)));
+        }
+        if sentence.is_empty() {
+            begin = at;
+        }
+        if c == '"' {
+            quoted = !quoted;
+            sentence += if quoted { "\"..." } else { "\"" };
+        } else if !(quoted || sentence.is_empty() && c == ' ') {
+            sentence.push(c);
+        }
+    }
+    found.push((begin, sentence));
+    found.retain(|(_, text)| !text.trim().is_empty());
+    found
+}
+
+/// The sentences of a Rust file's comments and of its literal texts.
+pub fn of_rust(text: &str) -> Vec<Sentence> {
+    let mut found = Vec::new();
+    let (mut comment, mut first) = (String::new(), 0);
+    for (index, line) in text.lines().chain([""]).enumerate() {
+        let Some(words) = line.trim_start().strip_prefix("//") else {
+            found.extend(below(of_markdown(&mem::take(&mut comment)), first));
+            if let Some((_, words)) = line.split_once(" // ").filter(|(code, _)| code.matches('"').count() % 2 == 0) {
+                found.extend(below(of_markdown(words), index));
+            }
+            continue;
+        };
+        if comment.is_empty() {
+            first = index;
+        }
+        let words = words.trim_start_matches(['/', '!']);
+        comment += words.strip_prefix(' ').unwrap_or(words);
+        comment.push('\n');
+    }
+    let lines: Vec<&str> = text.lines().collect();
+    literals(text.parse().expect("a file in Rust"), &mut |line, literal| {
+        // The tokens of a doc comment are literals too.
+        if !lines[line - 1].trim_start().starts_with("//") {
+            found.extend(below(of_text(literal), line - 1));
+        }
+    });
+    found
+}
+
+/// The sentences, from a text that begins below so many lines of a file.
+fn below(sentences: Vec<Sentence>, lines: usize) -> impl Iterator<Item = Sentence> {
+    sentences.into_iter().map(move |sentence| Sentence { line: sentence.line + lines, ..sentence })
+}
+
+/// The sentences of a plain text, line by line: `--help`, a log line, a card.
+pub fn of_text(text: &str) -> Vec<Sentence> {
+    let lines = text.lines().enumerate();
+    let sentence = |line, (_, text)| Sentence { line: line + 1, place: Place::Text, text };
+    lines.flat_map(|(line, text)| split(text).into_iter().map(move |found| sentence(line, found))).collect()
+}
+
+fn literals(tokens: TokenStream, each: &mut impl FnMut(usize, &str)) {
+    for token in tokens {
+        match token {
+            TokenTree::Group(group) => literals(group.stream(), each),
+            TokenTree::Literal(literal) => {
+                if let Ok(text) = syn::parse_str::<syn::LitStr>(&literal.to_string()) {
+                    each(literal.span().start().line, &text.value());
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn texts(sentences: &[Sentence]) -> Vec<(usize, &str)> {
+        sentences.iter().map(|sentence| (sentence.line, sentence.text.as_str())).collect()
+    }
+
+    #[test]
+    fn page_yields_sentences_without_code_and_quotations() {
+        let page = "# A *b*\n\nOne `f()`\nhere. Two\nthere (§5.1: \"no. Never\").\n\n```text\ncode\n```\n\n- x\n- y.\n\n> said\n\n| a | b |\n| - | - |\n| c | d |\n";
+        let found = of_markdown(page);
+        assert_eq!(
+            texts(&found),
+            [
+                (1, "A b"),
+                (3, "One CODE here."),
+                (4, "Two there (§5.1: \"...\")."),
+                (11, "x"),
+                (12, "y."),
+                (16, "a"),
+                (16, "b"),
+                (18, "c"),
+                (18, "d")
+            ]
+        );
+        assert_eq!([0, 1, 5].map(|at| found[at].place), [Place::Heading, Place::Text, Place::Cell]);
+    }
+
+    #[test]
+    fn source_yields_comments_and_texts_of_the_program() {
+        let source = "//! Top\n//! of it.\nfn a() {\n    // Why.\n    log(\"It \\\"runs\\\". Now.\"); // Here.\n    let c = 'x';\n}\n";
+        let found = of_rust(source);
+        assert_eq!(texts(&found), [(1, "Top of it."), (4, "Why."), (5, "Here."), (5, "It \"...\"."), (5, "Now.")]);
+    }
+
+    #[test]
+    fn card_yields_each_line() {
+        assert_eq!(texts(&of_text("  sent  a\n  why   b. C\n")), [(1, "sent  a"), (2, "why   b."), (2, "C")]);
+    }
+}
