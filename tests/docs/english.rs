@@ -117,7 +117,6 @@ const NOT_YET: &[&str] = &[
     "docs/frames.md",
     "docs/from-java.md",
     "docs/glossary.md",
-    "docs/handshake.md",
     "docs/heartbeat.md",
     "docs/limits.md",
     "docs/listening.md",
