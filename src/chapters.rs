@@ -15,3 +15,6 @@ struct HeaderOnOnePage;
 
 #[doc = include_str!("../docs/rust.md")]
 struct Rust;
+
+#[doc = include_str!("../docs/messages.md")]
+struct Messages;
