@@ -113,7 +113,6 @@ const NOT_YET: &[&str] = &[
     "docs/README.md",
     "docs/authentication.md",
     "docs/clients.md",
-    "docs/close.md",
     "docs/from-java.md",
     "docs/glossary.md",
     "docs/heartbeat.md",
