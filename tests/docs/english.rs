@@ -117,7 +117,6 @@ const NOT_YET: &[&str] = &[
     "docs/glossary.md",
     "docs/heartbeat.md",
     "docs/limits.md",
-    "docs/listening.md",
     "docs/one-page.md",
     "docs/one-page.rs",
     "docs/push.md",
