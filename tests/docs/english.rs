@@ -112,7 +112,6 @@ const NOT_YET: &[&str] = &[
     "README.md",
     "docs/README.md",
     "docs/authentication.md",
-    "docs/clients.md",
     "docs/from-java.md",
     "docs/glossary.md",
     "docs/heartbeat.md",
