@@ -114,11 +114,9 @@ const NOT_YET: &[&str] = &[
     "docs/authentication.md",
     "docs/from-java.md",
     "docs/glossary.md",
-    "docs/heartbeat.md",
     "docs/limits.md",
     "docs/one-page.md",
     "docs/one-page.rs",
-    "docs/push.md",
     "docs/rfc.md",
     "docs/speed.md",
 ];
