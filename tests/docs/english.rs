@@ -114,7 +114,6 @@ const NOT_YET: &[&str] = &[
     "docs/authentication.md",
     "docs/from-java.md",
     "docs/glossary.md",
-    "docs/limits.md",
     "docs/one-page.md",
     "docs/one-page.rs",
     "docs/rfc.md",
