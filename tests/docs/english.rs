@@ -117,7 +117,6 @@ const NOT_YET: &[&str] = &[
     "docs/one-page.md",
     "docs/one-page.rs",
     "docs/rfc.md",
-    "docs/speed.md",
 ];
 
 fn compiled() -> Vec<(Regex, Regex, &'static Pattern)> {
