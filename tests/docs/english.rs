@@ -111,7 +111,6 @@ const NOT_YET: &[&str] = &[
     "src/",
     "README.md",
     "docs/README.md",
-    "docs/authentication.md",
     "docs/from-java.md",
     "docs/glossary.md",
     "docs/one-page.md",
