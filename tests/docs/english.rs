@@ -111,8 +111,6 @@ const NOT_YET: &[&str] = &[
     "src/",
     "README.md",
     "docs/README.md",
-    "docs/from-java.md",
-    "docs/glossary.md",
     "docs/one-page.md",
     "docs/one-page.rs",
     "docs/rfc.md",
