@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use std::{env, thread};
 
-/// What turns a client's key into our proof that we speak WebSocket (§1.3).
+/// The text that makes our proof out of a client's key: we speak WebSocket (§1.3).
 const GUID: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
 // The opcodes (§5.2).
@@ -64,7 +64,7 @@ fn main() -> io::Result<()> {
 
 /// One client's life, on a thread of its own.
 fn serve(mut stream: TcpStream, peer: SocketAddr, registry: &Registry) -> io::Result<()> {
-    // Otherwise the system may hold a small frame back until it can send more along with it.
+    // Otherwise the system can hold a small frame back until it can send more along with it.
     stream.set_nodelay(true)?;
     let mut reader = BufReader::new(stream.try_clone()?);
 
