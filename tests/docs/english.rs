@@ -109,8 +109,6 @@ const NOT_YET: &[&str] = &[
     "docs/CHANGELOG.md",
     "tests/",
     "src/",
-    "README.md",
-    "docs/README.md",
 ];
 
 fn compiled() -> Vec<(Regex, Regex, &'static Pattern)> {
