@@ -15,7 +15,7 @@ impl Request {
     /// without an Origin is no browser, and can always connect. The response selects no extension, which it says by
     /// omitting the header (§4.2.2), and no subprotocol unless [`Response::with_subprotocol`] adds one.
     pub fn accept(&self, allowed_origins: &[String]) -> Result<Response, HandshakeError> {
-        // Browsers send `Connection: keep-alive, Upgrade`: it is a list.
+        // Some clients send `Connection: keep-alive, Upgrade`: it is a list.
         if !self.has_token("Connection", "Upgrade") {
             return Err(HandshakeError::ConnectionTokenMissing);
         }
