@@ -99,6 +99,13 @@ const PATTERNS: &[Pattern] = &[
     pattern(r"\((?:[^ ()]+ ){12,}[^ ()]+\)", "",
         "a parenthesis of at most 12 words",
         ["It waits (for one two three four five six seven eight nine ten eleven twelve).", "It waits (5 s)."]),
+    pattern(r"{BEGIN}(?:[^ ]+ ){40}", "",
+        "sentences of 12 to 22 words, at most 40",
+        [
+            "It waits and waits and waits and waits and waits and waits and waits and waits and waits and waits and \
+                waits and waits and waits and waits and waits and waits and waits and waits and waits and waits and waits.",
+            "It waits for one client.",
+        ]),
 ];
 
 /// What is not yet as it should be: files, or folders that end in `/`. The list may only shrink.
