@@ -2,6 +2,8 @@
 //! in the order of their names, so they begin first.
 #![cfg(unix)]
 
+#[cfg(feature = "redis")]
+mod bus;
 mod chat;
 mod clock;
 mod freeze;

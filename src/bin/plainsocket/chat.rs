@@ -21,12 +21,12 @@ pub fn admit(rooms: &Arc<Rooms>, request: &Request) -> Result<Admission<Member>,
 }
 
 pub fn chat(connection: &mut Connection, member: Member) -> Result<(), Error> {
-    let presence = Presence::begin(connection, member)?;
-    let mut bucket = TokenBucket { tokens: BURST, filled: Instant::now() };
+    let presence = Presence::begin(connection, member, None)?;
+    let mut bucket = TokenBucket::full();
     while let Some(message) = presence.connection.recv()? {
         let mut count = message.as_bytes().len();
         if presence.member.has_listeners() {
-            let event = events::message(&presence.member.name, &message);
+            let event = events::message(&presence.member.name, &message, None);
             count = count.max(event.len());
             presence.connection.broadcast_to(Some(JSON), event)?;
         }
@@ -43,20 +43,25 @@ pub fn chat(connection: &mut Connection, member: Member) -> Result<(), Error> {
 
 /// A member that the others see. When this value is dropped they are told that it has left: after a Close, after an
 /// error, and while a panic unwinds the stack.
-struct Presence<'a> {
-    connection: &'a mut Connection,
+pub struct Presence<'a> {
+    pub connection: &'a mut Connection,
     member: Member,
     wants_events: bool,
 }
 
 impl<'a> Presence<'a> {
-    fn begin(connection: &'a mut Connection, member: Member) -> Result<Presence<'a>, Error> {
+    /// Greets the client and tells the others. With a bus, the messages after `position` are those that it gets.
+    pub fn begin(
+        connection: &'a mut Connection,
+        member: Member,
+        position: Option<&str>,
+    ) -> Result<Presence<'a>, Error> {
         let wants_events = connection.subprotocol() == Some(JSON);
         // A `Sender` never waits, so it can be used under the lock of the rooms.
         let (sender, mut welcomed) = (wants_events.then(|| connection.sender()), Ok(()));
         let count = member.enter(wants_events, |others| {
             if let Some(sender) = &sender {
-                welcomed = sender.send(events::welcome(&member.name, &member.room, others.iter()));
+                welcomed = sender.send(events::welcome(&member.name, &member.room, position, others.iter()));
             }
         });
         // From here on it leaves, whatever happens.
@@ -83,14 +88,18 @@ impl Drop for Presence<'_> {
 }
 
 /// A rate limit: a token is a byte, and new tokens arrive at a constant rate until the bucket is full.
-struct TokenBucket {
+pub struct TokenBucket {
     tokens: f64,
     filled: Instant,
 }
 
 impl TokenBucket {
+    pub fn full() -> TokenBucket {
+        TokenBucket { tokens: BURST, filled: Instant::now() }
+    }
+
     /// Takes tokens, and returns how long to wait until the missing ones have arrived.
-    fn take(&mut self, count: usize) -> Duration {
+    pub fn take(&mut self, count: usize) -> Duration {
         let new = RATE * self.filled.elapsed().as_secs_f64();
         self.filled = Instant::now();
         self.tokens = (self.tokens + new).min(BURST) - count as f64;
@@ -123,7 +132,7 @@ mod tests {
 
     /// A chat whose handler fails with the message that says so.
     fn fragile(connection: &mut Connection, member: Member) -> Result<(), Error> {
-        let presence = Presence::begin(connection, member)?;
+        let presence = Presence::begin(connection, member, None)?;
         let message = presence.connection.recv()?;
         assert_ne!(message, Some("panic".into()), "on purpose");
         if message == Some("return".into()) { Ok(()) } else { Err(Error::handler("on purpose")) }
@@ -154,7 +163,7 @@ mod tests {
 
     #[test]
     fn bucket_is_full_at_first_and_is_refilled_at_the_rate() {
-        let mut bucket = TokenBucket { tokens: BURST, filled: Instant::now() };
+        let mut bucket = TokenBucket::full();
         assert!(bucket.take(BURST as usize).is_zero());
         let pause = bucket.take(RATE as usize).as_secs_f64();
         assert!((0.5..=1.0).contains(&pause), "{pause}");

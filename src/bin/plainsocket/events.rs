@@ -4,10 +4,11 @@ use plainsocket::Message;
 use std::fmt::Write as _;
 
 /// A client is told its name, and the others who are there. What happens between its 101 and this event can come first.
-pub fn welcome<'a>(name: &str, room: &str, others: impl Iterator<Item = &'a String>) -> String {
+/// With a bus it is also told its position: the id of the message before the first that it gets.
+pub fn welcome<'a>(name: &str, room: &str, position: Option<&str>, others: impl Iterator<Item = &'a String>) -> String {
     let others: Vec<String> = others.map(|other| string(other)).collect();
-    let (name, room) = (string(name), string(room));
-    format!(r#"{{"type":"welcome","name":{name},"room":{room},"members":[{}]}}"#, others.join(","))
+    let (id, name, room) = (member("id", position), string(name), string(room));
+    format!(r#"{{"type":"welcome",{id}"name":{name},"room":{room},"members":[{}]}}"#, others.join(","))
 }
 
 /// Somebody has joined; `members` is how many are there now.
@@ -22,9 +23,9 @@ pub fn left(name: &str, members: usize) -> String {
 
 /// Somebody has said something: the text, or how many bytes of something that is no text. A text that would be more than
 /// twice as long as an event, because control characters need six bytes, is treated as no text: the memory of an event is
-/// not in the sum of `--max-memory`, and the message is.
-pub fn message(from: &str, message: &Message) -> String {
-    let mut out = format!(r#"{{"type":"message","from":{},"#, string(from));
+/// not in the sum of `--max-memory`, and the message is. With a bus the message has an id.
+pub fn message(from: &str, message: &Message, id: Option<&str>) -> String {
+    let mut out = format!(r#"{{"type":"message",{}"from":{},"#, member("id", id), string(from));
     match message {
         Message::Text(text) if escaped_length(text.as_str()) <= 2 * text.as_bytes().len() + SLACK => {
             out.reserve_exact(escaped_length(text.as_str()) + r#""text":""}"#.len());
@@ -34,6 +35,36 @@ pub fn message(from: &str, message: &Message) -> String {
         other => out += &format!("\"bytes\":{}", other.as_bytes().len()),
     }
     out + "}"
+}
+
+/// Messages that a client was to get are gone; `null` if nobody knows how many.
+#[cfg(feature = "redis")]
+pub fn gap(missing: Option<u64>) -> String {
+    let missing = missing.map_or("null".to_owned(), |count| count.to_string());
+    format!(r#"{{"type":"gap","missing":{missing}}}"#)
+}
+
+/// The bus is `up` again, or `down`.
+#[cfg(feature = "redis")]
+pub fn bus(state: &str, words: &str) -> String {
+    format!(r#"{{"type":"bus","state":{},"text":{}}}"#, string(state), string(words))
+}
+
+/// A message of the client, counted from 1, is not on the bus: `known` if that is sure.
+#[cfg(feature = "redis")]
+pub fn refused(number: u64, known: bool, words: &str) -> String {
+    format!(r#"{{"type":"refused","number":{number},"known":{known},"text":{}}}"#, string(words))
+}
+
+/// The same for a client that gets no events: a text that is no member's.
+#[cfg(feature = "redis")]
+pub fn plain_notice(words: &str) -> String {
+    format!("[plainsocket: {words}]")
+}
+
+/// Returns a member of an object with a comma after it, or nothing.
+fn member(name: &str, value: Option<&str>) -> String {
+    value.map_or(String::new(), |value| format!("{}:{},", string(name), string(value)))
 }
 
 /// What a short text can grow by.
@@ -94,13 +125,13 @@ mod tests {
     #[test]
     fn message_is_at_most_twice_as_long_as_what_was_said() {
         let (quotes, controls) = ("\"".repeat(100_000), "\u{1}".repeat(100_000));
-        let event = message("Ann", &quotes.as_str().into());
+        let event = message("Ann", &quotes.as_str().into(), None);
         assert_eq!(parse(&event)["text"], json!(quotes));
         assert!(event.len() < 2 * quotes.len() + 100 && event.capacity() <= event.len(), "no byte is left over");
         let expected = json!({"type": "message", "from": "Ann", "bytes": 100_000});
-        assert_eq!(parse(&message("Ann", &controls.as_str().into())), expected);
+        assert_eq!(parse(&message("Ann", &controls.as_str().into(), None)), expected);
         // A short one can consist of them.
-        assert_eq!(parse(&message("Ann", &controls[..1000].into()))["text"], json!(controls[..1000]));
+        assert_eq!(parse(&message("Ann", &controls[..1000].into(), None))["text"], json!(controls[..1000]));
     }
 
     #[test]
@@ -116,20 +147,20 @@ mod tests {
         let others = ["Bob".to_owned(), "\\".to_owned()];
         let events = [
             (
-                welcome(name, "/chat", others.iter()),
+                welcome(name, "/chat", None, others.iter()),
                 json!({"type": "welcome", "name": name, "room": "/chat", "members": others}),
             ),
             (joined(name, 2), json!({"type": "joined", "name": name, "members": 2})),
             (left(name, 1), json!({"type": "left", "name": name, "members": 1})),
-            (message(name, &"h\ni".into()), json!({"type": "message", "from": name, "text": "h\ni"})),
-            (message(name, &vec![0; 5].into()), json!({"type": "message", "from": name, "bytes": 5})),
+            (message(name, &"h\ni".into(), None), json!({"type": "message", "from": name, "text": "h\ni"})),
+            (message(name, &vec![0; 5].into(), None), json!({"type": "message", "from": name, "bytes": 5})),
         ];
         for (event, expected) in events {
             assert_eq!(parse(&event), expected);
             assert!(!event.contains('\n'), "{event}");
         }
         assert_eq!(
-            parse(&welcome("Ann", "/chat", [].iter())),
+            parse(&welcome("Ann", "/chat", None, [].iter())),
             json!({"type": "welcome", "name": "Ann", "room": "/chat", "members": []})
         );
     }

@@ -1,6 +1,8 @@
 //! The program: flags, the log, and the handler of each path.
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "redis")]
+mod bus;
 mod chat;
 mod clock;
 mod echo;
@@ -80,15 +82,32 @@ fn server(options: &Options) -> io::Result<Server> {
         .subprotocol("/inspect", inspect::JSON)
         .route(clock::PATH, clock::clock)
         .page("/", PAGE);
-    let rooms = Arc::new(Rooms::default());
-    for path in ["/chat", "/chat/*"] {
-        let rooms = Arc::clone(&rooms);
-        let admit = move |request: &_, _| chat::admit(&rooms, request);
-        server = server.route_with(path, admit, chat::chat).subprotocol(path, inspect::JSON);
-    }
+    server = chat_routes(server, options)?;
     if options.metrics {
         let handle = server.handle()?;
         server = server.text(metrics::PATH, metrics::CONTENT_TYPE, move || metrics::text(&handle.counters()));
+    }
+    Ok(server)
+}
+
+/// Sets up the chat: of this server alone, or shared with others through the bus.
+fn chat_routes(mut server: Server, options: &Options) -> io::Result<Server> {
+    let rooms = Arc::new(Rooms::default());
+    #[cfg(feature = "redis")]
+    let bus = options.bus.clone().map(|redis| bus::Bus::start(*redis, options.bus_keep)).transpose()?;
+    #[cfg(not(feature = "redis"))]
+    let _ = options;
+    for path in ["/chat", "/chat/*"] {
+        let rooms = Arc::clone(&rooms);
+        #[cfg(feature = "redis")]
+        if let Some(bus) = &bus {
+            let bus = Arc::clone(bus);
+            let admit = move |request: &_, _| bus::admit(&rooms, &bus, request);
+            server = server.route_with(path, admit, bus::chat).subprotocol(path, inspect::JSON);
+            continue;
+        }
+        let admit = move |request: &_, _| chat::admit(&rooms, request);
+        server = server.route_with(path, admit, chat::chat).subprotocol(path, inspect::JSON);
     }
     Ok(server)
 }

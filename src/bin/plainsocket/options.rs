@@ -18,6 +18,12 @@ pub struct Options {
     pub config: Config,
     /// Whether `GET /metrics` is answered.
     pub metrics: bool,
+    /// The Redis that connects this server with others.
+    #[cfg(feature = "redis")]
+    pub bus: Option<Box<redis::ConnectionInfo>>,
+    /// How many messages a stream of the bus keeps.
+    #[cfg(feature = "redis")]
+    pub bus_keep: usize,
 }
 
 const HELP: &str = "\
@@ -39,6 +45,8 @@ Usage: plainsocket [OPTIONS]
   --allow-origin ORIGIN       let pages of this Origin connect too; can be repeated; any: all [the server's own]
   --compress [context]        compress messages with clients that offer it; context: each client keeps its windows [off]
   --metrics                   show counters at /metrics, for Prometheus [404]
+  --bus redis://HOST:PORT/    share the chat with other servers; in a build with --features redis [none]
+  --bus-keep N                messages that the bus keeps of each room, or some more [10000]
   --help                      print this
   --version                   print the version
 
@@ -51,7 +59,15 @@ SIGINT, SIGTERM and SIGHUP let clients finish, with exit code 0; another one, af
 ";
 
 pub fn parse(mut arguments: lexopt::Parser) -> Result<Command, lexopt::Error> {
-    let mut options = Options { listen: "127.0.0.1:8000".to_owned(), config: Config::default(), metrics: false };
+    let mut options = Options {
+        listen: "127.0.0.1:8000".to_owned(),
+        config: Config::default(),
+        metrics: false,
+        #[cfg(feature = "redis")]
+        bus: None,
+        #[cfg(feature = "redis")]
+        bus_keep: 10_000,
+    };
     let config = &mut options.config;
     while let Some(argument) = arguments.next()? {
         match argument {
@@ -68,6 +84,16 @@ pub fn parse(mut arguments: lexopt::Parser) -> Result<Command, lexopt::Error> {
             Arg::Long("allow-origin") => arguments.value()?.parse_with(|text| config.allow_origin(text))?,
             Arg::Long("compress") => compress(&mut arguments, config)?,
             Arg::Long("metrics") => options.metrics = true,
+            #[cfg(feature = "redis")]
+            Arg::Long("bus") => {
+                // `parse_with` would show the value, and a password can be in it.
+                let server = crate::bus::parse_url(&arguments.value()?.string()?);
+                options.bus = Some(server.map_err(|error| format!("invalid --bus: {error}"))?.into());
+            }
+            #[cfg(feature = "redis")]
+            Arg::Long("bus-keep") => options.bus_keep = count(&mut arguments)?,
+            #[cfg(not(feature = "redis"))]
+            Arg::Long("bus" | "bus-keep") => return Err("--bus needs a build with --features redis".into()),
             Arg::Long("help") | Arg::Short('h') => return Ok(Command::Print(HELP.to_owned())),
             Arg::Long("version") | Arg::Short('V') => {
                 return Ok(Command::Print(format!("plainsocket {}\n", env!("CARGO_PKG_VERSION"))));
