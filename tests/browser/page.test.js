@@ -4,7 +4,7 @@ import axe from "axe-core";
 import assert from "node:assert/strict";
 import { mkdirSync } from "node:fs";
 import { after, afterEach, before, beforeEach, describe, test } from "node:test";
-import { DEADLINE, Server, connect, killServers, launch, logged, open, payloadRow, press, prefixProxy, see } from "./support.js";
+import { DEADLINE, Server, connect, killServers, launch, logged, open, payloadRow, press, prefixProxy, scriptedServer, see } from "./support.js";
 
 const SCREENSHOTS = new URL("screenshots/", import.meta.url).pathname;
 const PHONE = { viewport: { width: 360, height: 780 }, deviceScaleFactor: 2, hasTouch: true };
@@ -386,6 +386,46 @@ describe("the end of a connection", () => {
     await connect(its, "/echo");
     await mortal.end();
     await see(its, "#notice", /closed with 1001 \(going away\).*; the server began it\. The server is going away: it shuts down/);
+    assert.deepEqual(its.faults, []);
+    await its.context().close();
+  });
+
+  it("the chat comes back by itself after a restart, and Disconnect ends that", async () => {
+    const mortal = await Server.start();
+    const its = await open(browser, mortal);
+    await join(its, "Ann");
+    await see(its, "#members", "Ann (you)");
+    await mortal.end();
+    await see(its, "#state", /Connection lost: coming back in \d\.\d s/);
+    await see(its, "#log", "connection lost (1001, going away); this page comes back by itself");
+    const restarted = await Server.start("--listen", mortal.address);
+    await see(its, "#state", "Connected to /chat");
+    await see(its, "#sequence", /connection lost \(1001\), and back after/);
+    await say(its, "here again");
+    await see(its, "#sequence", 'Ann (you): text "here again"');
+    await restarted.end("SIGKILL");
+    await see(its, "#state", /Connection lost/);
+    await press(its, "Disconnect");
+    await see(its, "#state", "Not connected");
+    assert.equal(await its.getByRole("button", { name: "Connect", exact: true }).isVisible(), true);
+    assert.deepEqual(its.faults.filter(fault => !fault.includes("ERR_CONNECTION_REFUSED")), []);
+    await its.context().close();
+  });
+
+  it("the chat comes back with the id of the last message that it got", async () => {
+    const urls = [];
+    const welcome = id => ({ type: "welcome", id, name: "Ann", room: "/chat", members: [] });
+    const message = (id, text) => ({ type: "message", id, from: "Bob", text });
+    // As a server with a bus behaves that closes with 1013, and as the next one does.
+    const scripted = await scriptedServer(server.address, url => {
+      urls.push(url);
+      return urls.length === 1 ? [welcome("0-0"), message("7-1", "before"), 1013] : [welcome("7-1"), message("9-2", "what was missed")];
+    });
+    const its = await open(browser, { address: scripted.host });
+    await join(its, "Ann");
+    await see(its, "#sequence", 'Bob: text "what was missed"');
+    scripted.end();
+    assert.deepEqual(urls, ["/chat?name=Ann", "/chat?name=Ann&after=7-1"]);
     assert.deepEqual(its.faults, []);
     await its.context().close();
   });

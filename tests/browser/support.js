@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
+import { createHash } from "node:crypto";
 import { once } from "node:events";
 import http from "node:http";
 import { connect as connectTcp } from "node:net";
@@ -63,6 +64,35 @@ export async function prefixProxy(address, prefix) {
   });
   await once(proxy.listen(0, "127.0.0.1"), "listening");
   return { host: `127.0.0.1:${proxy.address().port}`, end: () => { proxy.close(); for (const socket of sockets) socket.destroy(); } };
+}
+
+// A server that says to each WebSocket what `script` returns for its URL: objects as events, and a number is a Close code.
+// The page itself is that of another server.
+export async function scriptedServer(address, script) {
+  const [hostname, port] = address.split(":");
+  const sockets = new Set();
+  const server = http.createServer(({ url }, response) => {
+    http.get({ hostname, port, path: url }, upstream => {
+      response.writeHead(upstream.statusCode, upstream.rawHeaders);
+      upstream.pipe(response);
+    });
+  });
+  server.on("connection", socket => { sockets.add(socket); socket.on("error", () => {}); });
+  server.on("upgrade", ({ url, headers }, socket) => {
+    const key = headers["sec-websocket-key"] + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+    const accept = createHash("sha1").update(key).digest("base64");
+    const lines = ["HTTP/1.1 101 Switching Protocols", "Upgrade: websocket", "Connection: Upgrade",
+                   `Sec-WebSocket-Accept: ${accept}`, `Sec-WebSocket-Protocol: ${headers["sec-websocket-protocol"]}`, "", ""];
+    socket.write(lines.join("\r\n"));
+    for (const step of script(url)) {
+      const isCode = typeof step === "number";
+      const payload = isCode ? Buffer.from([step >> 8, step & 255]) : Buffer.from(JSON.stringify(step));
+      socket.write(Buffer.concat([Buffer.from([isCode ? 0x88 : 0x81, payload.length]), payload]));
+      if (isCode) socket.end();
+    }
+  });
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  return { host: `127.0.0.1:${server.address().port}`, end: () => { server.close(); for (const socket of sockets) socket.destroy(); } };
 }
 
 export const launch = () => chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium" });
