@@ -6,8 +6,9 @@ use super::request::shake_hands;
 use crate::checks::words::Settings;
 use plainsocket::protocol::frame::{Header, Opcode};
 use plainsocket::{Config, Connection, Error, Server};
-use std::io::{self, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -54,6 +55,9 @@ pub fn server(settings: &Settings) -> Server {
         .route("/echo", echo)
         .route("/chat", chat)
         .route("/chat2", echo)
+        .route("/tick", echo)
+        .route("/ticks2", echo)
+        .route("/other/ticks", echo)
         .route("/ticks", move |connection: &mut Connection| ticks(connection, tick_interval))
 }
 
@@ -87,16 +91,32 @@ fn converse(stream: &TcpStream, path: &str, rest: &[u8], registry: &Registry, se
     }
     let client = registry.join(peer, path, stream.try_clone()?);
     server.write_all(rest)?;
+    let over = AtomicBool::new(false);
     let outcome = thread::scope(|scope| {
-        scope.spawn(|| carry(stream, &server));
+        scope.spawn(|| carry_until(&over, stream, &server));
         let outcome = carry_frames(&server, &client, || registry.leave(peer));
         let how = if outcome.is_ok() { Shutdown::Write } else { Shutdown::Both };
         let _ = stream.shutdown(how);
         let _ = server.shutdown(how);
+        over.store(true, Ordering::SeqCst);
         outcome
     });
     registry.leave(peer);
     outcome
+}
+
+/// What the client says, until the server has said its last word: `hang_up` drains what comes after that.
+fn carry_until(over: &AtomicBool, mut from: &TcpStream, mut to: &TcpStream) {
+    const GLANCE: Duration = Duration::from_millis(10);
+    let mut buffer = [0; 65536];
+    while !over.load(Ordering::SeqCst) && from.set_read_timeout(Some(GLANCE)).is_ok() {
+        match from.read(&mut buffer) {
+            Ok(count @ 1..) if to.write_all(&buffer[..count]).is_ok() => {}
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
+            Ok(0) => return drop(to.shutdown(Shutdown::Write)),
+            _ => return drop(to.shutdown(Shutdown::Both)),
+        }
+    }
 }
 
 /// What the server says; `leave` is called before its Close is sent on.
