@@ -6,12 +6,15 @@
 //! $ cargo steps --hint      # the next hint for the step where you are
 //! $ cargo steps --watch     # again whenever you save a file
 //! $ cargo steps --reset 04  # put a stub back
+//! $ cargo steps --echo      # run the echo of step 00, for websocat in raw mode
 //! $ cargo steps --serve     # run your server
 //! ```
 
 /// All that your server sees of the checks.
 #[allow(dead_code)] // a stub uses nothing yet
 mod checks {
+    pub mod inflate;
+    pub mod random;
     pub mod words;
 }
 // Stubs use nothing yet, half of a solution uses half.

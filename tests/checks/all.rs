@@ -1,4 +1,4 @@
-//! All checks, without the words that they share with the server under test: those are `crate::checks::words`.
+//! All checks, without what they share with the server under test: its words, and what is given to it.
 //!
 //! `tests/steps.rs` declares this module in a block, where no path leads to it. Otherwise rustc would suggest the checks'
 //! own names to a learner who has not defined one yet.
@@ -7,10 +7,12 @@
 
 pub mod accept;
 pub mod chat;
+pub mod client;
 pub mod clients;
 pub mod close;
 pub mod conversation;
 pub mod course;
+pub mod deflate;
 pub mod frame;
 pub mod guard;
 pub mod handshake;
@@ -27,5 +29,6 @@ pub mod running;
 pub mod steps;
 pub mod subject;
 pub mod talk;
+pub mod tcp;
 
-use crate::checks::words;
+use crate::checks::{inflate, words};

@@ -44,6 +44,14 @@ mistakes! {
     ThreadsRunOut, None, "Your code started threads until no more could be had. One for each client is enough: what ends the \
         loop that starts them?";
     PrintsForEver, None, "Your code prints without an end. What ends the loop in which it does?";
+    // TCP.
+    EchoNothing, None, "Nothing came back. Does the client's thread write what it has read?";
+    EchoOnce, None, "The first bytes came back, and the next did not. Read again and again, until a read brings 0 bytes.";
+    EchoText, None, "Bytes that are no text did not come back as they were. Send the bytes, and make no text of them.";
+    EchoLines, None, "You wait for a line end. TCP knows no lines: send back what a read has brought.";
+    EchoCutShort, None, "A part of the bytes is missing. `write` alone can write less than all: `write_all`. And read on, however \
+        many reads it takes.";
+    EchoOtherBytes, None, "Other bytes came back than were sent.";
     // The handshake.
     KeyHexDigest, Some(5), "You encoded the digest's 40 hex characters. Encode its 20 bytes.";
     KeyDecoded, Some(7), "You decoded the key from base64 first. Hash its text as it was sent, then the GUID.";
@@ -405,4 +413,41 @@ mistakes! {
     TickBesideTheLock, None, "A tick was written beside `Client::send`, into the middle of another frame or after the Close. A \
         clone is the same socket: every thread that writes to it goes through `send`, with its lock and its mark.";
     TicksLost, None, "A tick is missing. If one cannot be sent at once, wait for the lock; do not leave it out.";
+    // Compression.
+    OfferDeclined, None, "You declined an offer that you can take. There may be several, with commas between them, and each has \
+        its parameters behind semicolons.";
+    ParameterTaken, None, "You took an offer with a parameter that asks for something you do not do. Decline it: whoever takes an \
+        offer takes all of it.";
+    NotThisExtension, None, "You took another extension. Compare its whole name with `permessage-deflate`.";
+    OfferEchoed, None, "Your reply has a parameter that is for the client to say. Write what you agree to, and do not send the \
+        offer back.";
+    TakeoverAllowed, None, "Your reply lacks `server_no_context_takeover` or `client_no_context_takeover`. Without them a message \
+        may refer to the one before.";
+    Rsv1Refused, None, "You refused a frame with RSV1. Here it is allowed, in the first frame of a message: take the bit out \
+        before `take_frame` sees it.";
+    Rsv1Removed, None, "The frame is not complete, and RSV1 is gone from the buffer. The next call needs it: put it back.";
+    Rsv1Read, None, "The bit is told the wrong way. It is RSV1, 0x40 of the first byte: set means compressed.";
+    Rsv1OnContinuation, None, "You accepted RSV1 in a continuation. Only the first frame says that the message is compressed: 1002.";
+    Rsv1OnControl, None, "You accepted RSV1 in a control frame. Control frames are never compressed: 1002.";
+    OtherRsvTaken, None, "You accepted RSV2 or RSV3. The agreement is about RSV1 alone: 1002.";
+    NotInflated, None, "You returned the message as it came. Inflate it: `for piece in Inflate::new(&bytes)`.";
+    FirstPieceOnly, None, "A part of the message is missing. Go on until `Inflate` has no more pieces.";
+    TailForgotten, None, "You refused a good message. The sender has left off its last four bytes: append 00 00 ff ff before you \
+        inflate it.";
+    CompressedCounted, None, "You refused a message that is within the limit. The limit is for the bytes that come out.";
+    BadDeflate, None, "These bytes are no DEFLATE. An error of `Inflate` is 1007 here.";
+    InflatedBeforeAsked, None, "You inflated all of it, and asked for the limit then. Ask piece by piece: a few KiB become many MiB.";
+    InflatedUnbounded, None, "The message is over the limit once it is inflated, and nobody counts what comes out: 1009.";
+    // A client.
+    ClientNotMasked, None, "You sent a frame without a mask. A client masks every frame, Pongs too.";
+    KeyWithoutMasking, None, "The key is there, and the payload is not masked with it.";
+    KeyNotSent, None, "The payload is masked, and the key is missing. It stands between the length and the payload.";
+    RequestIncomplete, None, "Your request lacks a part, or has another one: see `expected`.";
+    ClientKey, None, "The key is 16 random bytes in base64, others for each connection: `random_bytes::<16>()`.";
+    GoodReplyRefused, None, "You refused what a good server sends. Names of headers have no case, and a server does not mask.";
+    AcceptNotVerified, None, "You did not verify Sec-WebSocket-Accept. It is `accept_key` of the key that you sent, letter by letter.";
+    StatusNotAsked, None, "You took another reply than a 101 for a good one. Ask for the status line first.";
+    ReplyHeaderNotAsked, None, "You did not ask for the headers Upgrade and Connection of the reply.";
+    KeyNotRandom, None, "Your masking keys can be guessed: take another one for each frame, `random_bytes()`.";
+    MaskedAccepted, None, "You accepted a masked frame from the server. A server never masks: that is an error.";
 }

@@ -5,6 +5,8 @@
 
 #[path = "all.rs"]
 mod all;
+pub mod inflate;
+pub mod random;
 pub mod words;
 
 #[allow(unused_imports)] // each test uses its part

@@ -4,7 +4,8 @@ use super::guard::{self, Check};
 use super::lesson::Lesson;
 use super::subject::Subject;
 use super::{
-    accept, chat, clients, close, conversation, frame, handshake, heartbeat, limits, message, push, read, request,
+    accept, chat, client, clients, close, conversation, deflate, frame, handshake, heartbeat, limits, message, push,
+    read, request, tcp,
 };
 use std::time::Duration;
 
@@ -46,17 +47,44 @@ impl Step {
         if self.has_sockets() { patience * 5 } else { patience }
     }
 
+    /// Whether a server is complete without it.
+    pub fn is_optional(&self) -> bool {
+        matches!(self.number, "20" | "21")
+    }
+
     fn has_sockets(&self) -> bool {
-        !matches!(self.file, "accept.rs" | "message.rs") && !["02", "03", "05", "06", "07"].contains(&self.number)
+        !matches!(self.file, "accept.rs" | "deflate.rs" | "message.rs")
+            && !["02", "03", "05", "06", "07"].contains(&self.number)
     }
 }
 
 pub fn find(number: &str) -> Option<&'static Step> {
     // `4` means `04`.
-    STEPS.iter().find(|step| step.number == number || step.number.trim_start_matches('0') == number)
+    STEPS.iter().find(|step| step.number == number || step.number.strip_prefix('0') == Some(number))
+}
+
+/// The steps that make a server; the others are for those who want more.
+pub fn required() -> impl Iterator<Item = &'static Step> {
+    STEPS.iter().filter(|step| !step.is_optional())
 }
 
 pub const STEPS: &[Step] = &[
+    Step {
+        number: "00",
+        name: "tcp",
+        title: "an echo over TCP",
+        task: "Accept clients forever, and send back to each what it sends, each in a thread of its own.",
+        file: "tcp.rs",
+        functions: "fn echo_bytes",
+        chapter: "listening",
+        compare: "accept and welcome in src/server/accept.rs",
+        try_next: "cargo steps --echo, and in another terminal websocat -b - tcp:127.0.0.1:8000",
+        checks: &[
+            tcp::bytes_come_back,
+            tcp::a_silent_client_keeps_no_other_waiting,
+            tcp::the_end_of_a_client_is_its_end,
+        ],
+    },
     Step {
         number: "01",
         name: "accept-key",
@@ -420,6 +448,41 @@ pub const STEPS: &[Step] = &[
             conversation::lengths_and_pieces,
             conversation::faults_after_a_good_message,
             conversation::fragments_texts_and_closes,
+        ],
+    },
+    Step {
+        number: "20",
+        name: "compression",
+        title: "compression (optional)",
+        task: "Agree on permessage-deflate, see which messages are compressed, and inflate them within the limit.",
+        file: "deflate.rs",
+        functions: "fn agree, fn take_deflated, fn inflate_message",
+        chapter: "messages",
+        compare: "Header::decode in src/protocol/frame.rs: who decides there whether RSV1 is allowed?",
+        try_next: "call the three functions in serve_client; cargo steps --serve, and a browser's DevTools show the agreement.",
+        checks: &[
+            deflate::an_offer_is_taken_or_declined,
+            deflate::rsv1_begins_a_message,
+            deflate::a_message_is_inflated,
+            deflate::the_limit_is_for_what_comes_out,
+        ],
+    },
+    Step {
+        number: "21",
+        name: "own-client",
+        title: "a client of your own (optional)",
+        task: "Write the other side: mask with a random key, verify the accept value, talk to your own server.",
+        file: "client.rs",
+        functions: "fn mask_frame, fn open, fn say",
+        chapter: "handshake",
+        compare: "the client in tests/support: which rules does it break on purpose?",
+        try_next: "a reconnect after 1, 2, 4, 8 seconds, each with a random part. Why the random part?",
+        checks: &[
+            client::a_client_masks,
+            client::the_request_is_complete,
+            client::the_reply_is_looked_at,
+            client::a_text_is_sent_and_the_next_one_read,
+            client::it_talks_to_your_own_server,
         ],
     },
 ];

@@ -2,7 +2,7 @@
 //! adapter, and each wrong answer is a `Subject`.
 
 use super::words::{Failure, Frame, Head, Header, Message, Request, Settings, Verdict};
-use crate::my_server::{accept, close, frame, heartbeat, message, push, registry, request, run};
+use crate::my_server::{accept, client, close, deflate, frame, heartbeat, message, push, registry, request, run, tcp};
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
@@ -77,6 +77,7 @@ impl Client for registry::Client {
 
 #[derive(Clone, Copy)]
 pub struct Subject {
+    pub echo_bytes: fn(TcpListener),
     pub accept_key: fn(&str) -> String,
     pub parse_request: fn(&[u8]) -> Head,
     pub answer: fn(&Request) -> Result<String, u16>,
@@ -97,10 +98,17 @@ pub struct Subject {
     pub registry: fn() -> Arc<dyn Registry>,
     pub verdict: fn(Duration, Option<Duration>, &Settings) -> Verdict,
     pub tick_frame: fn(u64) -> Vec<u8>,
+    pub agree: fn(&str) -> Option<String>,
+    pub take_deflated: fn(&mut Vec<u8>, usize) -> Result<Option<(Frame, bool)>, u16>,
+    pub inflate_message: fn(&[u8], usize) -> Result<Vec<u8>, u16>,
+    pub mask_frame: fn(u8, &[u8], [u8; 4]) -> Vec<u8>,
+    pub open: fn(&mut TcpStream, &str, &str) -> io::Result<Option<Vec<u8>>>,
+    pub say: fn(&mut TcpStream, &mut Vec<u8>, &str) -> io::Result<Option<String>>,
 }
 
 /// The server of the module `my_server`, which is another one in each test.
 pub const MY_SERVER: Subject = Subject {
+    echo_bytes: tcp::echo_bytes,
     accept_key: accept::accept_key,
     parse_request: request::parse_request,
     answer: request::answer,
@@ -124,4 +132,10 @@ pub const MY_SERVER: Subject = Subject {
     registry: || Arc::new(registry::Registry::default()),
     verdict: heartbeat::verdict,
     tick_frame: push::tick_frame,
+    agree: deflate::agree,
+    take_deflated: deflate::take_deflated,
+    inflate_message: deflate::inflate_message,
+    mask_frame: client::mask_frame,
+    open: client::open,
+    say: client::say,
 };

@@ -75,6 +75,8 @@ pub fn describe(first: u8, payload: &[u8]) -> String {
 pub struct Talk<'a> {
     pub trial: &'a Trial,
     pub stream: TcpStream,
+    /// The masking key of the last frame, if it had one: only where the subject is a client.
+    pub key: [u8; 4],
     unread: Vec<u8>,
 }
 
@@ -82,7 +84,7 @@ impl<'a> Talk<'a> {
     pub fn over(trial: &'a Trial, stream: TcpStream) -> Talk<'a> {
         stream.set_nodelay(true).expect("set_nodelay");
         stream.set_write_timeout(Some(trial.patience * 3)).expect("set_write_timeout");
-        Talk { trial, stream, unread: Vec::new() }
+        Talk { trial, stream, key: [0; 4], unread: Vec::new() }
     }
 
     /// A client after its handshake on `path`.
@@ -149,6 +151,13 @@ impl<'a> Talk<'a> {
         &self.unread
     }
 
+    /// The next bytes, so many or what has come of them by the end of the patience.
+    pub fn bytes(&mut self, count: usize) -> Vec<u8> {
+        let deadline = Instant::now() + self.trial.patience;
+        while self.unread.len() < count && self.read(deadline).is_none() {}
+        self.unread.drain(..count.min(self.unread.len())).collect()
+    }
+
     /// The next frame, or what is there instead.
     pub fn look(&mut self) -> Seen {
         self.look_for(self.trial.patience)
@@ -173,6 +182,9 @@ impl<'a> Talk<'a> {
         let rest = self.unread.split_off(end);
         let mut payload = mem::replace(&mut self.unread, rest);
         let (first, masked) = (payload[0], payload[1] & 0x80 != 0);
+        if masked && let Some(key) = payload[..start].last_chunk() {
+            self.key = *key;
+        }
         payload.drain(..start);
         Some(Seen::Frame { first, masked, payload })
     }

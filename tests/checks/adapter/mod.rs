@@ -3,7 +3,9 @@
 //! A warning for those who still want to solve them: some of this comes close to an answer.
 
 pub mod accept;
+pub mod client;
 pub mod close;
+pub mod deflate;
 pub mod frame;
 pub mod heartbeat;
 pub mod message;
@@ -11,3 +13,4 @@ pub mod push;
 pub mod registry;
 pub mod request;
 pub mod run;
+pub mod tcp;

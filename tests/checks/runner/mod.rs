@@ -12,7 +12,7 @@ pub mod report;
 
 use super::course::{self, Reset};
 use super::lesson::{Lesson, Trial, line};
-use super::steps::{STEPS, Step, find};
+use super::steps::{STEPS, Step, find, required};
 use super::subject::MY_SERVER;
 use super::words::Settings;
 use child::Outcome;
@@ -35,6 +35,7 @@ cargo steps --all        run every step
 cargo steps --hint [NN]  the next hint, of three
 cargo steps --watch      run again whenever a file in tests/my_server changes
 cargo steps --reset NN   put the stub of a step back; your file is kept as a copy
+cargo steps --echo [PORT or ADDRESS]   run the echo of step 00
 cargo steps --serve [PORT or ADDRESS]  run your server, on 127.0.0.1:8000 if you name no other
 Add --check for scripts: then the exit status is 1 if a step is not done.
 Your code has one second for each thing that is asked of it. On a slow machine add --patience 5 for five.";
@@ -66,8 +67,10 @@ pub fn main() -> ExitCode {
         ["--hint", number] => with_step(number, |step| hint(Some(step))),
         ["--reset", number] => with_step(number, reset),
         ["--watch"] => watch(),
-        ["--serve"] => return serve("8000"),
-        ["--serve", address] => return serve(address),
+        ["--echo"] => return serve("8000", What::Echo),
+        ["--echo", address] => return serve(address, What::Echo),
+        ["--serve"] => return serve("8000", What::Server),
+        ["--serve", address] => return serve(address, What::Server),
         [number] if find(number).is_some() => with_step(number, run_one),
         _ => {
             println!("{USAGE}");
@@ -82,7 +85,7 @@ fn with_step(number: &str, act: impl FnOnce(&'static Step) -> bool) -> bool {
     match find(number) {
         Some(step) => act(step),
         None => {
-            println!("There is no step {number}; there are 01 to {:02}.", STEPS.len());
+            println!("There is no step {number}; there are 00 to {}.", STEPS[STEPS.len() - 1].number);
             false
         }
     }
@@ -134,18 +137,19 @@ fn green(step: &Step) -> PathBuf {
 }
 
 fn first_open() -> Option<&'static Step> {
-    STEPS.iter().find(|step| try_step(step).result.is_err())
+    required().find(|step| try_step(step).result.is_err())
 }
 
 fn run_in_order() -> bool {
     println!();
-    for (done, step) in STEPS.iter().enumerate() {
+    let mut last = None;
+    for (done, step) in required().enumerate() {
         let outcome = try_step(step);
         match &outcome.result {
             Ok(()) => println!("  ok  {} {}", step.number, step.title),
             Err(lesson) => {
-                if let Some(last) = done.checked_sub(1) {
-                    say_what_next(&STEPS[last]);
+                if let Some(last) = last {
+                    say_what_next(last);
                 }
                 println!("\n  {}\n", bar(done));
                 print_printed(&outcome);
@@ -153,30 +157,37 @@ fn run_in_order() -> bool {
                 return false;
             }
         }
+        last = Some(step);
     }
-    println!("\n  {}\n", bar(STEPS.len()));
+    println!("\n  {}\n", bar(required().count()));
     println!("  This is a WebSocket server, and it is yours. Run it: cargo steps --serve");
+    println!("  If you want more: cargo steps 20 is compression, cargo steps 21 a client of your own.");
     println!("  Now read src/ in the order of README.md, and see what the real one does besides.");
     true
 }
 
 fn run_all() -> bool {
-    let mut done = 0;
+    let (mut done, mut red) = (0, 0);
     for step in STEPS {
         let outcome = try_step(step);
         match &outcome.result {
             Ok(()) => {
-                done += 1;
+                done += usize::from(!step.is_optional());
                 println!("  ok  {} {}", step.number, step.title);
             }
+            // Nobody has to begin it.
+            Err(lesson) if step.is_optional() && lesson.unwritten.is_some() => {
+                println!("  --  {} {}", step.number, step.title);
+            }
             Err(lesson) => {
+                red += usize::from(step.is_optional());
                 print_printed(&outcome);
                 print_card(step, lesson);
             }
         }
     }
     println!("\n  {}", bar(done));
-    done == STEPS.len()
+    done == required().count() && red == 0
 }
 
 fn run_one(step: &'static Step) -> bool {
@@ -214,7 +225,8 @@ fn print_printed(outcome: &Outcome) {
 }
 
 fn bar(done: usize) -> String {
-    format!("[{}{}] {done} of {} done", "#".repeat(done), ".".repeat(STEPS.len() - done), STEPS.len())
+    let all = required().count();
+    format!("[{}{}] {done} of {all} done", "#".repeat(done), ".".repeat(all - done))
 }
 
 fn print_card(step: &Step, lesson: &Lesson) {
@@ -335,8 +347,15 @@ fn listen(address: &str) -> io::Result<TcpListener> {
     }
 }
 
+/// What of yours is to be run.
+#[derive(Clone, Copy)]
+enum What {
+    Echo,
+    Server,
+}
+
 /// Runs your server, for websocat and the browser, until you end it. If that cannot be, scripts and people want to know.
-fn serve(address: &str) -> ExitCode {
+fn serve(address: &str, what: What) -> ExitCode {
     let listener = match listen(address) {
         Ok(listener) => listener,
         Err(error) => {
@@ -349,6 +368,13 @@ fn serve(address: &str) -> ExitCode {
         }
     };
     let address = listener.local_addr().map_or(address.to_owned(), |address| address.to_string());
+    if let What::Echo = what {
+        println!("Your echo listens on {address}; Ctrl-C ends it. Talk to it:\n");
+        println!("  websocat -b - tcp:{address}\n");
+        (MY_SERVER.echo_bytes)(listener);
+        println!("echo_bytes has returned: it should go on forever.");
+        return ExitCode::FAILURE;
+    }
     println!("Your server listens on {address}; Ctrl-C ends it. Talk to it:\n");
     println!("  websocat ws://{address}/echo");
     println!("  websocat ws://{address}/chat    (in two terminals, after step 16)");
@@ -359,6 +385,6 @@ fn serve(address: &str) -> ExitCode {
     println!("    socket.onclose = event => console.log(\"closed\", event.code)");
     println!("    socket.onopen = () => socket.send(\"Hello\")\n");
     (MY_SERVER.run)(listener, Settings::default());
-    println!("run has returned: it should go on for ever.");
+    println!("run has returned: it should go on forever.");
     ExitCode::FAILURE
 }

@@ -1,0 +1,291 @@
+//! Step 21: a client. The check plays the server, and in the end it is the subject's own.
+
+use super::guard::Task;
+use super::lesson::{Lesson, Trial, hex};
+use super::mistakes::Mistake;
+use super::running::{Running, quick};
+use super::subject::Subject;
+use super::talk::{Seen, Talk, connected_pair, masked};
+use super::words::BINARY;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use std::io;
+use std::net::TcpStream;
+
+pub fn a_client_masks(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    let why =
+        "§5.3: a client masks every frame. The bit 0x80 of the second byte is set, and the key follows the length.";
+    let example = b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58";
+    trial.case("mask_frame, with a text \"Hello\" and key 37 fa 21 3d", hex(example), why);
+    let came = (subject.mask_frame)(1, b"Hello", [0x37, 0xFA, 0x21, 0x3D]);
+    if came != example {
+        let mistake = match &came[..] {
+            [_, second, ..] if second & 0x80 == 0 => Some(Mistake::ClientNotMasked),
+            [_, _, rest @ ..] if rest.ends_with(b"Hello") => Some(Mistake::KeyWithoutMasking),
+            [_, _, rest @ ..] if rest == &example[6..] => Some(Mistake::KeyNotSent),
+            _ => None,
+        };
+        return Err(trial.came(hex(&came)).named(mistake));
+    }
+    for length in [0, 125, 126, 65535, 65536] {
+        let payload: Vec<u8> = (0..length).map(|i| (i % 251) as u8).collect();
+        let expected = masked(0x82, &payload);
+        trial.case(format!("mask_frame, with a binary payload of {length} bytes"), hex(&expected), why);
+        let came = (subject.mask_frame)(BINARY, &payload, super::talk::KEY);
+        if came != expected {
+            return Err(trial.came(hex(&came)).named(Mistake::LengthBoundary));
+        }
+    }
+    Ok(())
+}
+
+type Opened = io::Result<Option<Vec<u8>>>;
+
+/// The subject opens a connection in a thread of its own. The check is the server: it has the request, and can answer it.
+fn open<'a>(subject: &Subject, trial: &'a Trial) -> Result<(Talk<'a>, String, Task<(Opened, TcpStream)>), Lesson> {
+    let (server, mut client) = connected_pair();
+    let open = subject.open;
+    let task = Task::start(move || {
+        let opened = open(&mut client, "server.example.com", "/chat?room=7");
+        (opened, client)
+    });
+    let mut talk = Talk::over(trial, server);
+    trial.case(
+        "open, with host server.example.com and path /chat?room=7",
+        "on the socket a request with its blank line",
+        "§4.1: the client speaks first.",
+    );
+    match talk.head() {
+        Ok(request) => Ok((talk, request, task)),
+        Err(seen) => {
+            let came = format!("{:?}, then {seen}", String::from_utf8_lossy(talk.unread()));
+            Err(task.panic(trial).unwrap_or(trial.came(came).named(Mistake::NoBlankLineInReply)))
+        }
+    }
+}
+
+fn value<'a>(head: &'a str, name: &str) -> &'a str {
+    let mut headers = head.split("\r\n").filter_map(|line| line.split_once(':'));
+    headers.find(|(came, _)| came.eq_ignore_ascii_case(name)).map_or("", |(_, value)| value.trim())
+}
+
+pub fn the_request_is_complete(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    let mut keys = Vec::new();
+    for _ in 0..2 {
+        let (_talk, request, _task) = open(subject, trial)?;
+        let needed: [(&str, fn(&str) -> bool, &str); 6] = [
+            ("the first line", |line| line == "GET /chat?room=7 HTTP/1.1", "GET /chat?room=7 HTTP/1.1"),
+            ("Host", |value| value == "server.example.com", "server.example.com"),
+            ("Upgrade", |value| value.eq_ignore_ascii_case("websocket"), "websocket"),
+            ("Connection", |value| value.eq_ignore_ascii_case("upgrade"), "Upgrade"),
+            ("Sec-WebSocket-Version", |value| value == "13", "13"),
+            (
+                "Sec-WebSocket-Key",
+                |value| STANDARD.decode(value).is_ok_and(|bytes| bytes.len() == 16),
+                "16 random bytes in base64",
+            ),
+        ];
+        for (name, is_good, expected) in needed {
+            trial.case(
+                "open, with host server.example.com and path /chat?room=7",
+                format!("in the request, {name}: {expected}"),
+                "§4.1: what a client's handshake must have.",
+            );
+            let line = request.split("\r\n").next().unwrap_or_default();
+            let came = if name == "the first line" { line } else { value(&request, name) };
+            if !is_good(came) {
+                let key = (name == "Sec-WebSocket-Key" && !came.is_empty()).then_some(Mistake::ClientKey);
+                return Err(trial.came(format!("{came:?}")).named(key.unwrap_or(Mistake::RequestIncomplete)));
+            }
+        }
+        keys.push(value(&request, "Sec-WebSocket-Key").to_owned());
+    }
+    trial.case("open, twice", "two keys", "§4.1: \"The nonce MUST be selected randomly for each connection.\"");
+    if keys[0] == keys[1] { Err(trial.came(format!("{} twice", keys[0])).named(Mistake::ClientKey)) } else { Ok(()) }
+}
+
+/// The reply that a key asks for.
+fn reply(accept: &str) -> String {
+    format!(
+        "HTTP/1.1 101 Switching Protocols\r\nupgrade: WebSocket\r\nCONNECTION: upgrade\r\nsec-websocket-accept: {accept}\r\n\r\n"
+    )
+}
+
+fn accept_for(key: &str) -> String {
+    STANDARD.encode(sha1_smol::Sha1::from(format!("{key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11")).digest().bytes())
+}
+
+pub fn the_reply_is_looked_at(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    let why = "§4.1: the client MUST fail the connection if the status is not 101, or a header is missing or has another value.";
+    let (mut talk, request, task) = open(subject, trial)?;
+    let frame = b"\x81\x02hi";
+    trial.case(
+        "open; the reply is a good 101, and behind it in the same segment comes the frame 81 02 68 69",
+        "Ok(Some(81 02 68 69))",
+        "§4.1, and TCP: what comes behind the blank line are frames already, and names have no case.",
+    );
+    let good = accept_for(value(&request, "Sec-WebSocket-Key"));
+    talk.send(&[reply(&good).as_bytes(), frame].concat());
+    match task.finish(trial)?.0 {
+        Ok(Some(rest)) if rest == frame => {}
+        Ok(Some(rest)) => {
+            return Err(trial.came(format!("Ok(Some({}))", hex(&rest))).named(Mistake::FrameBehindHeadLost));
+        }
+        other => return Err(trial.came(format!("{other:?}")).named(Mistake::GoodReplyRefused)),
+    }
+    let bad: [(&str, fn(&str) -> String, Mistake); 6] = [
+        ("the accept value of another key", |_| reply("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="), Mistake::AcceptNotVerified),
+        ("no accept value", |good| reply(good).replace("sec-websocket-accept", "x"), Mistake::AcceptNotVerified),
+        ("the right accept value in capitals", |good| reply(&good.to_uppercase()), Mistake::AcceptNotVerified),
+        ("the status 200", |good| reply(good).replace("101", "200"), Mistake::StatusNotAsked),
+        ("no Upgrade header", |good| reply(good).replace("upgrade: WebSocket\r\n", ""), Mistake::ReplyHeaderNotAsked),
+        (
+            "no Connection header",
+            |good| reply(good).replace("CONNECTION: upgrade\r\n", ""),
+            Mistake::ReplyHeaderNotAsked,
+        ),
+    ];
+    for (what, answer, mistake) in bad {
+        let (mut talk, request, task) = open(subject, trial)?;
+        trial.case(format!("open; the reply has {what}"), "Ok(None), or an error", why);
+        talk.send(answer(&accept_for(value(&request, "Sec-WebSocket-Key"))).as_bytes());
+        if let Ok(Some(_)) = task.finish(trial)?.0 {
+            return Err(trial.came("Ok(Some(...))").named(mistake));
+        }
+    }
+    let (talk, _, task) = open(subject, trial)?;
+    trial.case("open; the server ends its side without a reply", "Ok(None), or an error", why);
+    drop(talk);
+    match task.finish(trial) {
+        Ok((Ok(Some(_)), _)) => Err(trial.came("Ok(Some(...))").named(Mistake::StatusNotAsked)),
+        Ok(_) => Ok(()),
+        Err(lesson) if lesson.mistake == Some(Mistake::Hangs) => Err(lesson.named(Mistake::EndIgnored)),
+        Err(lesson) => Err(lesson),
+    }
+}
+
+/// The subject's client, after its handshake.
+struct Client {
+    stream: TcpStream,
+    buffer: Vec<u8>,
+}
+
+type Said = (io::Result<Option<String>>, Client);
+
+fn say(subject: &Subject, mut client: Client, text: &'static str) -> Task<Said> {
+    let say = subject.say;
+    Task::start(move || {
+        let said = say(&mut client.stream, &mut client.buffer, text);
+        (said, client)
+    })
+}
+
+/// Expects a masked frame, and returns its key and its payload.
+fn expect_masked(talk: &mut Talk, first: u8, plain: &[u8]) -> Result<[u8; 4], Lesson> {
+    let trial = talk.trial;
+    match talk.look() {
+        Seen::Frame { first: came, masked: true, payload } if came == first => {
+            let key = talk.key;
+            let unmasked: Vec<u8> = payload.iter().zip(key.iter().cycle()).map(|(byte, key)| byte ^ key).collect();
+            if unmasked == plain { Ok(key) } else { Err(trial.came(hex(&unmasked))) }
+        }
+        seen @ Seen::Frame { masked: false, .. } => Err(trial.came(seen.to_string()).named(Mistake::ClientNotMasked)),
+        seen @ Seen::Nothing if first == 0x8A => Err(trial.came(seen.to_string()).named(Mistake::PingUnanswered)),
+        seen => Err(trial.came(seen.to_string())),
+    }
+}
+
+pub fn a_text_is_sent_and_the_next_one_read(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    let why =
+        "§5.1: a client masks, a server does not, and each of them fails the connection if the other does otherwise.";
+    let (server, client) = connected_pair();
+    let mut talk = Talk::over(trial, server);
+    let mut client = Client { stream: client, buffer: Vec::new() };
+    let mut keys = Vec::new();
+    for (text, answer) in [
+        ("Hello", &b"\x81\x02hi"[..]),
+        ("Hello", b"\x89\x01?\x81\x02hi"),
+        ("Hello", b"\x81\x02hi\x81\x02ho"),
+        ("", b""),
+    ] {
+        trial.case(format!("say, with {text:?}"), "on the socket a masked text frame with it", why);
+        let task = say(subject, client, text);
+        let key =
+            expect_masked(&mut talk, 0x81, text.as_bytes()).map_err(|lesson| task.panic(trial).unwrap_or(lesson))?;
+        keys.push(key);
+        let expected = if answer.is_empty() { "ho" } else { "hi" };
+        let sent = match answer.is_empty() {
+            true => "nothing more: a second text came with the last one".to_owned(),
+            false => format!("the server answers {}", hex(answer)),
+        };
+        trial.case(format!("say, with {text:?}; {sent}"), format!("Ok(Some({expected:?}))"), why);
+        talk.send(answer);
+        if answer.starts_with(b"\x89") {
+            trial.case(
+                "say; the server sends a Ping with 3f, then a text",
+                "a masked Pong with 3f",
+                "§5.5.2: either side answers a Ping.",
+            );
+            expect_masked(&mut talk, 0x8A, b"?")?;
+        }
+        let (said, after) = task.finish(trial).map_err(|lesson| match lesson.mistake {
+            Some(Mistake::Hangs) if answer.is_empty() => lesson.named(Mistake::LeftoverDropped),
+            _ => lesson,
+        })?;
+        match said {
+            Ok(Some(came)) if came == expected => {}
+            Ok(Some(came)) => return Err(trial.came(format!("Ok(Some({came:?}))"))),
+            other => return Err(trial.came(format!("{other:?}")).named(Mistake::GoodReplyRefused)),
+        }
+        client = after;
+    }
+    trial.case(
+        "say, four times",
+        "other masking keys",
+        "§5.3: \"The masking key needs to be unpredictable\", in each frame.",
+    );
+    keys.dedup();
+    if keys.len() < 3 {
+        return Err(trial.came(format!("the key {} again and again", hex(&keys[0]))).named(Mistake::KeyNotRandom));
+    }
+    trial.case("say; the server answers with a masked text", "an error, or Ok(None)", why);
+    let task = say(subject, client, "Hello");
+    expect_masked(&mut talk, 0x81, b"Hello")?;
+    talk.send(&masked(0x81, b"hi"));
+    let (said, client) = task.finish(trial)?;
+    if let Ok(Some(came)) = said {
+        return Err(trial.came(format!("Ok(Some({came:?}))")).named(Mistake::MaskedAccepted));
+    }
+    drop((talk, client));
+    let (server, client) = connected_pair();
+    let mut talk = Talk::over(trial, server);
+    trial.case("say; the server sends a Close", "Ok(None), or an error", "§5.5.1: nothing follows a Close.");
+    let task = say(subject, Client { stream: client, buffer: Vec::new() }, "Hello");
+    expect_masked(&mut talk, 0x81, b"Hello")?;
+    talk.send(b"\x88\x02\x03\xE8");
+    match task.finish(trial)?.0 {
+        Ok(Some(came)) => Err(trial.came(format!("Ok(Some({came:?}))"))),
+        _ => Ok(()),
+    }
+}
+
+pub fn it_talks_to_your_own_server(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    let server = Running::start(subject, quick());
+    drop(server.connect(trial, "/echo")?);
+    trial.case(
+        "open and say, with your own server and the path /echo",
+        "the same text",
+        "Both sides of everything are yours.",
+    );
+    let (open, say, address) = (subject.open, subject.say, server.address);
+    let talk = move || -> io::Result<Option<String>> {
+        let mut stream = TcpStream::connect(address)?;
+        let Some(mut buffer) = open(&mut stream, &address.to_string(), "/echo")? else { return Ok(None) };
+        say(&mut stream, &mut buffer, "Grüße")
+    };
+    match Task::start(talk).finish(trial)? {
+        Ok(Some(text)) if text == "Grüße" => Ok(()),
+        // Which port it was is of no interest.
+        other => Err(trial.came(format!("{other:?}"))),
+    }
+}

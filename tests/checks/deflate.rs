@@ -1,0 +1,242 @@
+//! Step 20: permessage-deflate (RFC 7692). Bytes and values, no socket.
+
+use super::guard::Task;
+use super::inflate::produced;
+use super::lesson::{Lesson, Trial, hex};
+use super::mistakes::Mistake;
+use super::subject::Subject;
+use super::talk::masked;
+use super::words::{BINARY, CONTINUATION, Frame, TEXT};
+
+const AGREEMENT: &str = "RFC 7692 §5 and §7.1: the client offers, and the server takes one offer with parameters that it \
+                         understands, or none. The reply says without context takeover that each message stands alone.";
+
+/// The name and the parameters of a reply.
+fn parts(reply: &str) -> Vec<String> {
+    reply.split(';').map(|part| part.trim().to_owned()).collect()
+}
+
+pub fn an_offer_is_taken_or_declined(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    let cases = [
+        ("permessage-deflate", true),
+        // Chrome, Firefox.
+        ("permessage-deflate; client_max_window_bits", true),
+        ("permessage-deflate;client_max_window_bits=15;client_no_context_takeover", true),
+        ("permessage-deflate; server_no_context_takeover", true),
+        ("permessage-deflate; server_max_window_bits=10, permessage-deflate", true),
+        ("x-webkit-deflate-frame, permessage-deflate", true),
+        ("permessage-deflate; server_max_window_bits=10", false),
+        ("permessage-deflate; level=9", false),
+        ("permessage-deflated", false),
+        ("x-permessage-deflate", false),
+        ("permessage-bzip2", false),
+        ("", false),
+    ];
+    for (offers, taken) in cases {
+        let expected = match taken {
+            true => "Some of permessage-deflate with client_no_context_takeover and server_no_context_takeover",
+            false => "None",
+        };
+        trial.case(format!("agree({offers:?})"), expected, AGREEMENT);
+        let came = (subject.agree)(offers);
+        let mistake = match came.as_deref().map(parts) {
+            None if !taken => continue,
+            None => Mistake::OfferDeclined,
+            Some(_) if !taken && offers.contains("server_max_window_bits") => Mistake::ParameterTaken,
+            Some(_) if !taken && offers.contains("level") => Mistake::ParameterTaken,
+            Some(_) if !taken => Mistake::NotThisExtension,
+            Some(parts) => {
+                let has = |part: &str| parts.iter().any(|came| came == part);
+                let known = ["permessage-deflate", "client_no_context_takeover", "server_no_context_takeover"];
+                match parts.iter().all(|part| known.contains(&part.as_str())) && parts[0] == known[0] {
+                    true if known.into_iter().all(has) => continue,
+                    true => Mistake::TakeoverAllowed,
+                    false => Mistake::OfferEchoed,
+                }
+            }
+        };
+        return Err(trial.came(format!("{came:?}")).named(mistake));
+    }
+    Ok(())
+}
+
+const RSV1: &str =
+    "RFC 7692 §6: RSV1 is set in the first frame of a compressed message, and in no other. §5.2: RSV2 and RSV3 are 0.";
+
+pub fn rsv1_begins_a_message(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    let frame = |fin: bool, opcode: u8| Frame { fin, opcode, payload: b"Hello".to_vec() };
+    let good = [
+        (0xC1, frame(true, TEXT), true),
+        (0x42, frame(false, BINARY), true),
+        (0x81, frame(true, TEXT), false),
+        (0x80, frame(true, CONTINUATION), false),
+    ];
+    for (first, expected, compressed) in good {
+        let whole = masked(first, b"Hello");
+        // In two parts, and behind it the beginning of the next frame.
+        let mut buffer = whole[..8].to_vec();
+        trial.case(
+            format!("take_deflated, with 8 of a frame's {} bytes: {}", whole.len(), hex(&buffer)),
+            "Ok(None), and the buffer as it was",
+            RSV1,
+        );
+        let came = (subject.take_deflated)(&mut buffer, 1000);
+        if came != Ok(None) || buffer != whole[..8] {
+            let mistake = match came {
+                Ok(None) => Mistake::Rsv1Removed,
+                Err(1002) => Mistake::Rsv1Refused,
+                _ => Mistake::HalfFrameTaken,
+            };
+            return Err(trial.came(format!("{came:?}, and the buffer {}", hex(&buffer))).named(mistake));
+        }
+        buffer.extend(&whole[8..]);
+        buffer.push(0x81);
+        let wanted = Ok(Some((expected, compressed)));
+        trial.case(format!("take_deflated, with {}", hex(&buffer)), format!("{wanted:?}"), RSV1);
+        let came = (subject.take_deflated)(&mut buffer, 1000);
+        if came != wanted {
+            let mistake = match came {
+                Err(1002) => Mistake::Rsv1Refused,
+                Ok(Some((_, came))) if came != compressed => Mistake::Rsv1Read,
+                _ => return Err(trial.came(format!("{came:?}"))),
+            };
+            return Err(trial.came(format!("{came:?}")).named(mistake));
+        }
+        if buffer != [0x81] {
+            return Err(trial.came(format!("and the buffer {}", hex(&buffer))).named(Mistake::LeftoverDropped));
+        }
+    }
+    let bad = [
+        (0xC0, Mistake::Rsv1OnContinuation),
+        (0x40, Mistake::Rsv1OnContinuation),
+        (0xC9, Mistake::Rsv1OnControl),
+        (0xC8, Mistake::Rsv1OnControl),
+        (0xA1, Mistake::OtherRsvTaken),
+        (0xF1, Mistake::OtherRsvTaken),
+        (0xD2, Mistake::OtherRsvTaken),
+    ];
+    for (first, mistake) in bad {
+        let mut buffer = masked(first, b"Hello");
+        trial.case(format!("take_deflated, with {}", hex(&buffer)), "Err(1002)", RSV1);
+        let came = (subject.take_deflated)(&mut buffer, 1000);
+        if came != Err(1002) {
+            return Err(trial.came(format!("{came:?}")).named(mistake));
+        }
+    }
+    let mut buffer = masked(0xC1, &[7; 101]);
+    trial.case(
+        "take_deflated, with limit 100 and a compressed frame of 101 bytes",
+        "Err(1009)",
+        "§10.4: as in take_frame.",
+    );
+    let came = (subject.take_deflated)(&mut buffer, 100);
+    let mistake = came.is_ok().then_some(Mistake::LimitNotHandedOn);
+    trial.equal(came, Err(1009)).map_err(|lesson| lesson.named(mistake))
+}
+
+const MESSAGE: &str = "RFC 7692 §7.2.2: append 00 00 ff ff to the payload of the message, and inflate the whole.";
+
+/// The examples of RFC 7692 §7.2.3, and a block with a code of its own.
+fn examples() -> [(Vec<u8>, Vec<u8>); 5] {
+    let squares: String = (0..SQUARES).map(|i| format!("{i} squared is {}.\n", i * i)).collect();
+    let bytes = |digits: &str| {
+        let digits: Vec<u8> = digits.bytes().filter(u8::is_ascii_hexdigit).collect();
+        let pairs = digits.chunks(2).map(|pair| str::from_utf8(pair).expect("ASCII"));
+        pairs.map(|pair| u8::from_str_radix(pair, 16).expect("two digits")).collect::<Vec<u8>>()
+    };
+    [
+        (bytes("f2 48 cd c9 c9 07 00"), b"Hello".to_vec()),
+        (bytes("00 05 00 fa ff 48 65 6c 6c 6f 00"), b"Hello".to_vec()),
+        (bytes("f3 48 cd c9 c9 07 00 00"), b"Hello".to_vec()),
+        (bytes("f2 48 05 00 00 00 ff ff ca c9 c9 07 00"), b"Hello".to_vec()),
+        (bytes(COMPRESSED_SQUARES), squares.into_bytes()),
+    ]
+}
+
+const SQUARES: u32 = 11;
+const COMPRESSED_SQUARES: &str = "548e3b0ec0300843774ec10910e44393e3546a868e6dd4fb97d18cefc9b2adbc9fef7cd7c5f766153264132ac84da8224fa1\
+     96f22ed451942ee4286a248e54191d0385c7c84431e285699ad138fa03";
+
+pub fn a_message_is_inflated(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    for (compressed, plain) in examples() {
+        trial.case(format!("inflate_message, with {}", hex(&compressed)), format!("Ok of {}", hex(&plain)), MESSAGE);
+        let came = (subject.inflate_message)(&compressed, 10_000);
+        if came.as_ref() != Ok(&plain) {
+            let shown =
+                came.as_ref().map_or_else(|code| format!("Err({code})"), |bytes| format!("Ok of {}", hex(bytes)));
+            let mistake = match &came {
+                Ok(bytes) if *bytes == compressed => Some(Mistake::NotInflated),
+                Ok(bytes) if plain.starts_with(bytes) => Some(Mistake::FirstPieceOnly),
+                Err(1009) => Some(Mistake::CompressedCounted),
+                Err(_) => Some(Mistake::TailForgotten),
+                _ => None,
+            };
+            return Err(trial.came(shown).named(mistake));
+        }
+    }
+    for (bytes, what) in [
+        (&b"\x07\x00"[..], "a block of a type that is reserved"),
+        (b"\xf2\x00\x11\x00", "a match before the first byte"),
+    ] {
+        let why = "§7.4.1: 1007 for data that is not what the message says it is.";
+        trial.case(format!("inflate_message, with {}: {what}", hex(bytes)), "Err(1007)", why);
+        let came = (subject.inflate_message)(bytes, 10_000);
+        if came != Err(1007) {
+            return Err(trial.came(format!("{came:?}")).named(Mistake::BadDeflate));
+        }
+    }
+    Ok(())
+}
+
+/// So many times 258 bytes "a", each time in 13 bits: a literal, and matches of the largest length.
+fn bomb(times: usize) -> Vec<u8> {
+    let mut bits = vec![false, true, false];
+    // Codes come with their highest bit first: 0x30 + 'a' in eight bits.
+    bits.extend((0..8).rev().map(|bit| (0x30 + b'a') >> bit & 1 == 1));
+    for _ in 0..times {
+        // Length 258 is the symbol 285, and distance 1 the symbol 0.
+        bits.extend((0..8).rev().map(|bit| 0b1100_0101 >> bit & 1 == 1));
+        bits.extend([false; 5]);
+    }
+    bits.extend([false; 7]);
+    // The block without bytes whose length is cut off.
+    bits.extend([false; 3]);
+    bits.chunks(8).map(|byte| byte.iter().enumerate().fold(0, |byte, (i, bit)| byte | u8::from(*bit) << i)).collect()
+}
+
+pub fn the_limit_is_for_what_comes_out(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    let why =
+        "§10.4: a few KiB become many MiB, so the limit is asked piece by piece, before the next one is inflated.";
+    for (times, limit, fits) in [(4, 1033, true), (4, 1032, false), (2000, 100_000, false)] {
+        let (bytes, size) = (bomb(times), 1 + times * 258);
+        trial.case(
+            format!("inflate_message, with {} bytes that become {size}, and limit {limit}", bytes.len()),
+            if fits {
+                format!("Ok of {size} bytes")
+            } else {
+                "Err(1009), and no more inflated than that takes".to_owned()
+            },
+            why,
+        );
+        let inflate_message = subject.inflate_message;
+        let call = move || {
+            let before = produced();
+            (inflate_message(&bytes, limit), produced() - before)
+        };
+        let (came, produced) = Task::start(call).finish(trial)?;
+        let shown =
+            came.as_ref().map_or_else(|code| format!("Err({code})"), |bytes| format!("Ok of {} bytes", bytes.len()));
+        match came {
+            Ok(bytes) if fits && bytes.len() == size => {}
+            Err(1009) if !fits && produced <= limit + 8192 => {}
+            Err(1009) if !fits => {
+                let came = format!("{shown}, after {produced} bytes had come out");
+                return Err(trial.came(came).named(Mistake::InflatedBeforeAsked));
+            }
+            Err(1009) => return Err(trial.came(shown).named(Mistake::LimitExclusive)),
+            Ok(_) if !fits => return Err(trial.came(shown).named(Mistake::InflatedUnbounded)),
+            _ => return Err(trial.came(shown)),
+        }
+    }
+    Ok(())
+}

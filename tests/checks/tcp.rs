@@ -1,0 +1,105 @@
+//! Step 00: an echo over TCP, with a thread for each client.
+
+use super::guard::Task;
+use super::lesson::{Lesson, Trial, hex};
+use super::mistakes::Mistake;
+use super::subject::Subject;
+use super::talk::{Seen, Talk};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::time::Duration;
+
+const ECHO: &str = "TCP is a stream of bytes. What a client sends comes back to it, as it was and in its order.";
+
+struct Echo {
+    address: SocketAddr,
+    task: Task<()>,
+}
+
+fn start(subject: &Subject) -> Echo {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port on loopback");
+    let address = listener.local_addr().expect("an address");
+    let echo_bytes = subject.echo_bytes;
+    Echo { address, task: Task::start(move || echo_bytes(listener)) }
+}
+
+impl Echo {
+    fn connect<'a>(&self, trial: &'a Trial) -> Result<Talk<'a>, Lesson> {
+        let stream = TcpStream::connect_timeout(&self.address, trial.patience);
+        let stream = stream.map_err(|error| self.why(trial, trial.came(format!("no connection: {error}"))))?;
+        Ok(Talk::over(trial, stream))
+    }
+
+    /// What is behind a lesson: the server has panicked, or has returned.
+    fn why(&self, trial: &Trial, lesson: Lesson) -> Lesson {
+        match self.task.panic(trial) {
+            Some(panic) => panic,
+            None if self.task.ends_within(Duration::ZERO) => lesson.named(Mistake::RunReturns),
+            None => lesson,
+        }
+    }
+}
+
+/// Sends bytes, and expects them back.
+fn ask(echo: &Echo, talk: &mut Talk, sent: &str, bytes: &[u8], nothing: Mistake) -> Result<(), Lesson> {
+    let trial = talk.trial;
+    trial.case(format!("{sent}: {}", hex(bytes)), "the same bytes", ECHO);
+    talk.send(bytes);
+    let came = talk.bytes(bytes.len());
+    if came == bytes {
+        return Ok(());
+    }
+    let shown = if came.is_empty() { "nothing".to_owned() } else { hex(&came) };
+    let mistake = match came.len() {
+        0 => Some(nothing),
+        _ if nothing == Mistake::EchoText => Some(nothing),
+        length if length < bytes.len() => Some(Mistake::EchoCutShort),
+        _ => Some(Mistake::EchoOtherBytes),
+    };
+    Err(echo.why(trial, trial.came(shown).named(mistake)))
+}
+
+pub fn bytes_come_back(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    let echo = start(subject);
+    let mut talk = echo.connect(trial)?;
+    ask(&echo, &mut talk, "a line", b"Hello\n", Mistake::EchoNothing)?;
+    ask(&echo, &mut talk, "another line on the same connection", b"Are you still there?\n", Mistake::EchoOnce)?;
+    ask(&echo, &mut talk, "bytes that are no text", b"\xFF\0\x80", Mistake::EchoText)?;
+    ask(&echo, &mut talk, "two bytes without a line end", b"ok", Mistake::EchoLines)?;
+    trial.case("nothing more", "nothing more", ECHO);
+    match talk.look_for(Duration::from_millis(20)) {
+        Seen::Nothing if talk.unread().is_empty() => {}
+        _ => return Err(trial.came(hex(talk.unread())).named(Mistake::WholeArrayTaken)),
+    }
+    let many: Vec<u8> = (0..100_000_u32).map(|i| (i % 251) as u8).collect();
+    ask(&echo, &mut talk, "100000 bytes at once", &many, Mistake::EchoCutShort)
+}
+
+pub fn a_silent_client_keeps_no_other_waiting(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    let echo = start(subject);
+    let silent = echo.connect(trial)?;
+    let mut other = echo.connect(trial)?;
+    let sent = "one client connects and says nothing; another sends a line";
+    ask(&echo, &mut other, sent, b"Hello\n", Mistake::OneAfterTheOther)?;
+    drop(silent);
+    ask(&echo, &mut other, "the silent one has left; the other sends a line", b"Me again\n", Mistake::OneEndsAll)?;
+    let mut third = echo.connect(trial)?;
+    ask(&echo, &mut third, "a third client comes, and sends a line", b"And me\n", Mistake::OneEndsAll)
+}
+
+pub fn the_end_of_a_client_is_its_end(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    let echo = start(subject);
+    let mut talk = echo.connect(trial)?;
+    ask(&echo, &mut talk, "a line", b"bye\n", Mistake::EchoNothing)?;
+    trial.case(
+        "the end of the client's side",
+        "the end of the stream: the server drops its socket",
+        "A read of 0 bytes means that the client has ended its side: nothing more will come.",
+    );
+    talk.hang_up();
+    match talk.look() {
+        Seen::End => {}
+        seen => return Err(echo.why(trial, trial.came(seen.to_string()).named(Mistake::EndIgnored))),
+    }
+    let mut next = echo.connect(trial)?;
+    ask(&echo, &mut next, "the next client sends a line", b"Hello\n", Mistake::OneEndsAll)
+}

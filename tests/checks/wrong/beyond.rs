@@ -1,0 +1,174 @@
+//! Before the server and beyond it: an echo over TCP, compression, and a client.
+
+use crate::checks::inflate::Inflate;
+use crate::checks::random::random_bytes;
+use crate::checks::subject::MY_SERVER;
+use crate::checks::words::{Frame, TEXT};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use std::io::{self, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::thread;
+
+/// Sends back what `change` makes of each read.
+pub fn echo(listener: TcpListener, change: fn(&[u8]) -> Vec<u8>) {
+    for stream in listener.incoming().flatten() {
+        thread::spawn(move || serve(stream, change));
+    }
+}
+
+fn serve(mut stream: TcpStream, change: fn(&[u8]) -> Vec<u8>) -> io::Result<()> {
+    let mut buffer = [0; 4096];
+    loop {
+        match stream.read(&mut buffer)? {
+            0 => return Ok(()),
+            count => stream.write_all(&change(&buffer[..count]))?,
+        }
+    }
+}
+
+pub fn reads_once(listener: TcpListener) {
+    let mut kept = Vec::new();
+    for mut stream in listener.incoming().flatten() {
+        let mut buffer = [0; 4096];
+        let count = stream.read(&mut buffer).unwrap_or(0);
+        let _ = stream.write_all(&buffer[..count]);
+        kept.push(stream);
+    }
+}
+
+pub fn one_after_the_other(listener: TcpListener) {
+    for stream in listener.incoming().flatten() {
+        let _ = serve(stream, <[u8]>::to_vec);
+    }
+}
+
+pub fn end_ignored(listener: TcpListener) {
+    for mut stream in listener.incoming().flatten() {
+        thread::spawn(move || {
+            let mut buffer = [0; 4096];
+            while let Ok(count) = stream.read(&mut buffer) {
+                let _ = stream.write_all(&buffer[..count]);
+                // A learner's would not; but other tests want the processor too.
+                thread::sleep(std::time::Duration::from_millis(1));
+            }
+        });
+    }
+}
+
+pub fn agree_if(taken: bool) -> Option<String> {
+    taken.then(|| (MY_SERVER.agree)("permessage-deflate").expect("a plain offer"))
+}
+
+type Deflated = Result<Option<(Frame, bool)>, u16>;
+
+/// Takes RSV1 out of the buffer, for some first bytes.
+pub fn clears_rsv1(buffer: &mut Vec<u8>, limit: usize, for_which: fn(u8) -> bool) -> Deflated {
+    match buffer.first() {
+        Some(&first) if for_which(first) => {
+            buffer[0] = first & 0xBF;
+            Ok((MY_SERVER.take_frame)(buffer, limit)?.map(|frame| (frame, first & 0x40 != 0)))
+        }
+        _ => (MY_SERVER.take_deflated)(buffer, limit),
+    }
+}
+
+pub fn all_rsv_bits(buffer: &mut Vec<u8>, limit: usize) -> Deflated {
+    if let Some(first) = buffer.first_mut() {
+        *first &= 0xCF;
+    }
+    (MY_SERVER.take_deflated)(buffer, limit)
+}
+
+pub fn tail_forgotten(payload: &[u8], _: usize) -> Result<Vec<u8>, u16> {
+    let pieces: Result<Vec<Vec<u8>>, _> = Inflate::new(payload).collect();
+    pieces.map(|pieces| pieces.concat()).map_err(|_| 1007)
+}
+
+pub fn limit_afterwards(payload: &[u8], limit: usize) -> Result<Vec<u8>, u16> {
+    let all = (MY_SERVER.inflate_message)(payload, usize::MAX)?;
+    (MY_SERVER.check_size)(0, all.len() as u64, limit).map(|()| all)
+}
+
+pub const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
+
+/// A key of its own, and the other headers.
+pub fn random_key(host: &str) -> String {
+    format!("{}\r\nHost: {host}\r\nSec-WebSocket-Version: 13", STANDARD.encode(random_bytes::<16>()))
+}
+
+#[derive(Clone, Copy, PartialEq)]
+pub enum Asks {
+    All,
+    WithCase,
+    Status,
+    Accept,
+    StatusAndAccept,
+}
+
+/// `key` is the key, and what else of headers the client sends. Of the reply it looks at a part.
+pub fn open(stream: &mut TcpStream, path: &str, key: &str, asks: Asks) -> io::Result<Option<Vec<u8>>> {
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: {key}\r\n\r\n"
+    )?;
+    let mut bytes = Vec::new();
+    let end = loop {
+        if let Some(at) = bytes.windows(4).position(|window| window == b"\r\n\r\n") {
+            break at + 4;
+        }
+        let mut byte = [0; 4096];
+        match stream.read(&mut byte)? {
+            0 => return Ok(None),
+            count => bytes.extend_from_slice(&byte[..count]),
+        }
+    };
+    let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
+    let status = head.starts_with("HTTP/1.1 101 ");
+    let key = key.split("\r\n").next().unwrap_or_default();
+    let mut headers = head.split("\r\n").filter_map(|line| line.split_once(": "));
+    let accept = headers
+        .any(|(name, value)| name.eq_ignore_ascii_case("Sec-WebSocket-Accept") && value == (MY_SERVER.accept_key)(key));
+    let good = match asks {
+        Asks::All | Asks::StatusAndAccept => status && accept,
+        Asks::WithCase => status && accept && head.contains("Upgrade: websocket"),
+        Asks::Status => status,
+        Asks::Accept => accept,
+    };
+    Ok(good.then(|| bytes.split_off(end)))
+}
+
+/// With a key that is always the same, or with an eye for masked frames too.
+pub fn say(stream: &mut TcpStream, buffer: &mut Vec<u8>, text: &str, same_key: bool) -> io::Result<Option<String>> {
+    if same_key {
+        let mut copy = stream.try_clone()?;
+        copy.write_all(&(MY_SERVER.mask_frame)(TEXT, text.as_bytes(), [1, 2, 3, 4]))?;
+        return next_text(stream, buffer);
+    }
+    stream.write_all(&(MY_SERVER.mask_frame)(TEXT, text.as_bytes(), random_bytes()))?;
+    next_text(stream, buffer)
+}
+
+fn next_text(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> io::Result<Option<String>> {
+    loop {
+        if let Ok(Some(header)) = (MY_SERVER.decode_header)(buffer) {
+            let start = header.size + if header.masked { 4 } else { 0 };
+            let end = start + header.length as usize;
+            if buffer.len() >= end {
+                let payload = buffer[start..end].to_vec();
+                buffer.drain(..end);
+                match header.opcode {
+                    9 => stream.write_all(&(MY_SERVER.mask_frame)(10, &payload, random_bytes()))?,
+                    8 => return Ok(None),
+                    _ => return Ok(Some(String::from_utf8_lossy(&payload).into_owned())),
+                }
+                continue;
+            }
+        }
+        let mut bytes = [0; 4096];
+        match stream.read(&mut bytes)? {
+            0 => return Ok(None),
+            count => buffer.extend_from_slice(&bytes[..count]),
+        }
+    }
+}
