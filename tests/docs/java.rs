@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 
 /// The child ends with the test, whichever way that ends.
-struct Ended(Child);
+pub(super) struct Ended(pub(super) Child);
 
 impl Drop for Ended {
     fn drop(&mut self) {
@@ -49,6 +49,11 @@ fn the_java_server_says_what_ours_says() {
     let mut first_line = String::new();
     BufReader::new(java.0.stdout.take().unwrap()).read_line(&mut first_line).unwrap();
     let theirs = first_line.trim().rsplit(' ').next().unwrap().parse().unwrap();
+    says_what_ours_says(theirs);
+}
+
+/// Holds the same conversations with a server of the appendix and with ours.
+pub(super) fn says_what_ours_says(theirs: SocketAddr) {
     let program = Program::start(&[]);
     let ours = program.address;
 

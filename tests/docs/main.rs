@@ -9,6 +9,7 @@ mod java;
 mod links;
 mod markdown;
 mod prose;
+mod python;
 mod quote;
 mod replay;
 mod source;

@@ -1,0 +1,70 @@
+//! The Python of the book: the server of the appendix says to a client what ours says, and the chat of the first
+//! chapter works in each of its three ways.
+
+use super::at;
+use super::java::{Ended, says_what_ours_says};
+use super::support::{Client, header, status};
+use std::io::{BufRead, BufReader, Read as _};
+use std::net::SocketAddr;
+use std::process::{Command, Stdio};
+
+/// The program and its address, or nothing where there is no Python.
+fn start(script: &str) -> Option<(Ended, SocketAddr)> {
+    let version = Command::new("python3").arg("--version").stdout(Stdio::null()).status();
+    if !version.is_ok_and(|status| status.success()) {
+        eprintln!("not tested: python3 is not installed, so nobody has run {script}");
+        return None;
+    }
+    let mut python = Command::new("python3");
+    python.arg(at(script)).arg("0").stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut python = Ended(python.spawn().unwrap());
+    let mut first_line = String::new();
+    BufReader::new(python.0.stdout.take().unwrap()).read_line(&mut first_line).unwrap();
+    let address = first_line.trim().rsplit(' ').next().unwrap().parse().unwrap();
+    Some((python, address))
+}
+
+#[test]
+fn python_server_says_what_ours_says() {
+    let Some((_server, theirs)) = start("docs/python/echo_server.py") else { return };
+    says_what_ours_says(theirs);
+}
+
+/// The status and the body of a reply.
+fn ask(address: SocketAddr, request: &str, body: &str) -> (u16, String) {
+    let mut client = Client::tcp(address);
+    client.send(format!(
+        "{request} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    ));
+    let head = client.read_head();
+    (status(&head), String::from_utf8(client.read_to_end()).unwrap())
+}
+
+#[test]
+fn chat_of_the_first_chapter_delivers_in_three_ways() {
+    let Some((_server, address)) = start("docs/chat/four-ways.py") else { return };
+    assert_eq!(ask(address, "GET /poll?after=0", ""), (200, "[]".to_owned()));
+    // Both wait for a message before there is one.
+    let mut waiting = Client::tcp(address);
+    waiting.send(format!("GET /long-poll?after=0 HTTP/1.1\r\nHost: {address}\r\n\r\n"));
+    let mut events = Client::tcp(address);
+    events.send(format!("GET /events HTTP/1.1\r\nHost: {address}\r\n\r\n"));
+    assert_eq!(header(&events.read_head(), "Content-Type"), Some("text/event-stream"));
+
+    assert_eq!(ask(address, "POST /say", "Hello").0, 204);
+    assert_eq!(ask(address, "GET /poll?after=0", ""), (200, "[\"Hello\"]".to_owned()));
+    assert_eq!(header(&waiting.read_head(), "Content-Length"), Some("9"));
+    let mut event = [0; 19]; // the chapter counts 19 bytes
+    events.stream.read_exact(&mut event).unwrap();
+    assert_eq!(&event, b"id: 1\ndata: Hello\n\n");
+
+    // An `EventSource` that connects again says what it has seen.
+    assert_eq!(ask(address, "POST /say", "two\nlines").0, 204);
+    let mut again = Client::tcp(address);
+    again.send(format!("GET /events HTTP/1.1\r\nHost: {address}\r\nLast-Event-ID: 1\r\n\r\n"));
+    again.read_head();
+    let mut event = [0; 29];
+    again.stream.read_exact(&mut event).unwrap();
+    assert_eq!(&event, b"id: 2\ndata: two\ndata: lines\n\n");
+}
