@@ -72,7 +72,7 @@ pub struct Feed {
 
 const KEPT: usize = 1000;
 
-/// A code of our own: the client must begin anew, because connecting again would not help.
+/// A code of our own: the page must be loaded again, because connecting again would not help.
 const GAP: u16 = 4000;
 
 impl Feed {
@@ -87,7 +87,7 @@ impl Feed {
         }
     }
 
-    /// Sends what a reader has missed since message number `after`, or all that is kept, and makes it a reader.
+    /// Sends a reader the messages after number `after`, or all that are kept, and registers it for the next ones.
     /// Returns `false` if messages in between are gone, or if this number is yet to come because the server is new.
     fn join(&mut self, reader: Sender, after: Option<usize>) -> Result<bool, Error> {
         let oldest = self.published - self.last.len();
@@ -120,7 +120,7 @@ fn follow(feed: &Mutex<Feed>, connection: &mut Connection, after: Option<usize>)
     Ok(())
 }
 
-/// What has happened between two looks at the counters, in a line for the log.
+/// Returns a line for the log: the difference between two looks at the counters.
 pub fn report(before: &Counters, now: &Counters) -> String {
     let refused = |counters: &Counters| counters.refused.values().sum::<u64>();
     format!(
