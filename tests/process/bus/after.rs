@@ -1,7 +1,7 @@
 //! `?after=ID`: what a client missed, then what is new.
 
 use super::{Redis, answer, event, id, listener, said, say, servers};
-use crate::support::{Client, TEXT, close_frame};
+use crate::support::{BINARY, Client, TEXT, close_frame, frame};
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
@@ -79,6 +79,28 @@ fn replay_and_live_messages_are_without_gap_and_double() {
         let count = speaks.join().unwrap();
         assert!(count > after, "{count} messages, so that some were live");
     });
+}
+
+#[test]
+fn more_said_during_a_replay_than_is_put_aside_is_not_lost() {
+    let redis = Redis::start();
+    let [program] = servers(&redis, &[]);
+    let (mut speaker, _) = listener(&program, "/chat");
+    let mut speak = |count| {
+        for _ in 0..count {
+            speaker.send(frame(BINARY, &[7; 256 * 1024]));
+            event(&mut speaker, "message");
+        }
+    };
+    speak(60);
+    // It does not read, so its thread waits in the middle of the 15 MiB, while more than 1 MiB is said.
+    let mut slow = Client::connect(program.address, "/chat?after=0-0");
+    speak(8);
+    speaker.send(frame(TEXT, b"the last"));
+    for _ in 0..68 {
+        assert_eq!(slow.read_frame().0, BINARY);
+    }
+    assert_eq!(slow.read_frame(), (TEXT, b"the last".to_vec()));
 }
 
 #[test]
