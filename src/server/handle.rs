@@ -5,7 +5,9 @@ use super::accept::wake;
 use super::counters::Counters;
 use super::frames::Frames;
 use super::registry::{Audience, Registry};
+use super::sender::Sender;
 use super::speed;
+use crate::protocol::frame::encode;
 use crate::protocol::message::Message;
 use std::fmt;
 use std::net::SocketAddr;
@@ -74,6 +76,31 @@ impl Handle {
         let frames = Frames::message(&message, &mut frame, &self.registry);
         let members = self.registry.members(path, &Audience::Everybody);
         speed::prefetched(&members).filter(|member| member.write(&frames).is_ok()).count()
+    }
+
+    /// Sends messages to these clients, from any thread, with one write for all messages to a client. Like
+    /// [`broadcast`](Handle::broadcast) it encodes them once and never waits; a program that keeps lists of its own decides
+    /// who gets them. Keep what is sent at once small, 64 KiB or so, because what a client's socket does not take counts as
+    /// its backlog ([`Config::max_backlog`](crate::Config::max_backlog)).
+    ///
+    /// Returns the number of clients that the messages went to. Clients that are closing or gone, or that this call
+    /// evicts, do not count. Without a message nothing is sent, and it returns 0. Clients of another server are sent to as
+    /// well, but their queues count here.
+    ///
+    /// ```
+    /// # let handle = plainsocket::Server::bind("127.0.0.1:0").unwrap().handle().unwrap();
+    /// let players: Vec<plainsocket::Sender> = Vec::new();
+    /// let reached = handle.send_to(&players, &["your turn".into(), vec![1, 2].into()]);
+    /// assert_eq!(reached, 0, "nobody plays");
+    /// ```
+    pub fn send_to<'a>(&self, clients: impl IntoIterator<Item = &'a Sender>, messages: &[Message]) -> usize {
+        if messages.is_empty() {
+            return 0;
+        }
+        let mut encoded = Vec::new();
+        messages.iter().for_each(|message| encode(message.opcode(), message.as_bytes(), &mut encoded));
+        let frames = Frames::new([&encoded, &[]], &self.registry);
+        clients.into_iter().filter(|client| client.write(&frames).is_ok()).count()
     }
 
     /// Returns the server in numbers: who was let in, refused, closed, evicted and dropped, and how much went in and out.

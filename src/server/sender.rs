@@ -182,6 +182,10 @@ impl Sender {
         }
     }
 
+    pub(super) fn write(&self, frames: &Frames) -> Result<(), Error> {
+        self.outbox()?.write(frames)
+    }
+
     fn with_frames(
         &self,
         message: &Message,

@@ -68,18 +68,18 @@ class Process:
         self.log.close()
 
 
-def redis_server(folder):
-    """Each write is on the disk before Redis answers: what was accepted survives a SIGKILL."""
+def redis_server(folder, fsync="always"):
+    """With `always` each write is on the disk before Redis answers; with `everysec`, Redis's default, a second later."""
     port = free_port()
     command = [program("redis-server", "valkey-server"), "--port", str(port), "--bind", "127.0.0.1", "--save", "",
-               "--appendonly", "yes", "--appendfsync", "always", "--dir", str(folder), "--loglevel", "warning"]
+               "--appendonly", "yes", "--appendfsync", fsync, "--dir", str(folder), "--loglevel", "warning"]
     return Process("redis", command, port, folder)
 
 
-def chat_server(number, binary, redis, folder, keep):
+def chat_server(number, binary, redis, folder, keep, more=()):
     port = free_port()
     command = [binary, "--listen", f"127.0.0.1:{port}", "--bus", f"redis://127.0.0.1:{redis.port}/",
-               "--bus-keep", str(keep), "--close-timeout", "2"]
+               "--bus-keep", str(keep), "--close-timeout", "2", *more]
     return Process(f"server-{number}", command, port, folder)
 
 

@@ -135,3 +135,30 @@ fn file_for_a_client_that_takes_nothing_ends_at_the_deadline() {
     }
     assert!(sender.is_open(), "the caller decides what becomes of the client");
 }
+
+#[test]
+fn handle_sends_messages_to_chosen_clients_with_one_write_in_order() {
+    let (running, viewers) = viewers();
+    let mut clients = [(); 3].map(|()| Client::connect(running.handle().address(), "/"));
+    wait_for("three viewers", || viewers.lock().unwrap().len() == 3);
+    let senders = viewers.lock().unwrap().clone();
+    let port = |sender: &&Sender| Some(sender.peer()) != clients[1].stream.local_addr().ok();
+    let chosen: Vec<&Sender> = senders.iter().filter(port).collect();
+    let long = vec![7; 100_000];
+    let handle = running.handle();
+    assert_eq!(handle.send_to(chosen.iter().copied(), &["one".into(), long.clone().into(), "two".into()]), 2);
+    assert_eq!(handle.send_to(chosen.iter().copied(), &[]), 0, "nothing is sent, and nobody is harmed");
+    handle.send_to(&senders, &["all".into()]);
+    for chosen in [true, false, true].into_iter().zip(&mut clients).map(|(chosen, client)| chosen.then_some(client)) {
+        let Some(client) = chosen else { continue };
+        assert_eq!(client.read_frame(), (TEXT, b"one".to_vec()));
+        assert_eq!(client.read_frame(), (BINARY, long.clone()));
+        assert_eq!(client.read_frame(), (TEXT, b"two".to_vec()));
+        assert_eq!(client.read_frame(), (TEXT, b"all".to_vec()));
+    }
+    assert_eq!(clients[1].read_frame(), (TEXT, b"all".to_vec()), "it was not chosen before");
+    assert_eq!(handle.counters().messages_out, 9);
+    clients[0].hang_up();
+    drop(clients);
+    wait_for("the end of all", || handle.send_to(&senders, &["gone".into()]) == 0);
+}

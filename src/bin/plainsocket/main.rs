@@ -94,7 +94,10 @@ fn server(options: &Options) -> io::Result<Server> {
 fn chat_routes(mut server: Server, options: &Options) -> io::Result<Server> {
     let rooms = Arc::new(Rooms::default());
     #[cfg(feature = "redis")]
-    let bus = options.bus.clone().map(|redis| bus::Bus::start(*redis, options.bus_keep)).transpose()?;
+    let bus = match &options.bus {
+        Some(redis) => Some(bus::Bus::start(server.handle()?, (**redis).clone(), options.bus_keep)?),
+        None => None,
+    };
     #[cfg(not(feature = "redis"))]
     let _ = options;
     for path in ["/chat", "/chat/*"] {

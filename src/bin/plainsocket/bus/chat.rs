@@ -2,7 +2,7 @@
 
 use super::entry::{Id, LARGEST, Missing};
 use super::link::Failure;
-use super::room::{Forms, Membership, gap};
+use super::room::{Membership, form, gap};
 use super::{Bus, Subscription};
 use crate::chat::{Presence, TokenBucket};
 use crate::events;
@@ -94,7 +94,7 @@ fn catch_up(
                     connection.send(gap(missing, seat.wants_events))?;
                 }
                 seen = entry.id;
-                if let Some(message) = Forms::new(&entry).get(seat.wants_events) {
+                if let Some(message) = form(&entry, seat.wants_events) {
                     connection.send(message)?;
                 }
             }

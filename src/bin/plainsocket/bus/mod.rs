@@ -12,7 +12,7 @@ pub use chat::{admit, chat};
 use crate::events;
 use entry::{Id, Said};
 use link::{Failure, Link};
-use plainsocket::{Message, Refusal};
+use plainsocket::{Handle, Message, Refusal};
 use redis::{Client, ConnectionInfo, IntoConnectionInfo as _};
 use room::Room;
 use std::collections::HashMap;
@@ -34,6 +34,8 @@ const PASSWORD: &str = "PLAINSOCKET_BUS_PASSWORD";
 
 /// The rooms that have members here, and the connections.
 pub struct Bus {
+    /// The server, which sends to the members.
+    handle: Handle,
     link: Link,
     rooms: Mutex<HashMap<Arc<str>, Shared>>,
     is_up: AtomicBool,
@@ -71,12 +73,11 @@ pub fn parse_url(url: &str) -> Result<ConnectionInfo, String> {
 }
 
 impl Bus {
-    /// Starts the reader, which connects. `keep` is how many messages a stream keeps. The error is that the system has no
+    /// Starts the reader of a server, which connects. `keep` is how many messages a stream keeps. The error is that the system has no
     /// thread left; that Redis is not there is none, because it can come.
-    pub fn start(server: ConnectionInfo, keep: usize) -> io::Result<Arc<Bus>> {
-        let client = Client::open(server).map_err(io::Error::other)?;
-        let bus =
-            Arc::new(Bus { link: Link::new(client, keep), rooms: Mutex::default(), is_up: AtomicBool::new(false) });
+    pub fn start(handle: Handle, redis: ConnectionInfo, keep: usize) -> io::Result<Arc<Bus>> {
+        let link = Link::new(Client::open(redis).map_err(io::Error::other)?, keep);
+        let bus = Arc::new(Bus { handle, link, rooms: Mutex::default(), is_up: AtomicBool::new(false) });
         let its = Arc::clone(&bus);
         thread::Builder::new().name("bus".to_owned()).spawn(move || reader::run(&its))?;
         Ok(bus)

@@ -6,6 +6,7 @@ use super::entry::Entry;
 use super::link::{NOBODY, PATIENCE};
 use super::room::Room;
 use log::{info, warn};
+use plainsocket::Handle;
 use redis::{Connection, ConnectionLike as _, RedisResult, Value};
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
@@ -18,6 +19,9 @@ const BLOCK: Duration = Duration::from_millis(500);
 
 /// The most entries in one answer, over all streams. With messages of the largest size these are 250 MiB.
 const MOST_ENTRIES: usize = 1000;
+
+/// How many bytes go to a member in one write, unless one message is larger. What its socket does not take waits for it.
+const ONE_WRITE: usize = 16 * 1024;
 
 /// The pauses between two tries to connect: they are doubled from the first to the last one.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -71,12 +75,12 @@ fn read(bus: &Bus, mut connection: Connection) -> RedisResult<()> {
         }
         command.arg("0");
         let streams = connection.req_command(&command)?.extract_error()?;
-        hand_on(streams, &rooms);
+        hand_on(&bus.handle, streams, &rooms);
     }
     Err(std::io::Error::other("a message was not answered in time").into())
 }
 
-fn hand_on(streams: Value, rooms: &[Arc<Room>]) {
+fn hand_on(handle: &Handle, streams: Value, rooms: &[Arc<Room>]) {
     // Nil: nothing has arrived.
     let Value::Array(streams) = streams else { return };
     let rooms: HashMap<&[u8], &Arc<Room>> = rooms.iter().map(|room| (room.key.as_bytes(), room)).collect();
@@ -84,12 +88,19 @@ fn hand_on(streams: Value, rooms: &[Arc<Room>]) {
         let Value::Array(parts) = stream else { continue };
         let Ok([Value::BulkString(key), Value::Array(entries)]) = <[Value; 2]>::try_from(parts) else { continue };
         let Some(room) = rooms.get(&*key) else { continue };
+        let (mut together, mut bytes) = (Vec::new(), 0);
         for entry in entries.into_iter().filter_map(Entry::from_value) {
             if entry.said.is_none() {
                 warn!("the entry {} of {} breaks the rules of the bus, so nobody gets it", entry.id, room.path);
             }
-            room.deliver(entry);
+            bytes += entry.said.as_ref().map_or(0, |said| said.message.as_bytes().len());
+            together.push(entry);
+            if bytes >= ONE_WRITE {
+                room.deliver(handle, std::mem::take(&mut together));
+                bytes = 0;
+            }
         }
+        room.deliver(handle, together);
     }
 }
 

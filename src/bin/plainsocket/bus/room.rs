@@ -7,7 +7,7 @@
 use super::entry::{Entry, Id, Missing, Said};
 use super::lock;
 use crate::events;
-use plainsocket::{Message, Sender};
+use plainsocket::{Handle, Message, Sender};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
@@ -78,16 +78,29 @@ impl Room {
         Membership { room: Arc::clone(self), number, wants_events, came_after }
     }
 
-    /// Hands a message on to all members here. It waits for none of them.
-    pub fn deliver(&self, entry: Entry) {
+    /// Hands messages on to all members here, in one write for each. It waits for none of them.
+    pub fn deliver(&self, handle: &Handle, mut entries: Vec<Entry>) {
         let mut inner = lock(&self.inner);
-        if entry.id <= inner.last {
-            return;
+        entries.retain(|entry| entry.id > inner.last);
+        let entries: Vec<Arc<Entry>> = entries.into_iter().map(Arc::new).collect();
+        let (Some(first), Some(last)) = (entries.first(), entries.last()) else { return };
+        inner.last = last.id;
+        let is_whole = last.id.number.checked_sub(first.id.number) == Some(entries.len() as u64 - 1);
+        let mut together = [Vec::new(), Vec::new()];
+        for seat in inner.members.values_mut() {
+            if is_whole && seat.is_just_before(first.id) {
+                seat.state = State::Live(last.id);
+                together[usize::from(seat.wants_events)].push(&seat.sender);
+            } else {
+                entries.iter().for_each(|entry| seat.take(entry));
+            }
         }
-        inner.last = entry.id;
-        let entry = Arc::new(entry);
-        let mut forms = Forms::new(&entry);
-        inner.members.values_mut().for_each(|seat| seat.take(&entry, &mut forms));
+        for (wants_events, senders) in [false, true].into_iter().zip(together) {
+            if !senders.is_empty() {
+                let messages: Vec<Message> = entries.iter().filter_map(|entry| form(entry, wants_events)).collect();
+                handle.send_to(senders, &messages);
+            }
+        }
     }
 
     /// Tells all members here something about the bus.
@@ -115,7 +128,7 @@ impl Membership {
         let Some(seat) = inner.members.get_mut(&self.number) else { return true };
         match std::mem::replace(&mut seat.state, State::Live(seen)) {
             State::CatchingUp(Some(aside)) => {
-                aside.entries.iter().for_each(|entry| seat.take(entry, &mut Forms::new(entry)));
+                aside.entries.iter().for_each(|entry| seat.take(entry));
                 true
             }
             overflowed => {
@@ -133,7 +146,12 @@ impl Drop for Membership {
 }
 
 impl Seat {
-    fn take(&mut self, entry: &Arc<Entry>, forms: &mut Forms) {
+    /// Returns whether the member gets the message with this id next, and nothing is missing before it.
+    fn is_just_before(&self, id: Id) -> bool {
+        matches!(self.state, State::Live(seen) if seen < id && seen.missing_before(id).is_none())
+    }
+
+    fn take(&mut self, entry: &Arc<Entry>) {
         match &mut self.state {
             State::CatchingUp(aside) => {
                 if aside.as_mut().is_some_and(|aside| !aside.push(entry)) {
@@ -146,7 +164,7 @@ impl Seat {
                 if let Some(missing) = missing {
                     let _ = self.sender.send(gap(missing, self.wants_events));
                 }
-                if let Some(message) = forms.get(self.wants_events) {
+                if let Some(message) = form(entry, self.wants_events) {
                     let _ = self.sender.send(message);
                 }
             }
@@ -165,25 +183,13 @@ impl Aside {
     }
 }
 
-/// A message as clients get it: as it was sent, or as an event, which is made when the first one wants it.
-pub struct Forms<'a> {
-    entry: &'a Entry,
-    event: Option<Message>,
-}
-
-impl<'a> Forms<'a> {
-    pub fn new(entry: &'a Entry) -> Forms<'a> {
-        Forms { entry, event: None }
+/// Returns a message as a member gets it: as it was sent, or as an event. `None`: the entry says nothing.
+pub fn form(entry: &Entry, wants_events: bool) -> Option<Message> {
+    let Said { from, message } = entry.said.as_ref()?;
+    if !wants_events {
+        return Some(message.clone());
     }
-
-    pub fn get(&mut self, wants_events: bool) -> Option<Message> {
-        let Said { from, message } = self.entry.said.as_ref()?;
-        if !wants_events {
-            return Some(message.clone());
-        }
-        let id = self.entry.id;
-        Some(self.event.get_or_insert_with(|| events::message(from, message, Some(&id.to_string())).into()).clone())
-    }
+    Some(events::message(from, message, Some(&entry.id.to_string())).into())
 }
 
 /// What a member is told about messages that it does not get.
