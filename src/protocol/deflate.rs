@@ -259,6 +259,11 @@ pub(super) struct Inflater {
 }
 
 impl Inflater {
+    /// Returns one for a message that refers to none before it.
+    pub(super) fn alone() -> Option<Inflater> {
+        Some(Incoming { history: None }.begin())
+    }
+
     /// Inflates bytes from the front of `input` into `memory`, from `arrived` on. Returns how many bytes it took, and how
     /// many it made. If that fills the memory, there can be more to come.
     ///

@@ -22,11 +22,13 @@ pub(super) fn handshake(peer: SocketAddr, request: &Request, response: &Response
 
 fn explain_handshake(peer: SocketAddr, request: &Request, response: &Response) {
     let handshake = Handshake::new(request, response);
-    for line in &handshake.request {
-        log::trace!(target: TARGET, "{peer} -> {line} ({}, §{})", line.about, line.section);
-    }
-    for line in &handshake.response {
-        log::trace!(target: TARGET, "{peer} <- {line} ({}, §{})", line.about, line.section);
+    for (arrow, lines) in [("->", &handshake.request), ("<-", &handshake.response)] {
+        for line in lines {
+            log::trace!(target: TARGET, "{peer} {arrow} {line} ({}, §{})", line.about, line.section);
+            for part in &line.parts {
+                log::trace!(target: TARGET, "{peer} {arrow}   - {part} ({}, §{})", part.about, part.section);
+            }
+        }
     }
 }
 

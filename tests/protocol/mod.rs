@@ -10,3 +10,5 @@ mod message;
 mod parameters;
 mod properties;
 mod wire;
+#[cfg(feature = "deflate")]
+mod wire_compressed;

@@ -68,6 +68,78 @@ fn with_the_subprotocol_it_comes_as_json() {
     assert_eq!((&hello["text"], &hello["length"], &hello["error"]), (&json!("Hello"), &json!(5), &Value::Null));
 }
 
+/// The reports of a server that compresses: over 256 bytes they arrive compressed themselves.
+#[cfg(feature = "deflate")]
+fn report(client: &mut Client) -> Value {
+    let (first, mut payload) = client.read_frame();
+    if first == 0xC1 {
+        payload.extend([0x00, 0x00, 0xff, 0xff]);
+        let mut message = Vec::with_capacity(64 * 1024);
+        let mut zlib = flate2::Decompress::new(false);
+        zlib.decompress_vec(&payload, &mut message, flate2::FlushDecompress::Sync).expect("DEFLATE");
+        payload = message;
+    }
+    serde_json::from_slice(&payload).expect("JSON")
+}
+
+#[test]
+#[cfg(feature = "deflate")]
+fn compressed_message_is_reported_with_what_was_agreed() {
+    for (options, agreed) in [
+        (&["--compress"][..], "permessage-deflate; server_no_context_takeover; client_no_context_takeover"),
+        (&["--compress", "context"], "permessage-deflate"),
+    ] {
+        let program = Program::start(options);
+        let mut client = Client::tcp(program.address);
+        let offer = "Sec-WebSocket-Protocol: plainsocket.json\r\n\
+                     Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\nHost";
+        client.send(request("/inspect").replace("Host", offer));
+        assert_eq!(header(&client.read_head(), "Sec-WebSocket-Extensions"), Some(agreed));
+        let handshake = report(&mut client);
+        let lines = |side: &str| handshake[side].as_array().unwrap().clone();
+        let of = |side| lines(side).into_iter().find(|line| line["line"].as_str().unwrap().contains("-Extensions: "));
+        let offered = of("request").unwrap();
+        assert_eq!(offered["about"], "the extensions that the client offers; the server agrees to one");
+        assert_eq!(offered["parts"][1]["line"], "client_max_window_bits");
+        let answer = of("response").unwrap();
+        assert_eq!(answer["line"], format!("Sec-WebSocket-Extensions: {agreed}"));
+        assert_eq!(answer["parts"].as_array().unwrap().len(), agreed.split(';').count());
+        if agreed == "permessage-deflate" {
+            // What is written to such a client needs the window of all messages before it.
+            continue;
+        }
+        client.send([frame(0xC1, &[0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00]), frame(0xC9, b"")].concat());
+        let hello = report(&mut client);
+        assert_eq!(hello["inflated"], json!({"bytes": "48656c6c6f", "shown": 5, "length": 5, "from": 7}));
+        assert_eq!((&hello["text"], &hello["unmasked"]), (&json!("Hello"), &json!("f248cdc9c90700")));
+        assert_eq!(hello["fields"][1]["about"], "compressed: the message is DEFLATE");
+        let error = report(&mut client)["error"].clone();
+        assert_eq!((&error["field"], &error["section"]), (&json!("RSV1"), &json!("6.1 of RFC 7692")));
+        assert_eq!(client.read_frame().0, CLOSE);
+    }
+}
+
+/// Whoever sends RSV1 without an agreement breaks a rule, offered or not.
+#[test]
+fn rsv1_without_an_agreement_names_no_extension() {
+    let program = Program::start(&[]);
+    let mut client = Client::tcp(program.address);
+    let offer = "Sec-WebSocket-Protocol: plainsocket.json\r\nSec-WebSocket-Extensions: permessage-deflate\r\nHost";
+    client.send(request("/inspect").replace("Host", offer));
+    assert_eq!(header(&client.read_head(), "Sec-WebSocket-Extensions"), None);
+    let mut inspected = Inspected { client };
+    let offered = inspected.object()["request"][2].clone();
+    let none = if cfg!(feature = "deflate") { "the server agrees to none" } else { "this server has none" };
+    assert_eq!(offered["about"], format!("the extensions that the client knows; {none}"));
+    inspected.client.send(frame(0xC1, &[0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00]));
+    let broken = inspected.object();
+    assert_eq!(broken["error"]["rule"], "it must be 0 unless an extension is negotiated, and none is");
+    assert_eq!(
+        (&broken["compressed"], &broken["fields"][1]["about"]),
+        (&json!(false), &json!("no extension is negotiated"))
+    );
+}
+
 /// Some clients lose what arrives in the same read as the 101. They have 200 ms for that read.
 #[test]
 fn first_report_leaves_time_to_read_the_101() {

@@ -169,6 +169,31 @@ fn trace_shows_every_frame_in_one_line() {
 }
 
 #[test]
+#[cfg(feature = "deflate")]
+fn trace_shows_compressed_messages_with_both_sizes() {
+    let logged = Logged::start("compressed", "plainsocket::wire=trace", &["--compress"]);
+    let mut client = Client::tcp(logged.program.address);
+    client.send(request("/echo").replace("Host", "Sec-WebSocket-Extensions: permessage-deflate\r\nHost"));
+    client.read_head();
+    client.send(frame(0xC1, &[0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00]));
+    assert_eq!(client.read_frame(), (TEXT, b"Hello".to_vec()), "under 256 bytes it is not compressed");
+    client.send(frame(TEXT, &[b'x'; 300]));
+    let (first, payload) = client.read_frame();
+    assert_eq!(first, 0xC1);
+    close(client, 1000);
+    let log = logged.end().join("\n");
+    for words in [
+        " -> Sec-WebSocket-Extensions: permessage-deflate (the extensions that the client offers; the server agrees to one, §9.1)",
+        " <-   - server_no_context_takeover (the server compresses each message by itself, §7.1.1.1 of RFC 7692)",
+        r#" -> text FIN RSV1 masked 37fa213d length 7 inflates to length 5 "Hello" [c1 87 "#,
+        r#" <- text FIN length 5 "Hello" ["#,
+        &format!(r#" <- text FIN RSV1 length {} inflates to length 300 "xxx"#, payload.len()),
+    ] {
+        assert!(log.contains(words), "{words}: {log}");
+    }
+}
+
+#[test]
 fn trace_shows_the_handshake_but_no_secret() {
     let logged = Logged::start("handshake", "plainsocket::wire=trace", &[]);
     let mut client = Client::tcp(logged.program.address);

@@ -1,6 +1,7 @@
 //! Dissects bytes into [`Frame`]s, beside the decoder that turns the same bytes into messages.
 
-use super::frame::{Direction, Frame, MessageEnd};
+use super::frame::{Direction, Frame, Inflated, MessageEnd};
+use super::peek::Peek;
 use crate::error::ProtocolError;
 use crate::protocol::decoder::{Event, MessageDecoder};
 use crate::protocol::frame::{Header, Opcode};
@@ -18,15 +19,24 @@ const LONGEST_HEAD: usize = 14;
 #[derive(Debug)]
 pub struct Dissector {
     direction: Direction,
-    /// Whether RSV1 can be set, because permessage-deflate is negotiated.
-    may_be_compressed: bool,
+    /// Whether it is known that permessage-deflate is negotiated.
+    has_compression: bool,
     /// The header and the masking key of the arriving frame, as far as they have arrived.
     head: Vec<u8>,
     /// The start of its payload, and how many bytes of it have arrived.
     payload: Vec<u8>,
     arrived: u64,
-    /// The opcode and the length so far of a message whose last fragment has not arrived yet.
-    unfinished: Option<(Opcode, MessageEnd)>,
+    /// Only for a frame to the client that is a whole compressed message.
+    peek: Option<Peek>,
+    /// A message whose last fragment has not arrived yet.
+    unfinished: Option<Unfinished>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Unfinished {
+    kind: Opcode,
+    is_compressed: bool,
+    so_far: MessageEnd,
 }
 
 /// One step of a decoder, and the frame that it read.
@@ -67,8 +77,26 @@ impl Layout {
 impl Dissector {
     /// Returns a dissector for all bytes that go one way after the handshake.
     pub fn new(direction: Direction) -> Dissector {
-        let may_be_compressed = direction == Direction::Out;
-        Dissector { direction, may_be_compressed, head: Vec::new(), payload: Vec::new(), arrived: 0, unfinished: None }
+        let (head, payload, arrived, peek, unfinished) = (Vec::new(), Vec::new(), 0, None, None);
+        Dissector { direction, has_compression: false, head, payload, arrived, peek, unfinished }
+    }
+
+    /// Lets RSV1 mean that a message is compressed, after a handshake that has agreed on permessage-deflate.
+    ///
+    /// Frames from a client need this only for [`dissect`](Dissector::dissect), because a decoder knows it. A frame to the
+    /// client says it with RSV1 itself, so there it only changes what RSV1 means in the others.
+    ///
+    /// ```
+    /// use plainsocket::protocol::wire::{Direction, Dissector};
+    /// // The compressed "Hello" of RFC 7692 §7.2.3.1, with a masking key of zeros.
+    /// let bytes = [0xc1, 0x87, 0, 0, 0, 0, 0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00];
+    /// let (_, frame) = Dissector::new(Direction::In).with_compression().dissect(&bytes);
+    /// assert!(frame.is_some_and(|frame| frame.is_compressed && frame.error.is_none()));
+    /// let (_, frame) = Dissector::new(Direction::In).dissect(&bytes);
+    /// assert!(frame.is_some_and(|frame| frame.error.is_some()));
+    /// ```
+    pub fn with_compression(self) -> Dissector {
+        Dissector { has_compression: true, ..self }
     }
 
     /// Takes bytes from the front of `input`, up to the end of one frame. Returns how many it took, and the frame if it is
@@ -79,7 +107,8 @@ impl Dissector {
     pub fn dissect(&mut self, input: &[u8]) -> (usize, Option<Frame>) {
         let used = self.length_in(input);
         self.take(&input[..used]);
-        let error = match Header::decode_with(&self.head, self.may_be_compressed) {
+        let may_be_compressed = self.has_compression || self.direction == Direction::Out;
+        let error = match Header::decode_with(&self.head, may_be_compressed) {
             Ok(Some((header, _))) if !header.masked && self.direction == Direction::In => Some(ProtocolError::Unmasked),
             Ok(_) => None,
             Err(error) => Some(error),
@@ -95,10 +124,13 @@ impl Dissector {
     pub fn dissect_with(&mut self, decoder: &mut MessageDecoder, input: &[u8]) -> Dissected {
         // No more than one frame at a time, so that an error is known to belong to this one.
         let input = &input[..self.length_in(input)];
-        self.may_be_compressed = decoder.allows_compression();
+        self.has_compression = decoder.allows_compression();
         match decoder.decode(input) {
             Ok((used, event)) => {
-                let (_, frame) = self.dissect(&input[..used]);
+                let (_, mut frame) = self.dissect(&input[..used]);
+                if let (Some(frame), Some(Event::Message(message))) = (&mut frame, &event) {
+                    frame.inflated = frame.is_compressed.then(|| Inflated::of(message.as_bytes()));
+                }
                 Dissected { used, frame, event: Ok(event) }
             }
             Err(error) => {
@@ -125,6 +157,12 @@ impl Dissector {
             self.head.push(rest[0]);
             rest = &rest[1..];
         }
+        if self.arrived == 0 && self.is_whole_compressed_message() {
+            self.peek = Peek::new();
+        }
+        if let Some(peek) = &mut self.peek {
+            peek.take(rest);
+        }
         let shown = rest.len().min(SHOWN - self.payload.len());
         self.payload.extend_from_slice(&rest[..shown]);
         self.arrived += rest.len() as u64;
@@ -132,6 +170,12 @@ impl Dissector {
 
     fn has_head(&self) -> bool {
         Layout::of(&self.head).is_some_and(|layout| self.head.len() == layout.header + layout.key)
+    }
+
+    /// Returns whether the arriving frame is one to the client that is to be looked into.
+    fn is_whole_compressed_message(&self) -> bool {
+        let header = Header::decode_with(&self.head, true);
+        self.direction == Direction::Out && matches!(header, Ok(Some((Header { fin: true, rsv1: true, .. }, _))))
     }
 
     fn is_complete(&self) -> bool {
@@ -151,44 +195,53 @@ impl Dissector {
             length: layout.map(|layout| layout.length),
             kind: None,
             length_so_far: 0,
+            may_be_compressed: self.has_compression,
+            is_compressed: false,
+            inflated: None,
             message: None,
             error,
             round_trip_us: None,
         };
         self.arrived = 0;
+        frame.may_be_compressed |= self.direction == Direction::Out && frame.rsv1();
         frame.length_so_far = self.length_with(&frame);
-        (frame.kind, frame.message) = self.place(&frame);
+        self.place(&mut frame);
+        let peek = self.peek.take().filter(|_| frame.is_compressed && frame.error.is_none());
+        frame.inflated = peek.and_then(Peek::end);
         frame
     }
 
     /// Returns the length of the frame's message up to the frame's end: only a continuation has something before it (§5.4).
     fn length_with(&self, frame: &Frame) -> u64 {
         let unfinished = self.unfinished.filter(|_| frame.opcode() == Some(Opcode::Continuation));
-        unfinished.map_or(0, |(_, message)| message.length).saturating_add(frame.length.unwrap_or_default())
+        let before = unfinished.map_or(0, |message| message.so_far.length);
+        before.saturating_add(frame.length.unwrap_or_default())
     }
 
-    /// Returns the opcode of the frame's message (§5.4), and the message itself if the frame ends one of several fragments.
-    fn place(&mut self, frame: &Frame) -> (Option<Opcode>, Option<MessageEnd>) {
+    /// Finds the message that the frame belongs to (§5.4): its opcode, whether it is compressed, and the message itself if
+    /// the frame ends one of several fragments.
+    fn place(&mut self, frame: &mut Frame) {
         let length = frame.length.unwrap_or_default();
         match frame.opcode() {
             Some(Opcode::Continuation) => {
-                let Some((kind, message)) = &mut self.unfinished else { return (None, None) };
-                message.fragments += 1;
-                message.length = message.length.saturating_add(length);
-                let (kind, message) = (*kind, *message);
-                if !frame.fin() || frame.error.is_some() {
-                    return (Some(kind), None);
+                let Some(message) = &mut self.unfinished else { return };
+                message.so_far.fragments += 1;
+                message.so_far.length = message.so_far.length.saturating_add(length);
+                (frame.kind, frame.is_compressed) = (Some(message.kind), message.is_compressed);
+                if frame.fin() && frame.error.is_none() {
+                    frame.message = Some(message.so_far);
+                    self.unfinished = None;
                 }
-                self.unfinished = None;
-                (Some(kind), Some(message))
             }
-            Some(opcode) => {
-                if !opcode.is_control() && !frame.fin() {
-                    self.unfinished = Some((opcode, MessageEnd { fragments: 1, length }));
+            Some(kind) => {
+                let is_compressed = !kind.is_control() && frame.may_be_compressed && frame.rsv1();
+                (frame.kind, frame.is_compressed) = (Some(kind), is_compressed);
+                if !kind.is_control() && !frame.fin() {
+                    let so_far = MessageEnd { fragments: 1, length };
+                    self.unfinished = Some(Unfinished { kind, is_compressed, so_far });
                 }
-                (Some(opcode), None)
             }
-            None => (None, None),
+            None => {}
         }
     }
 }

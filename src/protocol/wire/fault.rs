@@ -4,6 +4,7 @@ use super::fields::{EXTENDED_LENGTH, FIN, LENGTH, MASK, OPCODE, PAYLOAD, RSV};
 use super::frame::Frame;
 use crate::error::ProtocolError;
 use crate::protocol::close::{CloseCode, CloseFrame};
+use crate::protocol::frame::Opcode;
 
 /// The rule that a frame broke.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,9 +14,10 @@ pub struct Fault {
     pub field: &'static str,
     /// The rule in words.
     pub rule: String,
-    /// The section of RFC 6455 with the rule.
+    /// The section of RFC 6455 with the rule, or of another: `"6.1 of RFC 7692"`.
     pub section: &'static str,
-    /// The length in bytes that a message over the limit would have with this frame.
+    /// The length in bytes that a message over the limit would have with this frame. `None` for other rules, and for a
+    /// compressed message, which is given up before all has come out.
     pub message_length: Option<u64>,
     /// The Close code with which the server fails the connection.
     pub code: CloseCode,
@@ -25,26 +27,55 @@ impl Frame {
     /// Returns the rule that the frame broke, if it did.
     pub fn fault(&self) -> Option<Fault> {
         let error = self.error?;
-        let (section, code) = (error.section(), CloseFrame::from(error).code);
+        let (field, code) = (self.guilty_field(error), CloseFrame::from(error).code);
         // A short fragment can be the one that exceeds the limit.
-        let message_length = matches!(error, ProtocolError::MessageTooBig(_)).then_some(self.length_so_far);
-        Some(Fault { field: self.guilty_field(error), rule: rule(error), section, message_length, code })
+        let is_too_big = matches!(error, ProtocolError::MessageTooBig(_));
+        let message_length = (is_too_big && !self.is_compressed).then_some(self.length_so_far);
+        let (rule, section) = match error {
+            ProtocolError::ReservedBit if self.may_be_compressed && field == RSV[0] => {
+                (rule_of_rsv1(self.opcode()), "6.1 of RFC 7692")
+            }
+            ProtocolError::ReservedBit if self.may_be_compressed => {
+                ("it must be 0: permessage-deflate does not use it".to_owned(), "5.2")
+            }
+            ProtocolError::MessageTooBig(limit) if self.is_compressed => {
+                (format!("this server inflates messages of up to {limit} bytes"), error.section())
+            }
+            _ => (rule(error), error.section()),
+        };
+        Some(Fault { field, rule, section, message_length, code })
     }
 
     fn guilty_field(&self, error: ProtocolError) -> &'static str {
         use ProtocolError::*;
         match error {
-            ReservedBit => RSV[(self.first() << 1).leading_zeros().min(2) as usize],
+            ReservedBit => RSV[(self.wrong_bits() << 1).leading_zeros().min(2) as usize],
             FragmentedControl => FIN,
             ReservedOpcode(_) | NothingToContinue | MessageInsideMessage => OPCODE,
             Unmasked => MASK,
             ControlTooLong => LENGTH,
             LengthNotMinimal | LengthTopBit => EXTENDED_LENGTH,
+            MessageTooBig(_) if self.is_compressed => PAYLOAD,
             MessageTooBig(_) if self.header.len() > 2 => EXTENDED_LENGTH,
             MessageTooBig(_) => LENGTH,
             CloseCodeCut | CloseCodeForbidden(_) | InvalidUtf8 | InvalidDeflate => PAYLOAD,
         }
     }
+
+    /// Returns the first byte without RSV1 where that is allowed.
+    fn wrong_bits(&self) -> u8 {
+        let begins_message = matches!(self.opcode(), Some(Opcode::Text | Opcode::Binary));
+        if self.may_be_compressed && begins_message { self.first() & !0x40 } else { self.first() }
+    }
+}
+
+fn rule_of_rsv1(opcode: Option<Opcode>) -> String {
+    let rule = match opcode {
+        Some(Opcode::Continuation) => "only the first frame of a compressed message has it",
+        Some(_) => "a control frame is never compressed",
+        None => "only a text or binary frame can have it",
+    };
+    rule.to_owned()
 }
 
 /// Returns the rule in words.

@@ -25,7 +25,7 @@ pub struct Field {
     pub value: String,
     /// The meaning of the value.
     pub about: &'static str,
-    /// The section of RFC 6455 with that meaning.
+    /// The section of RFC 6455 with that meaning, or of another: `"6 of RFC 7692"`.
     pub section: &'static str,
 }
 
@@ -67,8 +67,9 @@ impl Frame {
             (false, _) => Field::bit(FIN, false, "more fragments of the message follow", "5.4"),
         };
         let mut fields = vec![fin];
-        for (name, bit) in RSV.into_iter().zip([0x40, 0x20, 0x10]) {
-            fields.push(Field::bit(name, first & bit != 0, "no extension is negotiated", "5.2"));
+        let meanings = [self.meaning_of_rsv1(), self.meaning_of_rsv2_and_3(), self.meaning_of_rsv2_and_3()];
+        for ((name, bit), (about, section)) in RSV.into_iter().zip([0x40, 0x20, 0x10]).zip(meanings) {
+            fields.push(Field::bit(name, first & bit != 0, about, section));
         }
         let (about, section) = match self.opcode() {
             Some(Opcode::Continuation) => ("goes on with the message before", "5.4"),
@@ -82,6 +83,27 @@ impl Frame {
         let name = self.opcode_name().to_owned();
         fields.push(Field::new(OPCODE, format!("{:04b}", first & 0x0F), name, about, section));
         fields
+    }
+
+    /// Returns what RSV1 says, and the section.
+    pub(super) fn meaning_of_rsv1(&self) -> (&'static str, &'static str) {
+        match self.opcode() {
+            _ if !self.may_be_compressed => self.meaning_of_rsv2_and_3(),
+            Some(Opcode::Text | Opcode::Binary) if self.rsv1() => {
+                ("compressed: the message is DEFLATE", "6 of RFC 7692")
+            }
+            Some(Opcode::Text | Opcode::Binary) => ("the message is not compressed", "6 of RFC 7692"),
+            Some(Opcode::Continuation) => ("the message's first frame has it", "6.1 of RFC 7692"),
+            Some(_) => ("never in a control frame", "6.1 of RFC 7692"),
+            None => ("only a first frame has it", "6.1 of RFC 7692"),
+        }
+    }
+
+    fn meaning_of_rsv2_and_3(&self) -> (&'static str, &'static str) {
+        match self.may_be_compressed {
+            true => ("the extension negotiated does not use it", "5.2"),
+            false => ("no extension is negotiated", "5.2"),
+        }
     }
 
     fn fields_of_second_byte(&self, second: u8) -> [Field; 2] {

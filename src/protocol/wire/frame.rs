@@ -1,5 +1,7 @@
 //! One frame, as it crossed the wire.
 
+use super::dissector::SHOWN;
+use super::peek::MOST;
 use crate::error::ProtocolError;
 use crate::protocol::close::CloseFrame;
 use crate::protocol::frame::{Opcode, apply_mask};
@@ -31,8 +33,15 @@ pub struct Frame {
     pub length: Option<u64>,
     /// The opcode of the frame's message, from its first fragment; `None` if it is not known.
     pub kind: Option<Opcode>,
-    /// The length of the message up to the end of this frame, in bytes.
+    /// The length of the message up to the end of this frame, in bytes as they crossed the wire.
     pub length_so_far: u64,
+    /// Whether permessage-deflate is negotiated, so that RSV1 means something (RFC 7692 §6).
+    pub may_be_compressed: bool,
+    /// Whether the frame belongs to a compressed message: one with RSV1 on its first frame.
+    pub is_compressed: bool,
+    /// What came out of a compressed message, with the frame that ends it. `None` for other frames, and where it is not
+    /// known: a frame to the client can refer to messages before it.
+    pub inflated: Option<Inflated>,
     /// The message of several fragments that ends with this one.
     pub message: Option<MessageEnd>,
     /// The rule that the frame broke.
@@ -41,12 +50,39 @@ pub struct Frame {
     pub round_trip_us: Option<u64>,
 }
 
+/// What came out of a compressed message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Inflated {
+    /// The first [`SHOWN`](super::SHOWN) bytes.
+    pub bytes: Vec<u8>,
+    /// The length in bytes. `None`: more than is inflated to be shown.
+    pub length: Option<u64>,
+}
+
+impl Inflated {
+    pub(super) fn of(message: &[u8]) -> Inflated {
+        let shown = message.len().min(SHOWN);
+        Inflated { bytes: message[..shown].to_vec(), length: Some(message.len() as u64) }
+    }
+
+    /// Returns the length in words, such as `"5"` or `"over 65536"`.
+    pub(super) fn size(&self) -> String {
+        self.length.map_or_else(|| format!("over {MOST}"), |length| length.to_string())
+    }
+
+    /// Returns whether there are bytes that are not shown.
+    pub(super) fn is_cut(&self) -> bool {
+        self.length.is_none_or(|length| length > self.bytes.len() as u64)
+    }
+}
+
 /// The sums of a message of several fragments.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MessageEnd {
     /// The number of fragments.
     pub fragments: u64,
-    /// The sum of their lengths in bytes.
+    /// The sum of their lengths in bytes, as they crossed the wire.
     pub length: u64,
 }
 
@@ -86,11 +122,16 @@ impl Frame {
         payload
     }
 
-    /// Returns the unmasked payload as text, if it is a piece of a text message, the reason of a Close, or printable.
+    /// Returns the unmasked payload as text, if it is a piece of a text message, the reason of a Close, or printable. Of a
+    /// compressed message it is the text that came out.
     ///
     /// A character that is cut at the end is omitted. The text is as the client sent it: escape it before you show it.
     pub fn text(&self) -> Option<String> {
-        let payload = self.unmasked();
+        let payload = match &self.inflated {
+            Some(inflated) => inflated.bytes.clone(),
+            None if self.is_compressed => return None,
+            None => self.unmasked(),
+        };
         let bytes = if self.kind == Some(Opcode::Close) { payload.get(2..)? } else { &payload };
         let text = match str::from_utf8(bytes) {
             Ok(text) => text,
@@ -107,6 +148,11 @@ impl Frame {
             return None;
         }
         CloseFrame::decode(&self.unmasked()).ok().flatten()
+    }
+
+    /// Returns RSV1.
+    pub(super) fn rsv1(&self) -> bool {
+        self.first() & 0x40 != 0
     }
 
     /// Returns how many bytes of the payload are not shown.

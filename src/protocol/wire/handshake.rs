@@ -1,5 +1,6 @@
 //! The opening handshake explained line by line (§4).
 
+use super::extensions::{self, Side};
 use super::hex::hex_joined;
 use crate::error::{cut, shown};
 use crate::protocol::request::{Method, Request};
@@ -31,8 +32,16 @@ pub struct Line {
     pub line: String,
     /// The purpose of the line.
     pub about: &'static str,
-    /// The section of RFC 6455 about it.
+    /// The section of RFC 6455 about it, or of another: `"7 of RFC 7692"`.
     pub section: &'static str,
+    /// The words of the line that need an explanation each: the extensions and their parameters.
+    pub parts: Vec<Line>,
+}
+
+impl Line {
+    pub(super) fn new(line: String, about: &'static str, section: &'static str) -> Line {
+        Line { line, about, section, parts: Vec::new() }
+    }
 }
 
 impl fmt::Display for Line {
@@ -46,7 +55,8 @@ impl Handshake {
     pub fn new(request: &Request, response: &Response) -> Handshake {
         let key = request.header("Sec-WebSocket-Key").unwrap_or_default().to_owned();
         let sha1 = accept_digest(&key);
-        Handshake { request: request_lines(request), response: response_lines(response), key, sha1 }
+        let is_agreed = response.header_value(extensions::NAME).is_some();
+        Handshake { request: request_lines(request, is_agreed), response: response_lines(response), key, sha1 }
     }
 
     /// Returns the text that is appended to the key.
@@ -94,11 +104,12 @@ const HARMLESS: [&str; 19] = [
     "x-forwarded-proto",
 ];
 
-fn request_lines(request: &Request) -> Vec<Line> {
+/// `is_agreed`: the response agrees to an extension.
+fn request_lines(request: &Request, is_agreed: bool) -> Vec<Line> {
     let method = if request.method == Method::Get { "GET" } else { "HEAD" };
     let query = if request.path() == request.resource_name { "" } else { "?(not shown)" };
     let line = as_shown(format!("{method} {}{query} HTTP/1.1", request.path()));
-    let mut lines = vec![Line { line, about: "asks for what lives at this resource name", section: "4.1" }];
+    let mut lines = vec![Line::new(line, "asks for what lives at this resource name", "4.1")];
     for (name, value) in &request.headers {
         let lower_case = name.to_ascii_lowercase();
         let (about, section) = match &lower_case[..] {
@@ -110,7 +121,7 @@ fn request_lines(request: &Request) -> Vec<Line> {
             "sec-websocket-protocol" => {
                 ("the subprotocols that the client can speak; some clients put a token here", "4.1")
             }
-            "sec-websocket-extensions" => ("the extensions that the client knows; this server has none", "9.1"),
+            extensions::NAME => (extensions::about_offer(is_agreed), "9.1"),
             "origin" => ("the site whose page opens the connection; browsers send it", "10.2"),
             "cookie" => ("what the site has left in the browser", "4.1"),
             "authorization" => ("who the client is", "10.5"),
@@ -118,7 +129,11 @@ fn request_lines(request: &Request) -> Vec<Line> {
             _ => ("a header that WebSocket does not need; its value could prove who the client is", "4.1"),
         };
         let value = if HARMLESS.contains(&&lower_case[..]) { value } else { "(not shown)" };
-        lines.push(Line { line: as_shown(format!("{name}: {value}")), about, section });
+        let mut line = Line::new(as_shown(format!("{name}: {value}")), about, section);
+        if lower_case == extensions::NAME {
+            line.parts = extensions::explain(value, Side::Offer);
+        }
+        lines.push(line);
     }
     lines
 }
@@ -130,13 +145,13 @@ fn as_shown(line: String) -> String {
 }
 
 /// The headers of the 101 that the server writes itself. Any other is the application's, and can hold a secret.
-const SHOWN_IN_RESPONSE: [&str; 5] =
-    ["connection", "date", "sec-websocket-accept", "sec-websocket-protocol", "upgrade"];
+const SHOWN_IN_RESPONSE: [&str; 6] =
+    ["connection", "date", "sec-websocket-accept", extensions::NAME, "sec-websocket-protocol", "upgrade"];
 
 fn response_lines(response: &Response) -> Vec<Line> {
     let (status, words) = response.status;
     let about = if status == 101 { "what follows the blank line are frames" } else { "no upgrade: it stays HTTP" };
-    let mut lines = vec![Line { line: format!("HTTP/1.1 {status} {words}"), about, section: "4.2.2" }];
+    let mut lines = vec![Line::new(format!("HTTP/1.1 {status} {words}"), about, "4.2.2")];
     for (name, value) in &response.headers {
         let lower_case = name.to_ascii_lowercase();
         let about = match &lower_case[..] {
@@ -144,12 +159,17 @@ fn response_lines(response: &Response) -> Vec<Line> {
             "connection" => "names Upgrade: no proxy may pass that on",
             "sec-websocket-accept" => "made from the key: proves that it was read",
             "sec-websocket-protocol" => "the subprotocol that the server selected",
+            extensions::NAME => "the extension that both sides use from here on, as agreed",
             "date" => "when the reply was made",
             "set-cookie" => "what the browser keeps, and sends with its next requests",
             _ => "a header that the application has added; its value could prove who the client is",
         };
         let value = if SHOWN_IN_RESPONSE.contains(&&lower_case[..]) { value } else { "(not shown)" };
-        lines.push(Line { line: as_shown(format!("{name}: {value}")), about, section: "4.2.2" });
+        let mut line = Line::new(as_shown(format!("{name}: {value}")), about, "4.2.2");
+        if lower_case == extensions::NAME {
+            line.parts = extensions::explain(value, Side::Agreement);
+        }
+        lines.push(line);
     }
     lines
 }

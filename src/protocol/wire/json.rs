@@ -33,12 +33,25 @@ impl Frame {
             ("opcode", string(self.opcode_name())),
             ("fin", self.fin().to_string()),
             ("fields", array(self.fields().iter().map(field))),
+            ("compressed", self.is_compressed.to_string()),
+            ("inflated", or_null(inflated(self))),
             ("close", or_null(close)),
             ("round_trip_us", or_null(self.round_trip_us)),
             ("message", or_null(message)),
             ("error", or_null(self.fault().as_ref().map(fault))),
         ])
     }
+}
+
+/// Returns what came out of how many compressed bytes.
+fn inflated(frame: &Frame) -> Option<String> {
+    let inflated = frame.inflated.as_ref()?;
+    Some(object(&[
+        ("bytes", bytes(&inflated.bytes)),
+        ("shown", inflated.bytes.len().to_string()),
+        ("length", or_null(inflated.length)),
+        ("from", frame.length_so_far.to_string()),
+    ]))
 }
 
 fn field(field: &Field) -> String {
@@ -81,7 +94,12 @@ impl Handshake {
 }
 
 fn line(line: &Line) -> String {
-    object(&[("line", string(&line.line)), ("about", string(line.about)), ("section", string(line.section))])
+    object(&[
+        ("line", string(&line.line)),
+        ("about", string(line.about)),
+        ("section", string(line.section)),
+        ("parts", array(line.parts.iter().map(self::line))),
+    ])
 }
 
 fn bytes(bytes: &[u8]) -> String {

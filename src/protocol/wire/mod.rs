@@ -15,16 +15,18 @@
 //! ```
 
 mod dissector;
+mod extensions;
 mod fault;
 mod fields;
 mod frame;
 mod handshake;
 mod hex;
 mod json;
+mod peek;
 mod render;
 
 pub use dissector::{Dissected, Dissector, SHOWN};
 pub use fault::Fault;
 pub use fields::Field;
-pub use frame::{Direction, Frame, MessageEnd};
+pub use frame::{Direction, Frame, Inflated, MessageEnd};
 pub use handshake::{Handshake, Line};

@@ -3,12 +3,11 @@
 //! Everything that a client sent is escaped, so that it begins no line and moves no cursor.
 
 use super::fields::{EXTENDED_LENGTH, Field, MASKING_KEY, RSV};
-use super::frame::{Direction, Frame};
+use super::frame::{Direction, Frame, Inflated};
 use super::handshake::{Handshake, Line};
 use super::hex::{hex, hex_joined, hex_start};
 use crate::error::shown;
 use crate::protocol::frame::Opcode;
-use std::fmt::Write as _;
 
 const WIDTH: usize = 80;
 
@@ -28,7 +27,7 @@ impl Frame {
         for field in &fields {
             let is_guilty = field.name == guilty;
             match field.name {
-                name if name == RSV[0] => text += &marked(rsv_row(&fields), RSV.contains(&guilty)),
+                name if name == RSV[0] => text += &marked(self.rsv_row(&fields), RSV.contains(&guilty)),
                 name if RSV.contains(&name) => {}
                 _ => text += &marked(field_row(field), is_guilty),
             }
@@ -64,15 +63,56 @@ impl Frame {
         }
         let name = if self.key.is_some() { "unmasked" } else { "payload" };
         add_rows(text, name, payload.chunks(ROW).map(hex));
+        if self.is_compressed {
+            self.add_cut(text);
+            self.add_inflated(text);
+        } else {
+            self.add_shown_text(text);
+            self.add_cut(text);
+        }
+    }
+
+    fn add_shown_text(&self, text: &mut String) {
         // A Close's reason has a row of its own.
         if let (Some(shown), None) = (self.text(), self.close()) {
             let quoted: Vec<char> = format!("{shown:?}").chars().collect();
             add_rows(text, "as text", quoted.chunks(WIDTH - SECOND).map(String::from_iter));
         }
+    }
+
+    fn add_cut(&self, text: &mut String) {
         if self.hidden() > 0 {
             let all = self.length.unwrap_or_default();
-            *text += &row("", &format!("the first {} of {all} bytes", payload.len()), "");
+            *text += &row("", &format!("the first {} of {all} bytes", self.payload.len()), "");
         }
+    }
+
+    /// Adds what came out of a compressed message, with its sizes.
+    fn add_inflated(&self, text: &mut String) {
+        let Some(inflated) = &self.inflated else {
+            let (why, section) = match (&self.error, self.fin()) {
+                (Some(_), _) => return,
+                (None, false) => ("shown with the last fragment", "6.2 of RFC 7692"),
+                (None, true) => ("not known: it refers to earlier messages", "7.1.1 of RFC 7692"),
+            };
+            *text += &row("inflated", why, section);
+            return;
+        };
+        let sizes = format!("length {} became {}", self.length_so_far, inflated.size());
+        *text += &row("inflated", &sizes, "7.2.2 of RFC 7692");
+        add_rows(text, "", inflated.bytes.chunks(ROW).map(hex));
+        self.add_shown_text(text);
+        if inflated.is_cut() {
+            *text += &row("", &format!("the first {} of {} bytes", inflated.bytes.len(), inflated.size()), "");
+        }
+    }
+
+    /// Returns one row for the three bits, which are 0 in nearly every frame.
+    fn rsv_row(&self, fields: &[Field]) -> String {
+        let bits: String =
+            fields.iter().filter(|field| RSV.contains(&field.name)).map(|field| &field.bits[..]).collect();
+        let (about, section) = self.meaning_of_rsv1();
+        row("RSV1-3", &format!("{bits:<9}{about}"), section)
     }
 
     /// Adds the consequences of the frame.
@@ -108,17 +148,24 @@ impl Frame {
         if self.fin() {
             line += " FIN";
         }
+        if self.rsv1() {
+            line += " RSV1";
+        }
         if let Some(key) = self.key {
             line += &format!(" masked {}", hex_joined(&key));
         }
         if let Some(length) = self.length {
             line += &format!(" length {length}");
         }
+        if let Some(inflated) = &self.inflated {
+            line += &format!(" inflates to length {}", inflated.size());
+        }
         if let Some(close) = self.close() {
             line += &format!(" code {} \"{}\"", close.code, shown(&close.reason));
         } else if let Some(text) = self.text().filter(|text| !text.is_empty()) {
             line += &format!(" \"{}\"", shown(&text));
-            line += if self.hidden() > 0 { "..." } else { "" };
+            let is_cut = self.inflated.as_ref().map_or(self.hidden() > 0, Inflated::is_cut);
+            line += if is_cut { "..." } else { "" };
         }
         line += &format!(" [{}]", hex_start(&self.bytes(), self.hidden(), LOG));
         if let Some(message) = self.message {
@@ -155,19 +202,22 @@ impl Handshake {
     }
 }
 
-/// Adds a line of the handshake, and below it its purpose.
-fn add_line(text: &mut String, line: &Line) {
-    let line_text = line.to_string();
-    let shown: String = line_text.chars().take(WIDTH - 6).collect();
-    let cut = if shown.len() < line_text.len() { " ..." } else { "" };
-    let _ = writeln!(text, "  {shown}{cut}");
-    *text += &spread("      ", line.about, line.section);
+/// Returns a line of the handshake as one row.
+fn cut_row(start: &str, line: &Line) -> String {
+    let line = line.to_string();
+    let shown: String = line.chars().take(WIDTH - start.len() - " ...".len()).collect();
+    let cut = if shown.len() < line.len() { " ..." } else { "" };
+    format!("{start}{shown}{cut}\n")
 }
 
-/// Returns one row for the three bits, which are 0 in nearly every frame.
-fn rsv_row(fields: &[Field]) -> String {
-    let bits: String = fields.iter().filter(|field| RSV.contains(&field.name)).map(|field| &field.bits[..]).collect();
-    row("RSV1-3", &format!("{bits:<9}no extension is negotiated"), "5.2")
+/// Adds a line of the handshake, and below it its purpose.
+fn add_line(text: &mut String, line: &Line) {
+    *text += &cut_row("  ", line);
+    *text += &spread("      ", line.about, line.section);
+    for part in &line.parts {
+        *text += &cut_row("      - ", part);
+        *text += &spread("        ", part.about, part.section);
+    }
 }
 
 fn field_row(field: &Field) -> String {
