@@ -288,11 +288,11 @@ fn offer_that_is_declined_is_explained_without_an_agreement() {
 #[test]
 fn long_offers_are_explained_as_far_as_they_are_shown() {
     let (handshake, offered, _) =
-        explained(&"permessage-deflate; client_max_window_bits, ".repeat(50).trim_end_matches(", "), Compression::Off);
+        explained("permessage-deflate; client_max_window_bits, ".repeat(50).trim_end_matches(", "), Compression::Off);
     // 200 characters: the fifth offer is cut within its parameter.
     assert_eq!(offered.len(), 9, "{offered:?}");
     assert!(offered.iter().all(|words| !words.contains("declined")), "{offered:?}");
-    let (_, offered, _) = explained(&"a, ".repeat(2000).trim_end_matches(", "), Compression::Off);
+    let (_, offered, _) = explained("a, ".repeat(2000).trim_end_matches(", "), Compression::Off);
     assert_eq!(offered.len(), 16);
     assert!(handshake.to_json().len() < 5000);
 }
