@@ -196,8 +196,8 @@ fn name_or_ipv4(host: String) -> Option<String> {
     }
 }
 
-/// Parses IPv4 as the URL standard does: one to four numbers, of which the last fills the bytes that are left, and perhaps
-/// a dot at the end. So `127.1` is 127.0.0.1.
+/// Parses IPv4 as the URL standard does: one to four numbers, where the last fills the remaining bytes, and perhaps a dot
+/// at the end. So `127.1` is 127.0.0.1.
 fn ipv4(host: &str) -> Option<Ipv4Addr> {
     let host = host.strip_suffix('.').unwrap_or(host);
     let numbers = host.split('.').map(ipv4_number).collect::<Option<Vec<u32>>>()?;

@@ -1,15 +1,15 @@
 //! Everything that can go wrong, with one variant for each broken rule.
 //!
-//! `protocol/response.rs` maps a [`HandshakeError`] to an HTTP status, and `protocol/close.rs` a [`ProtocolError`] to a Close
-//! code. A handler sees an [`Error`]. [`shown`] escapes what a client wrote, for error texts and for the log.
+//! `protocol/response.rs` maps a [`HandshakeError`] to an HTTP status, and `protocol/close.rs` a [`ProtocolError`] to a
+//! Close code. A handler sees an [`Error`]. [`shown`] escapes what a client wrote, for error texts and for the log.
 
 use std::{error, fmt, io};
 
 /// The most characters of a client's text that a log line, a reply or an explanation shows.
 const MOST_SHOWN: usize = 200;
 
-/// Returns a client's text cut after some 200 characters and escaped, so that it begins no line and moves no cursor. The
-/// caller adds the quotation marks.
+/// Returns a client's text cut after some 200 characters and escaped, so that it begins no line and moves no cursor.
+/// The caller adds the quotation marks.
 pub(crate) fn shown(text: &str) -> String {
     let start = cut(text);
     let quoted = format!("{start:?}");
@@ -41,15 +41,15 @@ pub enum Error {
     Protocol(ProtocolError),
     /// A message follows the Close frame: "the application MUST NOT send any more data frames" (§5.5.1).
     Closed,
-    /// The client was disconnected as a slow consumer: it read too slowly, or memory was at its bound and what waits for it
-    /// had to go. See [`Config::max_backlog`](crate::Config::max_backlog) and
+    /// The client was disconnected as a slow consumer: it read too slowly, or memory was at its bound and what waits
+    /// for it had to go. See [`Config::max_backlog`](crate::Config::max_backlog) and
     /// [`Config::max_memory`](crate::Config::max_memory).
     Evicted,
     /// The client got Close 1013 (try again later), because the clients together reached
     /// [`Config::max_memory`](crate::Config::max_memory).
     MemoryLimit,
-    /// The handler's own reason, from [`Error::handler`] or from an [`io::Error`] with `?`. The client gets Close 1011 if it
-    /// is still connected.
+    /// The handler's own reason, from [`Error::handler`] or from an [`io::Error`] with `?`. The client gets Close 1011
+    /// if it is still connected.
     Handler(Box<dyn error::Error + Send + Sync>),
 }
 
@@ -74,7 +74,7 @@ impl fmt::Display for Error {
         match self {
             Error::Io(error) => write!(f, "{error}"),
             Error::Protocol(error) => write!(f, "{error}"),
-            Error::Closed => write!(f, "the Close frame has been sent, no message may follow it (§5.5.1)"),
+            Error::Closed => write!(f, "the Close frame has been sent, no message can follow it (§5.5.1)"),
             Error::Evicted => write!(f, "evicted: the client read too slowly, or memory was at its bound"),
             Error::MemoryLimit => write!(f, "clients make the server hold too much"),
             Error::Handler(error) => write!(f, "handler failed: {error}"),
@@ -154,8 +154,8 @@ pub enum HandshakeError {
     VersionUnsupported,
     /// The page that opened the connection is not the server's own, and its Origin is not allowed (§10.2).
     OriginNotAllowed(String),
-    /// As [`OriginNotAllowed`](HandshakeError::OriginNotAllowed), and [`Config::allow_origin`](crate::Config::allow_origin)
-    /// with just this Origin would let its pages connect.
+    /// As [`OriginNotAllowed`](HandshakeError::OriginNotAllowed), and
+    /// [`Config::allow_origin`](crate::Config::allow_origin) with just this Origin would let its pages connect.
     OriginNotListed(String),
     /// The head did not arrive within the handshake timeout.
     Timeout,
@@ -195,7 +195,7 @@ impl fmt::Display for HandshakeError {
             KeyMissing => "the Sec-WebSocket-Key header is missing",
             KeyInvalid => "Sec-WebSocket-Key must be 16 bytes in base64",
             ExtensionsInvalid => "Sec-WebSocket-Extensions must read: name; parameter=value, name, ...",
-            TargetTooLong => "the request target is too long: the whole head may have 8192 bytes",
+            TargetTooLong => "the request target is too long: the whole head can have 8192 bytes",
             HeadTooLong => "the request head is over 8192 bytes",
             TooManyHeaders => "the request has over 100 headers",
             MethodNotAllowed => "only GET and HEAD are answered here",
@@ -204,7 +204,7 @@ impl fmt::Display for HandshakeError {
             VersionUnsupported => "only Sec-WebSocket-Version 13 is spoken here",
             OriginNotAllowed(origin) => {
                 let shown = shown(origin);
-                return write!(f, "the server allows only its own Origin and those it was told to, not \"{shown}\"");
+                return write!(f, "the server allows only its own Origin and those that it was given, not \"{shown}\"");
             }
             OriginNotListed(origin) => {
                 return write!(f, "pages of another Origin need the flag --allow-origin \"{}\"", shown(origin));

@@ -54,11 +54,11 @@
 //!   Past the outbox: the 101, and the replies to refused requests.
 //! ```
 //!
-//! What all clients make the server hold has one bound (`server/budget.rs`). The system calls that std lacks are in
-//! `server/system/`.
+//! Everything that clients make the server hold has one bound (`server/budget.rs`). The system calls that std lacks are
+//! in `server/system/`.
 //!
 //! The trace log (`server/trace.rs`) and [`Connection::recv_frame`] show the bytes themselves. Each puts a
-//! [`Dissector`](protocol::wire::Dissector) beside the decoder; `protocol/wire/` explains what comes out of it.
+//! [`Dissector`](protocol::wire::Dissector) beside the decoder; `protocol/wire/` explains its findings.
 //!
 //! Imports point one way: `bin` -> `server` -> `protocol` -> `error` (`server` uses `config` too). Nothing in
 //! [`protocol`] knows a socket, a thread or a clock. Read it first, in the order of the README's list.
@@ -68,14 +68,17 @@
 //! | thread | started in | how many | what it waits for | writes to sockets |
 //! | --- | --- | --- | --- | --- |
 //! | accept loop | `server/listeners.rs` | one for each listening socket | the next connection | refusals |
-//! | client | `server/accept.rs` | one for each client | its own client only | its own client; the others, without waiting |
+//! | client | `server/accept.rs` | one for each client | its own client only | its own client; the others, without
+//! waiting |
 //! | drain | `server/drain.rs` | one | any slow client's socket, with `poll` | what is queued |
 //! | heartbeat | `server/server.rs` | one | the next sweep | Pings, without waiting |
 //! | signals | `bin/plainsocket/` | one, in the program | a signal | the Close 1001: it calls [`Handle::shutdown`] |
-//! | clock | `bin/plainsocket/` | one, in the program | the next second | the time, to everybody at `/clock`, without waiting |
+//! | clock | `bin/plainsocket/` | one, in the program | the next second | the time, to everybody at `/clock`, without
+//! waiting |
 //! | log | `bin/plainsocket/` | one, in the program | a line of the log | nothing |
 //! | output | `bin/plainsocket/` | one, in the program, at its start | stdout, for the first lines | nothing |
-//! | your own | your program | any number | your business | what a [`Sender`] or [`Handle::broadcast`] sends, without waiting |
+//! | your own | your program | any number | your business | what a [`Sender`] or [`Handle::broadcast`] sends, without
+//! waiting |
 //!
 //! A message to other clients is written by the thread that sends it: `broadcast` writes to each member's socket what
 //! the socket takes at once, and leaves the rest to the drain thread. [`Sender::send`] does the same for one client.
@@ -84,15 +87,19 @@
 //!
 //! | word | who decides | where | what the client sees |
 //! | --- | --- | --- | --- |
-//! | refused | the limits, the rules of the request, or the program's [`Refusal`] | `accept.rs`, `opening.rs` | an HTTP error and its reason |
-//! | closed | the client, a handler that returns, or a thread with [`Sender::close`] | `closing.rs` | a Close each way, then FIN (§7.1.2) |
+//! | refused | the limits, the rules of the request, or the program's [`Refusal`] | `accept.rs`, `opening.rs` | an HTTP
+//! error and its reason |
+//! | closed | the client, a handler that returns, or a thread with [`Sender::close`] | `closing.rs` | a Close each way,
+//! then FIN (§7.1.2) |
 //! | failed | the decoder, for a protocol violation | `closing.rs` | Close 1002, 1007 or 1009, then FIN |
 //! | failed | the server, without memory for a message | `connection.rs` | Close 1013, then FIN |
 //! | failed | a handler that fails or panics | `client.rs` | Close 1011, then FIN |
-//! | dropped | the heartbeat, for silence, either way | `heartbeat.rs` | Close 1001 if its socket has room, then the end of TCP |
+//! | dropped | the heartbeat, for silence, either way | `heartbeat.rs` | Close 1001 if its socket has room, then the
+//! end of TCP |
 //! | evicted | a writer, for too long a queue | `outbox.rs` | the end of TCP: a full socket takes no Close |
 //! | evicted | the heartbeat, for too old a queue | `heartbeat.rs` | the same |
-//! | evicted | a writer, at the bound of all memory | `registry.rs`: `reserve` | the same, for the client with the oldest queue |
+//! | evicted | a writer, at the bound of all memory | `registry.rs`: `reserve` | the same, for the client with the
+//! oldest queue |
 //! | cut off | shutdown, after the close timeout | `registry.rs` | Close 1001 if it got none, then the end of TCP |
 //!
 //! A client that vanishes without a Close is none of these: its thread gets an error, and the log says so.
@@ -112,13 +119,17 @@
 //! | the Close code for a protocol violation | `From<ProtocolError> for CloseFrame` in `protocol/close.rs` |
 //! | when a silent client gets a Ping or is dropped | `verdict` in `server/heartbeat.rs`, which `sweep` carries out |
 //! | what counts as activity | `Activity` in `server/activity.rs`: any byte, and the start of a wait without a limit |
-//! | what a Pong does | `Receiver::note_pong` in `server/receive.rs`: it logs the round trip, and counts like any byte |
+//! | what a Pong does | `Receiver::note_pong` in `server/receive.rs`: it logs the round trip, and counts like any byte
+//! |
 //! | the end of a client that does not take its own replies | `verdict`, as above: that is silence, too |
-//! | the end of a client that does not take what others send | `Outbox::evict` in `server/outbox/ending.rs`; age: `sweep` |
+//! | the end of a client that does not take what others send | `Outbox::evict` in `server/outbox/ending.rs`; age:
+//! `sweep` |
 //! | when small replies are written | `Batch` in `server/batch.rs` |
 //! | a trick that only makes something faster | a file in `server/speed/fast/`, with a plain version in `plain.rs` |
-//! | who can be found, and by which key | `Table` in `server/registry.rs`, filled by `Seat::enter` in `server/seat.rs` |
-//! | the name of a client in the lines of the log | `peer` in `Outbox`, its address: each thread that logs about a client has its outbox |
+//! | who can be found, and by which key | `Table` in `server/registry.rs`, filled by `Seat::enter` in `server/seat.rs`
+//! |
+//! | the name of a client in the lines of the log | `peer` in `Outbox`, its address: each thread that logs about a
+//! client has its outbox |
 //! | how a connection's end is logged | `log_end` in `server/client.rs` |
 //! | what `/chat` does, for example its pace | `chat` in `bin/plainsocket/chat.rs` |
 //! | who is in a room of `/chat`, and under which name | `Rooms` in `bin/plainsocket/rooms.rs` |
@@ -128,14 +139,14 @@
 //! The words are those of RFC 6455.
 //!
 //! - **handshake**: the HTTP request and its `101` reply, before the first frame (§4).
-//! - **resource name**: what comes after the host in `ws://host/path?query` (§3).
-//! - **Origin**: the site whose page opened the connection, as told by the browser (§10.2).
+//! - **resource name**: the part after the host in `ws://host/path?query` (§3).
+//! - **Origin**: the site whose page opened the connection, sent by the browser (§10.2).
 //! - **frame**: the unit on the wire: header, masking key, payload (§5.2).
 //! - **opcode**: what a frame is for: continuation, text, binary, Close, Ping, Pong.
 //! - **masking key**: four bytes that a client XORs its payload with (§5.3).
 //! - **message**: the unit of the application: one frame, or several fragments (§5.4); text or binary (§5.6).
 //! - **fragment**: a frame that holds a part of a message.
-//! - **control frame**: Close, Ping or Pong; may arrive between fragments (§5.5).
+//! - **control frame**: Close, Ping or Pong; can arrive between fragments (§5.5).
 //! - **closing handshake**: a Close frame each way, then the end of TCP (§7).
 //! - **Close code**: the number in a Close frame that says why (§7.4).
 //! - **to fail the connection**: to end it because a rule was broken (§7.1.7).

@@ -1,5 +1,5 @@
-//! What a program decides about a request that keeps all rules, before the 101: to go on, or to refuse, for
-//! example with a 401 or a 3xx (§4.2.2 steps 2 and 3).
+//! The program's decision about a request that keeps all rules, before the 101: to continue, or to refuse, for example
+//! with a 401 or a 3xx (§4.2.2 steps 2 and 3).
 
 use super::grammar::is_token;
 use std::borrow::Cow;
@@ -15,7 +15,7 @@ pub struct Admission<T> {
 }
 
 impl<T> Admission<T> {
-    /// Lets a client in. The handler gets `value`: who the client is, for example.
+    /// Lets a client in. The handler gets `value`, for example the name of the client.
     pub fn new(value: T) -> Self {
         Admission { value, headers: Vec::new() }
     }
@@ -24,8 +24,8 @@ impl<T> Admission<T> {
     ///
     /// # Panics
     ///
-    /// If the name is not a token of HTTP, if the value has a control character (a tab too), because it could begin a
-    /// line of its own, or if the server writes this header itself: `Connection`, `Upgrade`, `Sec-WebSocket-...`,
+    /// If the name is not a token of HTTP. If the value has a control character (a tab too), because it could begin a
+    /// line of its own. If the server writes this header itself: `Connection`, `Upgrade`, `Sec-WebSocket-...`,
     /// `Content-Length`, `Transfer-Encoding`, `Date`. Within `admit`, a panic becomes a 500.
     ///
     /// ```
@@ -41,8 +41,8 @@ impl<T> Admission<T> {
 
 /// Turns a client away with an HTTP status. [`Server::route_with`](crate::Server::route_with) has an example.
 ///
-/// The reply has `Content-Length`, `Connection: close` and `X-Content-Type-Options: nosniff`, and `Content-Type` is plain
-/// text unless [`header`](Refusal::header) says another.
+/// The reply has `Content-Length`, `Connection: close` and `X-Content-Type-Options: nosniff`, and `Content-Type` is
+/// plain text unless [`header`](Refusal::header) says another.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
     pub(crate) status: u16,
@@ -53,8 +53,8 @@ pub struct Refusal {
 impl Refusal {
     /// Refuses with `status`. The body is `text` as it is, and the log has it too, escaped. A 304 has no body.
     ///
-    /// A browser's script does not see either: its connection just fails. A 401 needs the header `WWW-Authenticate` (RFC
-    /// 9110 §15.5.2), and a redirection needs `Location`.
+    /// A browser's script does not see either: its connection just fails. A 401 needs the header `WWW-Authenticate`
+    /// (RFC 9110 §15.5.2), and a redirection needs `Location`.
     ///
     /// # Panics
     ///
@@ -87,8 +87,8 @@ impl Refusal {
     }
 }
 
-/// Returns a header of the program's. A line break in it would let a client that is quoted there write headers or a whole
-/// response of its own (response splitting).
+/// Returns a header of the program's. A line break in it would let a client that is quoted there write headers or a
+/// whole response of its own (response splitting).
 fn checked(name: &str, value: &str) -> Header {
     assert!(is_token(name), "the name of a header must be a token of HTTP, not {name:?}");
     let name = name.to_owned();

@@ -3,7 +3,7 @@
 use super::frame::Opcode;
 use super::text::Text;
 
-/// What an application sends and receives (§5.6), however many fragments carried it.
+/// A message, as an application sends and receives it (§5.6), however many fragments carried it.
 ///
 /// A received message owns at most twice the memory of its length, and 4 KiB. Beyond 256 KiB its vector can also have
 /// reserved address space, which costs no memory.

@@ -1,14 +1,15 @@
-//! What a request says beside its path, by which an application knows its client: the values of its query, its cookies,
-//! and the subprotocols that it offers.
+//! The parts of a request by which an application knows its client: the values of its query, its cookies, and the
+//! subprotocols that it offers.
 
 use super::request::Request;
 
 impl Request {
     /// Returns the value of the first `name` in the query, decoded as a form is (`application/x-www-form-urlencoded`).
     ///
-    /// `&` separates the pairs, and the first `=` of a pair separates name and value; without one the value is empty. Then,
-    /// in both, `+` is a space and `%` with two hexadecimal digits is a byte; any other `%` stays as it is. Bytes that are no
-    /// UTF-8 become `U+FFFD`. The value can contain anything, control characters too. `None`: no pair has this name.
+    /// `&` separates the pairs, and the first `=` of a pair separates name and value; without one the value is empty.
+    /// Then, in both, `+` is a space and `%` with two hexadecimal digits is a byte; any other `%` stays as it is. Bytes
+    /// that are no UTF-8 become `U+FFFD`. The value can contain anything, control characters too. `None`: no pair has
+    /// this name.
     ///
     /// ```
     /// use plainsocket::protocol::request::Request;
@@ -27,8 +28,8 @@ impl Request {
 
     /// Returns the value of the first cookie of this name (RFC 6265 §4.2.1).
     ///
-    /// The name is compared with its case. The value is as the browser sent it: nothing is decoded, quotation marks around
-    /// it are kept. It has one char a byte (Latin-1), like each header here. `None`: no cookie has this name.
+    /// The name is compared with its case. The value is as the browser sent it: nothing is decoded, quotation marks
+    /// around it are kept. It has one char a byte (Latin-1), like each header here. `None`: no cookie has this name.
     ///
     /// ```
     /// use plainsocket::protocol::request::Request;

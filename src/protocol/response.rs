@@ -112,7 +112,7 @@ impl Response {
     }
 }
 
-/// What a page is allowed to do (CSP Level 3): run the scripts inside it, and talk to its own server, `ws:` included.
+/// The rights of a page (CSP Level 3): to run the scripts inside it, and to talk to its own server, `ws:` included.
 /// Hashes of the scripts would change with every edit. A page that shows received data as text nodes only, never as HTML,
 /// runs no other scripts.
 const PAGE_POLICY: &str = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; \

@@ -27,7 +27,7 @@ pub(super) fn accept(listener: &TcpListener, service: &Arc<Service>) {
         match listener.accept() {
             Ok((stream, peer)) => {
                 failing = false;
-                // Shutdown's own connection may have woken us.
+                // Shutdown's own connection might have woken us.
                 if !service.registry.is_stopping() {
                     welcome(service, Arc::new(Socket::new(stream)), listeners::peer(peer));
                 }

@@ -1,7 +1,7 @@
 //! A client's activity: what the heartbeat goes by. This file measures, [`heartbeat`](super::heartbeat) decides.
 //!
 //! Any byte that arrives is activity, and any byte that leaves the backlog of a client that is being waited for. A Pong
-//! is no better than another byte; its number only tells how long the round trip took.
+//! is no better than another byte; its number only measures the round trip.
 //!
 //! Silence is proved only by a look: a thread waits for the client, or has found nothing unread. While its handler is
 //! busy nobody looks, and bytes that lie unread are no silence.

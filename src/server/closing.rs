@@ -1,4 +1,4 @@
-//! The end of a connection (§7): how far it has come, and until when it must be over.
+//! The end of a connection (§7): its state and its deadline.
 
 use super::batch::Batch;
 use super::frames::Frames;
@@ -10,20 +10,20 @@ use std::net::Shutdown;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// How far the end of a connection has come (§7.1).
+/// The state of the end of a connection (§7.1).
 ///
-/// [`Outbox`] has one, shared by all threads, for what may still be written. [`Closing`] has one for what the client's
-/// own thread still reads.
+/// [`Outbox`] has one, shared by all threads, which decides about writes. [`Closing`] has one for the reads of the
+/// client's own thread.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum CloseState {
     Open,
-    /// Our Close is sent, and the client's is to come. No data may follow ours (§5.5.1), only Pongs (§5.5.2).
+    /// Our Close is sent, and the client's has not arrived yet. No data follows ours (§5.5.1), only Pongs (§5.5.2).
     CloseSent,
     /// Both Close frames have passed: nothing is read or written any more.
     Closed,
     /// We have failed the connection (§7.1.7): what the client sends is not processed any more.
     Failed,
-    /// The socket has failed, the client has ended its side without a Close, or another thread has disconnected it.
+    /// The socket has failed, the client has closed its side without a Close, or another thread has disconnected it.
     Lost,
     /// As `Lost`: a slow consumer, disconnected for the sake of the others.
     Evicted,
@@ -70,7 +70,7 @@ impl Closing {
         Closing { outbox, state: CloseState::Open, timeout, received: None }
     }
 
-    /// Returns how far the end has come. What another thread has done counts at once, for example a Close.
+    /// Returns the state of the end. An act of another thread, such as a Close, counts at once.
     pub(super) fn state(&self) -> CloseState {
         match (self.state, self.outbox.end.get()) {
             (CloseState::Open, Some(end)) => end.cause,
@@ -153,7 +153,7 @@ impl Closing {
 
     pub(super) fn send_close(&mut self, close: Option<CloseFrame>, batch: &mut Batch) -> Result<(), Error> {
         if !self.is_open() {
-            // What is gathered for the others goes out however this connection ends.
+            // Frames gathered for the others go out however this connection ends.
             batch.flush_to_others();
             return Ok(());
         }

@@ -1,4 +1,4 @@
-//! What a handler holds: one client after its handshake, read and written in straight lines.
+//! A handler's side of one client after its handshake, read and written in straight lines.
 
 mod ending;
 mod events;
@@ -62,7 +62,7 @@ pub struct Connection {
     closing: Closing,
 }
 
-/// Without the query and the headers: tokens and cookies are in there, and this may end up in a log.
+/// Without the query and the headers: tokens and cookies are in there, and this can end up in a log.
 impl fmt::Debug for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut out = f.debug_struct("Connection");
@@ -122,10 +122,13 @@ impl Connection {
     /// before.
     ///
     /// Before it waits, it writes what [`send`](Connection::send) has gathered: messages received together are answered
-    /// together, with one read and one write for up to 16 of them. The error is [`Error::Protocol`] if the client broke
-    /// a rule, [`Error::Evicted`] if it was evicted, [`Error::MemoryLimit`] if its message did not fit into the memory for
-    /// all clients, and [`Error::Io`] if TCP ended without a Close, which includes a client that was dropped for its
-    /// silence or did not answer our Close in time.
+    /// together, with one read and one write for up to 16 of them.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Protocol`] if the client broke a rule. [`Error::Evicted`] if it was evicted. [`Error::MemoryLimit`] if
+    /// its message did not fit into the memory for all clients. [`Error::Io`] if TCP ended without a Close, which
+    /// includes a client that was dropped for its silence or did not answer our Close in time.
     pub fn recv(&mut self) -> Result<Option<Message>, Error> {
         match self.receive(None)? {
             Received::Message(message) => Ok(Some(message)),
@@ -137,7 +140,7 @@ impl Connection {
     /// Waits for the client's next message like [`recv`](Connection::recv), but at most for `timeout`; with zero, it
     /// takes only what has arrived. A message that has arrived in part stays for the next call.
     ///
-    /// A call that finds nothing is no sign of life, so the heartbeat drops a dead client while a handler calls this in
+    /// A call that finds nothing is no activity, so the heartbeat drops a dead client while a handler calls this in
     /// a loop. A timeout of a year or more is none. A call can take longer if the client reads slowly, because what was
     /// sent is written first. Errors are those of [`recv`](Connection::recv).
     ///
@@ -263,14 +266,14 @@ impl Connection {
         &self.batch.outbox
     }
 
-    /// Writes the batch, unless it may wait for the replies to messages that have been received already. So what a
+    /// Writes the batch, unless it can wait for the replies to messages that have been received already. So what a
     /// handler sends before a pause of its own does not wait for the end of the pause.
     fn flush_if_due(&mut self) -> Result<(), Error> {
         let may_wait = !self.batch.is_full() && self.receiver.has_message();
         if may_wait { Ok(()) } else { self.flush() }
     }
 
-    /// Sends a Pong before the handler works, which may take long.
+    /// Sends a Pong before the handler works, which can take long.
     fn flush_pong(&mut self) -> Result<(), Error> {
         if self.batch.has_pong() { unless_closed(self.flush_if_due()) } else { Ok(()) }
     }

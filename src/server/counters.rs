@@ -1,9 +1,9 @@
 //! [`Counters`]: a running server in numbers, for its operator.
 //!
 //! Each client has numbers of its own, where its threads are anyway: no message costs a lock more, or a shared number
-//! that all threads fight for. A client that leaves its seat adds them to the totals. Reading adds up the totals and the
-//! numbers of all that are there. Both happen under the lock of the registry, so that no client counts twice or not at
-//! all.
+//! that all threads fight for. A client that leaves its seat adds them to the totals. Reading adds up the totals and
+//! the numbers of all that are there. Both happen under the lock of the registry, so that no client counts twice or not
+//! at all.
 
 use super::frames::Frames;
 use super::lock;
@@ -33,9 +33,9 @@ pub struct Counters {
     pub refused: BTreeMap<u16, u64>,
     /// How many clients are there now, from their 101 until TCP's end begins.
     pub open: usize,
-    /// How many of those have gone, by the code of the Close that the **client** sent (§7.1.5): 1005 for a Close without a
-    /// code, 1006 if no Close came or the client broke a rule before. A client is free to choose most codes, so there can
-    /// be some 2,000 entries.
+    /// How many of those have gone, by the code of the Close that the **client** sent (§7.1.5): 1005 for a Close
+    /// without a code, 1006 if no Close arrived or the client broke a rule before. A client is free to choose most
+    /// codes, so there can be some 2,000 entries.
     pub closed: BTreeMap<u16, u64>,
     /// How many were evicted: they read too slowly, or memory was at its bound.
     pub evicted: u64,
@@ -53,14 +53,15 @@ pub struct Counters {
     pub waiting_bytes: usize,
 }
 
-/// What one client has sent. Only its own thread writes here, so it need not lock or add atomically.
+/// The counters of one client's messages and bytes. Only its own thread writes here, so it need not lock or add
+/// atomically.
 #[derive(Default)]
 pub(super) struct Incoming {
     messages: AtomicU64,
     bytes: AtomicU64,
 }
 
-/// What one client was sent and how it has ended, under the lock of its outbox.
+/// The counters of the other direction, and how the client has ended, under the lock of its outbox.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Outgoing {
     messages: u64,

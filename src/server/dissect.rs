@@ -10,7 +10,7 @@ use crate::protocol::wire::{Direction, Dissector, Frame};
 
 pub(super) struct Dissection {
     dissector: Dissector,
-    /// What the frame that `recv_frame` has returned leaves to the next call.
+    /// The work that a frame returned by `recv_frame` leaves to the next call.
     pub(super) due: Option<Due>,
 }
 

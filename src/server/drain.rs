@@ -9,8 +9,8 @@ use std::sync::mpsc::{self, Receiver, Sender, TryRecvError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How often each client is tried though its socket shows no room. A system may show none until a third of its buffer is
-/// free, which a slow client can need longer for than the pong timeout; a write takes what is free.
+/// How often each client is tried though its socket shows no room. A system can show none until a third of its buffer
+/// is free, which a slow client can need longer for than the pong timeout; a write takes what is free.
 const TRY_EVERY: Duration = Duration::from_millis(500);
 
 /// How many turns of writing one such try has at most.

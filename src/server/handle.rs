@@ -103,7 +103,8 @@ impl Handle {
         clients.into_iter().filter(|client| client.write(&frames).is_ok()).count()
     }
 
-    /// Returns the server in numbers: who was let in, refused, closed, evicted and dropped, and how much went in and out.
+    /// Returns the counters: clients admitted, refused, closed, evicted and dropped, and messages and bytes in both
+    /// directions.
     ///
     /// Each call looks at every client that is there, so it is meant for once a second or less, not for each message.
     ///

@@ -37,8 +37,8 @@ fn verdict(silent: Duration, pinged: Option<Duration>, config: &Config) -> Verdi
     }
 }
 
-/// Returns the time between two sweeps: a tenth of the shortest limit, so that no client outlasts a limit by more than a
-/// tenth (or 10 ms, if that is more).
+/// Returns the time between two sweeps: a tenth of the shortest limit, so that no client outlasts a limit by more than
+/// a tenth (or 10 ms, if that is more).
 fn period(config: &Config) -> Duration {
     let limit = config.ping_interval.min(config.pong_timeout).min(config.close_timeout);
     (limit / 10).clamp(Duration::from_millis(10), Duration::from_secs(1))
@@ -117,7 +117,7 @@ fn drop_silent(client: &Client, silent: Duration, bytes: usize) {
         0 => log::info!("{peer}: dropped after {silent:.1?} of silence"),
         bytes => log::info!("{peer}: dropped after {silent:.1?}: it does not read, and {bytes} bytes wait for it"),
     }
-    client.send_close(&CloseFrame::new(CloseCode::GOING_AWAY, &format!("no sign of life for {silent:.0?}")));
+    client.send_close(&CloseFrame::new(CloseCode::GOING_AWAY, &format!("no activity for {silent:.0?}")));
     client.outbox.drop_silent();
 }
 

@@ -11,8 +11,8 @@ const TRIES: usize = 10;
 /// At least one socket, and the address that needs no socket of its own, if there is one.
 pub(super) type Bound = (Vec<TcpListener>, Option<SocketAddr>);
 
-/// Listens on each of `addresses`, with the same port for all if the system picks it. The error is that there is no
-/// address, that one is in use or not permitted, or that this machine has none of them.
+/// Listens on each of `addresses`, with the same port for all if the system picks it. Fails if there is no address, if
+/// an address is in use or not permitted, or if this machine has none of them.
 pub(super) fn bind_all(addresses: impl ToSocketAddrs) -> io::Result<Bound> {
     let addresses: Vec<SocketAddr> = addresses.to_socket_addrs()?.collect();
     let is_picked = addresses.iter().any(|address| address.port() == 0);

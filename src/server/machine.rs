@@ -1,5 +1,6 @@
-//! What the machine allows: file descriptors and threads. A server that promised more clients than it can start threads
-//! would fail in the middle of its work. With the smaller number it refuses the client that is one too many, with 503.
+//! The limits of the machine: file descriptors and threads. A server that promised more clients than it can start
+//! threads would fail in the middle of its work. With the smaller number it refuses the client that is one too many,
+//! with 503.
 
 use super::speed::MAPPED;
 use super::system;

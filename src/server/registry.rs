@@ -1,4 +1,4 @@
-//! Who is connected: a `Mutex<HashMap<SocketAddr, Client>>`, with what the limits count beside the map.
+//! All connections: a `Mutex<HashMap<SocketAddr, Client>>`, with the numbers for the limits beside the map.
 //!
 //! Each connection takes a [`Seat`](super::seat::Seat), which puts it into the map and takes it out again. Everything
 //! that has to agree is under the one lock, and the lock is never held over I/O: copy the list, then act.
@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Instant;
 
-/// What the other threads need to reach a client. A clone refers to the same client.
+/// The parts of a client that other threads need to reach it. A clone refers to the same client.
 #[derive(Clone)]
 pub(super) struct Client {
     pub(super) seat_number: u64,
@@ -25,7 +25,7 @@ pub(super) struct Client {
     pub(super) stage: Stage,
 }
 
-/// How far a connection has come.
+/// The stage of a connection.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) enum Stage {
     /// In its opening handshake: shutdown cuts it off, unless a whole request has arrived.
@@ -34,7 +34,7 @@ pub(super) enum Stage {
     Entered(Arc<str>),
 }
 
-/// What the lock of the registry guards.
+/// The data that the lock of the registry guards.
 #[derive(Default)]
 pub(super) struct Table {
     /// Every connection, by the address of the client. [`Seat`](super::seat::Seat) says when the key is another one.
@@ -60,20 +60,20 @@ pub(super) enum Audience {
 /// The clients of one path: an index, so that a broadcast need not look at all other clients.
 #[derive(Default)]
 pub(super) struct Room {
-    /// By the numbers of their seats, so the oldest connection is the first: their sockets lie in the system's memory in
-    /// that order. With the subprotocol of each.
+    /// By the numbers of their seats, so the oldest connection is the first: their sockets lie in the system's memory
+    /// in that order. With the subprotocol of each.
     members: BTreeMap<u64, (Option<Arc<str>>, Arc<Outbox>)>,
     lists: MemberLists<Audience>,
 }
 
-/// Who is connected, and what all connections share beside that.
+/// All connections, and the state that they share.
 #[derive(Default)]
 pub(super) struct Registry {
     pub(super) table: Mutex<Table>,
     /// Signalled when the last seat is free, and when a thread has lingered after that.
     pub(super) empty: Condvar,
     /// Written under the lock of the table. So a client that enters has either been entered when shutdown reads the
-    /// table, or is told of the shutdown. An atomic, because each reply asks, without the lock.
+    /// table, or learns of the shutdown. An atomic, because each reply asks, without the lock.
     stopping: AtomicBool,
     budget: Arc<Budget>,
     segments: Segments,
@@ -256,7 +256,8 @@ impl Client {
     fn say_goodbye(&self) {
         match self.stage {
             _ if self.outbox.socket.has_unread() => {}
-            // Only the reading side, because the thread may just have read the request. It fails if the client has gone.
+            // Only the reading side, because the thread might have just read the request. It fails if the client has
+            // gone.
             Stage::Handshake => drop(self.outbox.socket.shutdown(Shutdown::Read)),
             Stage::Entered(_) => self.send_close(&going_away()),
         }

@@ -1,4 +1,4 @@
-//! What all HTTP replies have in common: a date, and a line in the log for each refusal.
+//! The common parts of all HTTP replies: a date, and a line in the log for each refusal.
 
 use crate::error::{HandshakeError, shown};
 use crate::protocol::admission::Refusal;
@@ -21,8 +21,8 @@ pub(super) fn refusal(peer: SocketAddr, fault: &HandshakeError, said: &[u8]) -> 
     response
 }
 
-/// Returns the reply to a client that the program does not let in, and logs it. The text can contain what the client has
-/// sent.
+/// Returns the reply to a client that the program does not let in, and logs it. The text can contain what the client
+/// has sent.
 pub(super) fn turned_away(peer: SocketAddr, refusal: Refusal) -> Response {
     log::info!("{peer}: refused with {}: {}", refusal.status, shown(&refusal.text));
     Response::from(refusal)
@@ -36,7 +36,7 @@ pub(super) fn method_of(said: &[u8]) -> Method {
 
 /// Adds the time to a reply: "An origin server with a clock ... MUST generate a Date header field" (RFC 9110 §6.6.1).
 pub(super) fn dated(response: Response) -> Response {
-    // The clock of these tests stands still, because they compare whole replies.
+    // The clock of these tests does not move, because they compare whole replies.
     let now = if cfg!(any(test, fuzzing)) { UNIX_EPOCH } else { SystemTime::now() };
     response.with_date(now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs())
 }

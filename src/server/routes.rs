@@ -1,4 +1,4 @@
-//! What is served at which path. A pattern is a path, or ends in `/*` and stands for every path below it.
+//! The handlers and their paths. A pattern is a path, or ends in `/*` and matches every path below it.
 
 use super::connection::Connection;
 use crate::error::Error;

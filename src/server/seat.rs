@@ -3,7 +3,7 @@
 //!
 //! 1. **take**: the accept loop takes a seat for each connection, if the limits allow one more.
 //! 2. **enter**: the client's thread has read a request to upgrade, and writes the 101 next. From here on the others
-//!    reach the client, and shutdown owes it a Close. What they send waits in the outbox until the 101 is out.
+//!    reach the client, and shutdown owes it a Close. Their frames wait in the outbox until the 101 is out.
 //! 3. **leave**: the seat is free for the next connection. `Drop` does it, so it happens on every way out of the
 //!    thread's function, by return, error or panic. A thread that only lingers leaves earlier ([`Seat::linger`]).
 //!
@@ -30,7 +30,7 @@ pub(super) struct Seat {
     close_code: Cell<u16>,
 }
 
-/// What the owner of a seat counts as.
+/// The kind of thing that the owner of a seat counts as.
 #[derive(Clone, Copy)]
 enum Place {
     Seated,
@@ -38,10 +38,10 @@ enum Place {
     Gone,
 }
 
-/// How many threads may linger without a seat. Without this bound, strangers could have any number of threads.
+/// The most threads that linger without a seat. Without this bound, strangers could have any number of threads.
 const MOST_LINGERING: usize = 64;
 
-/// What counts as the code if no Close has come (§7.1.5).
+/// The code that counts if no Close was received (§7.1.5).
 const NO_CLOSE: u16 = 1006;
 
 impl Seat {
@@ -70,8 +70,8 @@ impl Seat {
         Ok(Seat { outbox, registry: Arc::clone(registry), key, place, close_code })
     }
 
-    /// Enters the client, whose 101 is about to be written, and returns the path as its room has it. The error is that the
-    /// server is shutting down.
+    /// Enters the client, whose 101 is about to be written, and returns the path as its room has it. The error is that
+    /// the server is shutting down.
     pub(super) fn enter(&self, path: &str, subprotocol: Option<&str>) -> Result<Arc<str>, HandshakeError> {
         let mut table = lock(&self.registry.table);
         if self.registry.is_stopping() {
@@ -85,8 +85,8 @@ impl Seat {
         self.close_code.set(code.get());
     }
 
-    /// Frees the seat of a thread that is about to end. A second call does nothing: the key may be another connection's by
-    /// then. Shutdown waits for the thread's last line in the log, so it counts as one that lingers.
+    /// Frees the seat of a thread that is about to end. A second call does nothing: the key can be another connection's
+    /// by then. Shutdown waits for the thread's last line in the log, so it counts as one that lingers.
     pub(super) fn leave(&self) {
         let mut table = lock(&self.registry.table);
         table.lingering += 1;
@@ -94,7 +94,7 @@ impl Seat {
     }
 
     /// Frees the seat before our FIN, while the thread goes on to read what the client still sends: a client that sees
-    /// the FIN can connect again at once, even where an address may have one seat only. If many threads linger already,
+    /// the FIN can connect again at once, even where an address has one seat only. If many threads linger already,
     /// this one keeps its seat. So does one during shutdown, which has to be able to cut it off.
     pub(super) fn linger(&self) {
         let mut table = lock(&self.registry.table);

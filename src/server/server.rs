@@ -43,9 +43,9 @@ impl fmt::Debug for Server {
 }
 
 impl Server {
-    /// Listens on `address`. Of several addresses (a slice of them, or a name such as `localhost` on many machines) the
-    /// server listens on each that the machine has. With port 0 the system picks one port for all of them:
-    /// [`local_addr`](Server::local_addr) returns it.
+    /// Listens on `address`. `address` can be several addresses: a slice of them, or a name such as `localhost` on many
+    /// machines. Then the server listens on each that the machine has. With port 0 the system picks one port for all of
+    /// them: [`local_addr`](Server::local_addr) returns it.
     ///
     /// # Errors
     ///
@@ -147,13 +147,14 @@ impl Server {
 
     /// Does what [`route`](Server::route) does for clients that `admit` lets in.
     ///
-    /// `admit` is called with a request for an upgrade and the client's address, once the request keeps all rules, Origin
-    /// included, and before the 101. It either lets the client in, with a value for the handler and with more headers for
-    /// the 101, or refuses it with a status, headers and a text. During shutdown a client that was let in gets 503 instead.
+    /// `admit` is called with a request for an upgrade and the client's address, once the request keeps all rules,
+    /// Origin included, and before the 101. It either lets the client in, with a value for the handler and with more
+    /// headers for the 101, or refuses it with a status, headers and a text. During shutdown a client that was let in
+    /// gets 503 instead.
     ///
-    /// It runs in the client's own thread, in the handler's stack, so it can wait, for example for a database. Nobody else
-    /// waits for it. No timeout of the server ends it: a shutdown leaves it behind after the close timeout. If it panics,
-    /// the client gets 500, and the log an error.
+    /// It runs in the client's own thread, in the handler's stack, so it can wait, for example for a database. Nobody
+    /// else waits for it. No timeout of the server ends it: a shutdown leaves it behind after the close timeout. If it
+    /// panics, the client gets 500, and the log an error.
     ///
     /// # Panics
     ///
@@ -190,9 +191,9 @@ impl Server {
         self
     }
 
-    /// Names a subprotocol that clients of `path` may ask for (§1.9). Another call for the same path adds one that the
-    /// server prefers less. `path` can end in `/*`, as with [`route`](Server::route): those of just the requested path come
-    /// instead of those of a pattern.
+    /// Names a subprotocol that clients of `path` can ask for (§1.9). Another call for the same path adds one that the
+    /// server prefers less. `path` can end in `/*`, as with [`route`](Server::route): those of just the requested path
+    /// replace those of a pattern.
     ///
     /// Of those that a client offers, the server selects the one that it prefers most, and the handler finds it in
     /// [`Connection::subprotocol`]. Names are compared with their case. A client that offers none, or only unknown
@@ -209,10 +210,10 @@ impl Server {
         self
     }
 
-    /// Answers a plain GET of `path` with an HTML page, and HEAD with its head. The same path may have a
+    /// Answers a plain GET of `path` with an HTML page, and HEAD with its head. The same path can have a
     /// [`route`](Server::route) too. The page must contain its scripts, styles and images (images as `data:`), because
-    /// its `Content-Security-Policy` lets the browser load nothing else, and connect to this server only. `path` can end
-    /// in `/*`, as with [`route`](Server::route). A plain GET gets 426 from a route only where there is no page.
+    /// its `Content-Security-Policy` lets the browser load nothing else, and connect to this server only. `path` can
+    /// end in `/*`, as with [`route`](Server::route). A plain GET gets 426 from a route only where there is no page.
     ///
     /// # Panics
     ///
@@ -224,9 +225,9 @@ impl Server {
         self
     }
 
-    /// Answers a plain GET of `path` with a text that `body` makes for each request, for example figures for an operator.
-    /// It replaces a [`page`](Server::page) of the same path. `body` does not see the request, so anyone who can reach the
-    /// server can read the text, and all paths of a pattern have the same one.
+    /// Answers a plain GET of `path` with a text that `body` makes for each request, for example figures for an
+    /// operator. It replaces a [`page`](Server::page) of the same path. `body` does not see the request, so anyone who
+    /// can reach the server can read the text, and all paths of a pattern have the same one.
     ///
     /// `body` runs in the client's own thread, as `admit` of [`route_with`](Server::route_with) does. If it panics, the
     /// client gets 500, and the log an error.
@@ -314,8 +315,8 @@ impl Server {
         if !service.registry.wait_for_seats(Instant::now() + service.config.close_timeout) {
             service.registry.cut_off();
         }
-        // Threads that wait for their client end now. A handler that is busy with something else is left behind, and so is a
-        // client that has its reply and does not close its side.
+        // Threads that wait for their client end now. A handler that is busy with something else is left behind, and so
+        // is a client that has its reply and does not close its side.
         service.registry.wait_until_empty(Instant::now() + LAST_MOMENT);
         // Both fail only if the heartbeat has ended before.
         let _ = stop_heartbeat.send(());

@@ -1,4 +1,4 @@
-//! What the threads of all clients share: the limits, what is served at which path, and who is connected.
+//! The data that the threads of all clients share: the limits, the routes, and the registry.
 
 use super::drain::Drain;
 use super::refusal::Refusals;
@@ -11,10 +11,11 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-/// What a plain GET gets.
+/// The reply to a plain GET.
 pub(super) type Page = Box<dyn Fn() -> Response + Send + Sync>;
 
-/// See the top of this file. A [`Server`](super::Server) fills it before it runs; from then on nothing in it is replaced.
+/// See the top of this file. A [`Server`](super::Server) fills it before it runs; from then on nothing in it is
+/// replaced.
 pub(super) struct Service {
     pub(super) config: Config,
     pub(super) routes: Paths<Route>,

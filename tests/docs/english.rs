@@ -30,19 +30,33 @@ const fn pattern(
 /// `{BEGIN}` is the begin of a sentence; questions have patterns of their own.
 #[rustfmt::skip]
 const PATTERNS: &[Pattern] = &[
-    pattern(r"{BEGIN}Who(?:ever)?\b[^?]*$|\b[Ww]hoever\b|[;:] who(?:ever)? [^?]*$", "",
+    pattern(r"{BEGIN}Who\b[^?]*$|[;:] who [^?]*$", "",
         "a client that ..., anyone who ...",
         ["Who does not read is evicted.", "A client that does not read is evicted."]),
+    pattern(r"\b[Ww]hoever\b", "",
+        "a client that ..., anyone who ...",
+        ["The last word has whoever waits.", "The client that waits has the last word."]),
     pattern(r"{BEGIN}What\b[^?]*[.:;]$", r"What (?:follows|remains) ",
         "a noun: long messages ..., the bytes received ...",
         ["What is long has a buffer of its own.", "What has a buffer of its own?"]),
     pattern(r"\bwhat (?:has come|came|comes)\b", "",
         "the bytes received ...",
         ["It counts what has come.", "It counts the bytes received."]),
-    pattern(r"\b(?:is|are|was|were|be|been) told\b|\btells? (?:of|about|why|how|what|where|whether|which|who)\b|\btold (?:in|at|by|from)\b", "",
+    pattern(
+        concat!(
+            r"\b(?:is|are|was|were|be|been) told\b|\btells? (?:of|about|why|how|what|where|whether|which|who)\b|",
+            r"\btold (?:in|at|by|from)\b",
+        ),
+        "",
         "is reported, explains, says why",
         ["How long is told in Limits.", "Limits gives the time."]),
-    pattern(r"\bbehind (?:the|a|an|it|its|them|their|this|that|each|our|your) ?(?:\w+ )?(?:head|header|frame|frames|byte|bytes|message|messages|request|key|length|reply|replies|answer|handshake|Close|101)\b|\bbehind (?:it|them)\b", "",
+    pattern(
+        concat!(
+            r"\bbehind (?:the|a|an|it|its|them|their|this|that|each|our|your) ?(?:\w+ )?(?:head|header|frame|",
+            r"frames|byte|bytes|message|messages|request|key|length|reply|replies|answer|handshake|Close|101)\b|",
+            r"\bbehind (?:it|them)\b",
+        ),
+        "",
         "after, following",
         ["The frame behind it waits.", "The server runs behind a proxy."]),
     pattern(r"\b(?:stands?|stood|standing|lies|lay|lying)\b", r"\bstand(?:s|ing)? (?:for|alone)\b",
@@ -54,16 +68,36 @@ const PATTERNS: &[Pattern] = &[
     pattern(r"{BEGIN}To [a-z]+(?: [a-z-]+){0,5} (?:costs?|takes?|copies|is|means|needs|makes|would|gives)\b", "",
         "Cloning copies ..., Sleeping costs ...",
         ["To clone it copies the bytes.", "To see it, run the server."]),
-    pattern(r"{BEGIN}(?:[A-Z][a-z]+ed|Sent|Read|Kept|Shown|Written|Known|Hidden|Given|Taken|Found|Left|Lost|Built|Done) (?:is|are|was|were|has|have)\b", r"Need is",
+    pattern(
+        concat!(
+            r"{BEGIN}(?:[A-Z][a-z]+ed|Sent|Read|Kept|Shown|Written|Known|Hidden|Given|Taken|Found|Left|Lost|Built|",
+            r"Done) (?:is|are|was|were|has|have)\b",
+        ),
+        r"Need is",
         "the subject first: Each client touches ...",
         ["Touched are four pages.", "Each client touches four pages."]),
-    pattern(r"{BEGIN}(?:Not|Never|Only|So|Nor|There|Here|Then) (?:told|defended|counted|tried|measured|done|sent|touched|covered) (?:is|are|was)\b", "",
+    pattern(
+        concat!(
+            r"{BEGIN}(?:Not|Never|Only|So|Nor|There|Here|Then) (?:told|defended|counted|tried|measured|done|sent|",
+            r"touched|covered) (?:is|are|was)\b",
+        ),
+        "",
         "the subject first",
         ["Not counted are comments.", "Comments are not counted."]),
-    pattern(r"\b[Ss]ince\b", r"\b[Ss]ince (?:then|when|\d|version|Rust|Java|Python|Linux|the last|its last|their last|the previous|the start|the first|that|boot|it last|it was|a)\b|[Ee]ver since",
+    pattern(r"\b[Ss]ince\b",
+        concat!(
+            r"\b[Ss]ince (?:then|when|\d|version|Rust|Java|Python|Linux|\[?CODE|it was|a)\b|[Ee]ver since|",
+            r"\bsince[.;,:]?$|\b[Ss]ince (?:the|its|their) (?:last|first|previous|start|beginning|end|Ping|",
+            r"Close)\b",
+        ),
         "because",
         ["It waits, since the socket is full.", "It has grown since the last read."]),
-    pattern(r"\b[Ee]lse\b", r"\b(?:[Ss]ome|[Aa]ny|[Ee]very|[Nn]o)(?:thing|body|one| one|where) else\b|\b(?:[Ww]ho|[Ww]hat|[Ww]here|little|much) else\b|\bor else\b",
+    pattern(
+        r"\b[Ee]lse\b",
+        concat!(
+            r"\b(?:[Ss]ome|[Aa]ny|[Ee]very|[Nn]o)(?:thing|body|one| one|where) else\b|\b(?:[Ww]ho|[Ww]hat|",
+            r"[Ww]here|little|much) else\b|\bor else\b",
+        ),
         "Otherwise",
         ["Else it waits.", "Nobody else waits."]),
     pattern(r"\b, of which\b|, of \d", "",
@@ -75,19 +109,35 @@ const PATTERNS: &[Pattern] = &[
     pattern(r"\bmay\b", "",
         "can, might, is allowed to; MAY in the RFC's sense",
         ["A client may be slow.", "A client can be slow, and MAY mask."]),
-    pattern(r"\b(?:bytes?|data|frames?|messages?|Close|Pong|Ping|requests?|answer|reply|replies|nothing|anything|more|FIN|RST) (?:comes?|came)\b|\b(?:has|have|had) come\b", r"\b(?:comes?|came) (?:from|back|first|next|last|after|before|with)\b",
+    pattern(
+        concat!(
+            r"\b(?:bytes?|data|frames?|messages?|Close|Pong|Ping|requests?|answer|reply|replies|nothing|anything|",
+            r"more|FIN|RST) (?:comes?|came)\b|\b(?:has|have|had) come\b",
+        ),
+        r"\b(?:comes?|came) (?:from|back|first|next|last|after|before|with)\b",
         "arrives, is received",
         ["The next frame comes.", "The next frame arrives; the next chapter comes."]),
     pattern(r"\b[Ii]n one go\b|\b[Ii]n the place of\b|\bfor ever\b|\banew\b", "",
         "in one step, instead of, forever, restarts",
         ["It begins anew.", "It restarts."]),
-    pattern(r"\bend of the server\b|\b(?:goes|go|went|going) down\b|\b(?:end|ends|ended|ending) (?:its|our|their|your|his|the client's|the server's|one's) (?:own )?side\b", "",
+    pattern(
+        concat!(
+            r"\bend of the server\b|\b(?:goes|go|went|going) down\b|\b(?:end|ends|ended|ending) (?:its|our|their|",
+            r"your|his|the client's|the server's|one's) (?:own )?side\b",
+        ),
+        "",
         "shutdown, shuts down, closes its side (half-close)",
         ["The server goes down.", "The server shuts down."]),
     pattern(r"{BEGIN}No [a-z ]+: \d+\.", "",
         "a sentence",
         ["No seat: 503.", "Without a slot the server answers 503."]),
-    pattern(r"(?:^|\b(?:as|that|how|what|where|when|if|because|and|so|than|before|until|which|[Oo]therwise),? )[Oo]ne (?:has|can|must|would|could|should|wants|needs|knows|gets|might|does|is|sees)\b|\bone's\b|\boneself\b", "",
+    pattern(
+        concat!(
+            r"(?:^|\b(?:as|that|how|what|where|when|if|because|and|so|than|before|until|which|",
+            r"[Oo]therwise),? )[Oo]ne (?:has|can|must|would|could|should|wants|needs|knows|gets|might|does|is|",
+            r"sees)\b|\bone's\b|\boneself\b",
+        ),
+        "",
         "you, we, or the actor's name",
         ["That is how one can see it.", "That is how you can see it; this one can wait."]),
     pattern(r"\b(?:worked off|put together|calm end|sign of life|signs of life)\b", "",
@@ -102,8 +152,8 @@ const PATTERNS: &[Pattern] = &[
     pattern(r"{BEGIN}(?:[^ ]+ ){40}", "",
         "sentences of 12 to 22 words, at most 40",
         [
-            "It waits and waits and waits and waits and waits and waits and waits and waits and waits and waits and \
-                waits and waits and waits and waits and waits and waits and waits and waits and waits and waits and waits.",
+            "It waits and waits and waits and waits and waits and waits and waits and waits and waits and waits and waits \
+                and waits and waits and waits and waits and waits and waits and waits and waits and waits and waits.",
             "It waits for one client.",
         ]),
 ];
@@ -115,7 +165,17 @@ const NOT_YET: &[&str] = &[
     "docs/exercises/",
     "docs/CHANGELOG.md",
     "tests/",
-    "src/",
+    "src/bin/",
+    "src/protocol/decoder.rs",
+    "src/protocol/decoder/",
+    "src/protocol/deflate.rs",
+    "src/protocol/payload.rs",
+    "src/server/batch.rs",
+    "src/server/compression.rs",
+    "src/server/frames.rs",
+    "src/server/opening.rs",
+    "src/server/outbox.rs",
+    "src/server/receive.rs",
 ];
 
 fn compiled() -> Vec<(Regex, Regex, &'static Pattern)> {

@@ -72,6 +72,8 @@ impl Collector<'_> {
 
     fn end(&mut self, place: Place) {
         let lines = mem::take(&mut self.lines);
+        // The rows of a table without a head, as comments have them.
+        let place = if self.paragraph.starts_with("| ") { Place::Cell } else { place };
         for (at, text) in split(&mem::take(&mut self.paragraph)) {
             let line = lines.iter().rev().find(|(begin, _)| *begin <= at).map_or(1, |(_, line)| *line);
             self.found.push(Sentence { line, place, text });
@@ -167,7 +169,8 @@ mod tests {
 
     #[test]
     fn page_yields_sentences_without_code_and_quotations() {
-        let page = "# A *b*\n\nOne `f()`\nhere. Two\nthere (§5.1: \"no. Never\").\n\n```text\ncode\n```\n\n- x\n- y.\n\n> said\n\n| a | b |\n| - | - |\n| c | d |\n";
+        let page = "# A *b*\n\nOne `f()`\nhere. Two\nthere (§5.1: \"no. Never\").\n\n```text\ncode\n```\n\n\
+            - x\n- y.\n\n> said\n\n| a | b |\n| - | - |\n| c | d |\n";
         let found = of_markdown(page);
         assert_eq!(
             texts(&found),
@@ -188,7 +191,8 @@ mod tests {
 
     #[test]
     fn source_yields_comments_and_texts_of_the_program() {
-        let source = "//! Top\n//! of it.\nfn a() {\n    // Why.\n    log(\"It \\\"runs\\\". Now.\"); // Here.\n    let c = 'x';\n}\n";
+        let source = "//! Top\n//! of it.\nfn a() {\n    // Why.\n    log(\"It \\\"runs\\\". Now.\"); // Here.\n\
+            \x20   let c = 'x';\n}\n";
         let found = of_rust(source);
         assert_eq!(texts(&found), [(1, "Top of it."), (4, "Why."), (5, "Here."), (5, "It \"...\"."), (5, "Now.")]);
     }

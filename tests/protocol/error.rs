@@ -11,7 +11,7 @@ fn an_error_shows_what_it_wraps_and_tells_it_as_its_source() {
         (Error::from(io::Error::other("no such file")), "handler failed: no such file", true),
         (Error::Protocol(ProtocolError::Unmasked), &ProtocolError::Unmasked.to_string(), true),
         (Error::handler("no such room"), "handler failed: no such room", true),
-        (Error::Closed, "the Close frame has been sent, no message may follow it (§5.5.1)", false),
+        (Error::Closed, "the Close frame has been sent, no message can follow it (§5.5.1)", false),
     ];
     for (error, text, has_source) in cases {
         assert_eq!(error.to_string(), text);

@@ -223,7 +223,7 @@ ping frame from the server, 7 bytes: 89 05 48 65 6c 6c 6f
 pong frame from the client, 11 bytes: 8a 85 37 fa 21 3d 7f 9f 4d 51 58
   FIN             1        a control frame is never fragmented (§5.5)
   RSV1-3          000      no extension is negotiated (§5.2)
-  opcode          1010     pong: answers a Ping, or is a sign of life (§5.5.3)
+  opcode          1010     pong: answers a Ping, or shows activity (§5.5.3)
   MASK            1        a client always masks (§5.1)
   payload length  0000101  5: length in bytes (§5.2)
   masking key     37 fa 21 3d  the payload is XORed with it (§5.3)
@@ -461,7 +461,8 @@ const HOSTILE: [&str; 7] = [
     "\u{0}\u{8}\u{7f}\u{85}",
 ];
 
-/// Whatever was sent: no character that moves a cursor, begins a tag or cannot be seen; and nothing wider than a terminal.
+/// Whatever was sent: no character that moves a cursor, begins a tag or cannot be seen; and nothing wider than a
+/// terminal.
 pub(super) fn assert_printable(frame: &Frame) {
     let (text, line, json) = (frame.to_text(), frame.to_line(), frame.to_json());
     let invisible =
@@ -509,7 +510,7 @@ the client's request
   Upgrade: websocket
       asks to leave HTTP and go on with WebSocket (§4.1)
   Connection: Upgrade
-      names Upgrade: no proxy may pass that on (§4.1)
+      names Upgrade: no proxy is to pass that on (§4.1)
   Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==
       16 random bytes; the reply must prove that they were read (§4.1)
   Sec-WebSocket-Version: 13
@@ -520,7 +521,7 @@ the server's response
   Upgrade: websocket
       goes on with WebSocket (§4.2.2)
   Connection: Upgrade
-      names Upgrade: no proxy may pass that on (§4.2.2)
+      names Upgrade: no proxy is to pass that on (§4.2.2)
   Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=
       made from the key: proves that it was read (§4.2.2)
   Sec-WebSocket-Protocol: chat
@@ -577,7 +578,7 @@ fn each_header_that_clients_send_is_explained_in_its_own_words() {
             ("Origin: https://example.com", "the site whose page opens the connection; browsers send it", "10.2"),
             ("Cookie: (not shown)", "what the site has left in the browser", "4.1"),
             ("Authorization: (not shown)", "who the client is", "10.5"),
-            ("Accept: */*", "any header of HTTP may come along; WebSocket needs none", "4.1"),
+            ("Accept: */*", "any header of HTTP can come along; WebSocket needs none", "4.1"),
         ]
     );
 }

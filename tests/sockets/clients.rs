@@ -227,7 +227,7 @@ fn a_client_that_does_not_answer_its_ping_is_dropped_in_time_and_its_entry_is_go
     // It may be alive after all, and learns why.
     let (first, payload) = client.read_frame();
     assert_eq!((first, &payload[..2]), (crate::support::CLOSE, &1001u16.to_be_bytes()[..]));
-    assert!(payload[2..].starts_with(b"no sign of life for "), "{}", payload.escape_ascii());
+    assert!(payload[2..].starts_with(b"no activity for "), "{}", payload.escape_ascii());
     assert_eq!(client.read_to_end(), b"");
     let took = started.elapsed();
     assert!(took >= Duration::from_millis(550) && took < Duration::from_secs(3), "dropped after {took:?}");
@@ -248,8 +248,8 @@ fn a_client_that_sends_and_never_reads_is_dropped_like_a_silent_one() {
 
 #[test]
 fn a_client_that_reads_slowly_is_not_dropped_while_it_takes_bytes() {
-    // One message: between two, the server would read, and hear from the client. 10 MB of it the system's buffers may take;
-    // the rest is waited for, longer than both times together.
+    // One message: between two, the server would read, and hear from the client. 10 MB of it the system's buffers may
+    // take; the rest is waited for, longer than both times together.
     const LENGTH: usize = 24_000_000;
     let config = Config { pong_timeout: Duration::from_millis(700), max_message_size: LENGTH, ..impatient() };
     let server = Running::start(config);

@@ -363,8 +363,8 @@ fn whether_a_client_has_ended_its_side_after_a_failed_connection_is_in_the_log()
     rude.expect_close(Some(1009));
     logged.wait_for(&format!("{other_address}: failed: "));
     let log = logged.end();
-    assert_eq!(of(&log, &format!("{its_address}: has ")), ["ended its side too"]);
-    assert_eq!(of(&log, &format!("{other_address}: has ")), ["not ended its side within the close timeout"]);
+    assert_eq!(of(&log, &format!("{its_address}: has ")), ["closed its side too"]);
+    assert_eq!(of(&log, &format!("{other_address}: has ")), ["not closed its side within the close timeout"]);
 }
 
 #[test]

@@ -77,7 +77,7 @@ impl Frame {
             Some(Opcode::Binary) => ("a message of any bytes begins", "5.6"),
             Some(Opcode::Close) => ("the last frame of this side", "5.5.1"),
             Some(Opcode::Ping) => ("asks for a Pong with the same payload", "5.5.2"),
-            Some(Opcode::Pong) => ("answers a Ping, or is a sign of life", "5.5.3"),
+            Some(Opcode::Pong) => ("answers a Ping, or shows activity", "5.5.3"),
             None => ("means nothing yet", "5.2"),
         };
         let name = self.opcode_name().to_owned();

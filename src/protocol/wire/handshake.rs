@@ -80,8 +80,8 @@ impl Handshake {
     }
 }
 
-/// The headers whose values are shown. Any other value might prove who the client is, and too many people can read a log
-/// or what `/inspect` says. The query and the subprotocols can hold a token too, because browsers set no headers.
+/// The headers whose values are shown. Any other value might prove who the client is, and too many people can read a
+/// log or what `/inspect` says. The query and the subprotocols can hold a token too, because browsers set no headers.
 const HARMLESS: [&str; 19] = [
     "accept",
     "accept-encoding",
@@ -115,7 +115,7 @@ fn request_lines(request: &Request, is_agreed: bool) -> Vec<Line> {
         let (about, section) = match &lower_case[..] {
             "host" => ("the name by which the client knows the server", "4.1"),
             "upgrade" => ("asks to leave HTTP and go on with WebSocket", "4.1"),
-            "connection" => ("names Upgrade: no proxy may pass that on", "4.1"),
+            "connection" => ("names Upgrade: no proxy is to pass that on", "4.1"),
             "sec-websocket-key" => ("16 random bytes; the reply must prove that they were read", "4.1"),
             "sec-websocket-version" => ("13 is the version that RFC 6455 describes", "4.1"),
             "sec-websocket-protocol" => {
@@ -125,7 +125,7 @@ fn request_lines(request: &Request, is_agreed: bool) -> Vec<Line> {
             "origin" => ("the site whose page opens the connection; browsers send it", "10.2"),
             "cookie" => ("what the site has left in the browser", "4.1"),
             "authorization" => ("who the client is", "10.5"),
-            name if HARMLESS.contains(&name) => ("any header of HTTP may come along; WebSocket needs none", "4.1"),
+            name if HARMLESS.contains(&name) => ("any header of HTTP can come along; WebSocket needs none", "4.1"),
             _ => ("a header that WebSocket does not need; its value could prove who the client is", "4.1"),
         };
         let value = if HARMLESS.contains(&&lower_case[..]) { value } else { "(not shown)" };
@@ -156,7 +156,7 @@ fn response_lines(response: &Response) -> Vec<Line> {
         let lower_case = name.to_ascii_lowercase();
         let about = match &lower_case[..] {
             "upgrade" => "goes on with WebSocket",
-            "connection" => "names Upgrade: no proxy may pass that on",
+            "connection" => "names Upgrade: no proxy is to pass that on",
             "sec-websocket-accept" => "made from the key: proves that it was read",
             "sec-websocket-protocol" => "the subprotocol that the server selected",
             extensions::NAME => "the extension that both sides use from here on, as agreed",

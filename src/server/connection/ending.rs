@@ -1,4 +1,4 @@
-//! What is left to do after the handler: the closing handshake unless it has been done, then the end of TCP.
+//! The work after the handler: the closing handshake unless it has been done, then the end of TCP.
 
 use super::Connection;
 use crate::error::Error;
@@ -26,8 +26,8 @@ impl Connection {
         self.closing.half_close();
         let deadline = self.closing.deadline().filter(|_| !self.is_closed());
         match self.receiver.linger(&mut self.batch, deadline) {
-            Some(ErrorKind::TimedOut) => log::info!("{peer}: has not ended its side within the close timeout"),
-            Some(_) => log::debug!("{peer}: has ended its side too"),
+            Some(ErrorKind::TimedOut) => log::info!("{peer}: has not closed its side within the close timeout"),
+            Some(_) => log::debug!("{peer}: has closed its side too"),
             None => {}
         }
         closed

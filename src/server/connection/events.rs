@@ -60,7 +60,7 @@ impl Connection {
             if let Some(event) = event.map_err(|error| self.closing.fail(error, &mut self.batch))? {
                 return Ok(Some(event));
             }
-            // Flush before you block: the client may be waiting for these replies.
+            // Flush before you block: the client can be waiting for these replies.
             unless_closed(self.flush())?;
             if !self.wait(limit)? {
                 return Ok(None);
@@ -113,7 +113,7 @@ impl Connection {
         }
     }
 
-    /// Fails the connection with 1013: the client may try again later, when others hold less.
+    /// Fails the connection with 1013: the client can try again later, when others hold less.
     pub(super) fn give_up_message(&mut self) -> Error {
         self.receiver.give_up_message();
         let close = CloseFrame::new(CloseCode::TRY_AGAIN_LATER, "the server holds too much");

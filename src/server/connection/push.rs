@@ -1,4 +1,4 @@
-//! What goes to other clients, and what other threads hold of this one.
+//! Broadcasts to other clients, and the handle that other threads hold of this one.
 
 use super::Connection;
 use crate::error::Error;
@@ -66,7 +66,7 @@ impl Connection {
     }
 
     /// Sends a message to every client on the same path whose selected [`subprotocol`](Connection::subprotocol) is
-    /// this one, or that has none (`None`). This client is included if it is one of them. In all else it is
+    /// this one, or that has none (`None`). This client is included if it is one of them. In all other respects it is
     /// [`broadcast`](Connection::broadcast), with its errors.
     ///
     /// Messages to different subprotocols are not gathered together, so a room in which both are spoken takes a write

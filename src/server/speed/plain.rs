@@ -1,5 +1,5 @@
-//! What the devices of `fast` replace, in its plain form: each client has buffers of its own, each thread blocks at
-//! once, all bytes go through the inbox, and vectors grow as they do by themselves.
+//! The plain forms of the devices of `fast`: each client has buffers of its own, each thread blocks at once, all bytes
+//! go through the inbox, and vectors grow as usual.
 
 use crate::error::ProtocolError;
 use crate::protocol::decoder::{Event, MessageDecoder};

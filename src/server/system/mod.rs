@@ -1,5 +1,5 @@
-//! What the server needs from the operating system and std does not offer: reads and writes that do not wait, a wait
-//! for many sockets at once, a long accept queue, and the limits of the machine.
+//! The system calls that the server needs and std lacks: reads and writes that do not wait, a wait for many sockets at
+//! once, a long accept queue, and the limits of the machine.
 //!
 //! Unix has all of it. Other systems, Windows among them, get a simple substitute with the same interface.
 

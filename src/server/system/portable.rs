@@ -66,13 +66,13 @@ impl Stream {
         (&self.0).write_vectored(pieces)
     }
 
-    /// Waits until the socket may have room.
+    /// Waits until the socket might have room.
     pub fn wait_for_room(&self, timeout: Duration) -> io::Result<()> {
         thread::sleep(timeout.min(SHORTEST_NAP));
         Ok(())
     }
 
-    /// Waits until one of the streams may have room, or until the waker is used. Returns the positions of those
+    /// Waits until one of the streams might have room, or until the waker is used. Returns the positions of those
     /// streams.
     pub fn wait_for_any(streams: &[&Stream], sleeper: &Sleeper, _: Duration) -> io::Result<Vec<usize>> {
         if streams.is_empty() {
@@ -95,7 +95,7 @@ impl Stream {
 #[derive(Debug)]
 pub struct Waker(Sender<()>);
 
-/// What the waiting thread holds.
+/// The waiting thread's end of a waker.
 #[derive(Debug)]
 pub struct Sleeper(Receiver<()>);
 

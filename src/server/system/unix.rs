@@ -73,8 +73,8 @@ impl Stream {
         Ok(())
     }
 
-    /// Waits until one of the streams has room or has failed, or until the waker is used; at most for `timeout`, if there
-    /// are streams. Returns the positions of those streams.
+    /// Waits until one of the streams has room or has failed, or until the waker is used; at most for `timeout`, if
+    /// there are streams. Returns the positions of those streams.
     pub fn wait_for_any(streams: &[&Stream], sleeper: &Sleeper, timeout: Duration) -> io::Result<Vec<usize>> {
         let mut fds = vec![PollFd::new(sleeper.0.as_fd(), PollFlags::POLLIN)];
         fds.extend(streams.iter().map(|stream| PollFd::new(stream.0.as_fd(), PollFlags::POLLOUT)));
@@ -99,7 +99,7 @@ fn poll_timeout(timeout: Duration) -> PollTimeout {
 #[derive(Debug)]
 pub struct Waker(UnixStream);
 
-/// What the waiting thread holds.
+/// The waiting thread's end of a waker.
 #[derive(Debug)]
 pub struct Sleeper(UnixStream);
 
@@ -136,7 +136,8 @@ pub fn raise_descriptor_limit() -> io::Result<()> {
     Ok(())
 }
 
-/// How many threads and processes this user may have; `None`: any number, or the limit does not hold for root.
+/// How many threads and processes this user is allowed to have; `None`: any number, or the limit does not hold for
+/// root.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub fn process_limit() -> Option<usize> {
     if nix::unistd::geteuid().is_root() {

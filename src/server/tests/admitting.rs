@@ -1,4 +1,4 @@
-//! What the log says of clients that the program does not let in.
+//! The log's lines about clients that the program does not let in.
 
 use super::logged::{keep_log, lines_about};
 use super::{ClientsEnd, echo, request, serve, service};

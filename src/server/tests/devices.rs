@@ -1,4 +1,4 @@
-//! What the devices of `speed/fast` save in reads and writes. Without the feature `speed` there are none.
+//! The reads and writes that the devices of `speed/fast` save. Without the feature `speed` there are none.
 
 use super::transfers::{frame, in_vain, quiet, start, transfers};
 use super::{ClientsEnd, echo, request, wait_until};

@@ -28,7 +28,7 @@ enum Who {
     Listener,
 }
 
-/// What the clients were sent, and at which calls there was a fault.
+/// The bytes sent to the clients, and the calls at which there was a fault.
 struct Outcome {
     talker: Vec<u8>,
     listener: Vec<u8>,
@@ -132,7 +132,7 @@ fn converse(whose: Who, call: usize, faults: &[Fault]) -> Outcome {
     }
 }
 
-/// What the clients are sent when nothing fails; for the listener: before the broadcast, and in all.
+/// The bytes sent to the clients when nothing fails; for the listener: before the broadcast, and in all.
 fn good() -> (Vec<u8>, Vec<u8>, Vec<u8>) {
     let head = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
                 Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nDate: Thu, 01 Jan 1970 00:00:00 GMT\r\n\r\n";
@@ -151,8 +151,8 @@ fn without_a_fault_both_clients_get_all() {
     assert!(outcome.talker == talker && outcome.listener == listener);
 }
 
-/// Every call of the conversation for one client's socket, with every fault, each after the faults `before`; returns how
-/// often each call had the fault.
+/// Every call of the conversation for one client's socket, with every fault, each after the faults `before`; returns
+/// how often each call had the fault.
 fn every_call(whose: Who, before: &[Fault]) -> HashMap<&'static str, usize> {
     let (talker, alone, both) = good();
     let mut reached = HashMap::new();
@@ -198,8 +198,8 @@ fn whichever_call_fails_its_thread_ends_and_the_others_go_on() {
 
 #[test]
 fn whichever_call_fails_for_one_who_is_broadcast_to_the_sender_does_not_notice() {
-    // A thread that is busy looks for more a few times, and how often differs on a busy machine. So the calls have other
-    // numbers in the next conversation, and a fault may pass a write over.
+    // A thread that is busy looks for more a few times, and how often differs on a busy machine. So the calls have
+    // other numbers in the next conversation, and a fault can miss a write.
     let enough = (0..3).any(|_| every_call(Who::Listener, &[])["write"] >= 3 * Fault::ALL.len());
     assert!(enough, "its 101, the broadcast, its own broadcast");
 }

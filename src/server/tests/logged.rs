@@ -1,4 +1,4 @@
-//! What the tests of this crate have logged.
+//! The lines that the tests of this crate have logged.
 
 use crate::server::lock;
 use log::{Level, LevelFilter, Log, Metadata, Record};

@@ -1,5 +1,6 @@
-//! Tests from the inside: clients whose connection is in memory, where it fails at whichever call one likes. What can be
-//! seen from the outside is tested in the folder `tests` beside `src`. The fuzz target `connection` uses this too.
+//! Tests from the inside: clients whose connection is in memory, where it fails at any call that a test chooses. The
+//! folder `tests` beside `src` tests everything that can be seen from the outside. The fuzz target `connection` uses
+//! this too.
 #![allow(missing_docs, missing_debug_implementations)] // public for the fuzz target only
 
 #[cfg(test)]
@@ -68,7 +69,7 @@ fn peer(port: u16) -> SocketAddr {
     SocketAddr::from(([192, 0, 2, 1], port))
 }
 
-/// What the accept loop does with a client, and then all that its thread does, in this thread.
+/// Does the accept loop's work for a client, and then its thread's, in this thread.
 fn serve(service: &Service, client: &ClientsEnd, peer: SocketAddr) {
     client::run(service, &seat(service, client, peer));
 }
@@ -94,8 +95,8 @@ pub(super) fn wait_until(condition: impl Fn() -> bool) {
     }
 }
 
-/// All that a server answers to a client at the path `/`, which gets an echo, when it sends `pieces` and ends its side.
-/// `faults`: one for each call for the socket, as far as they go.
+/// All that a server answers to a client at the path `/`, which gets an echo, when it sends `pieces` and closes its
+/// side. `faults`: one for each call for the socket, as far as they go.
 #[cfg(fuzzing)]
 pub fn converse(config: Config, pieces: Vec<Vec<u8>>, faults: Vec<Option<Fault>>) -> Vec<u8> {
     let client = ClientsEnd::new(None, faults);

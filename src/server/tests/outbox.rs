@@ -104,7 +104,7 @@ fn own_thread_that_waits_goes_on_once_its_bytes_are_out() {
         });
         waiting.join().unwrap().unwrap();
     });
-    assert!(waits(&outbox) > 0, "the rest may wait");
+    assert!(waits(&outbox) > 0, "the rest waits");
 }
 
 #[test]
@@ -130,7 +130,7 @@ fn client_that_takes_a_little_at_a_time_is_alive() {
     let begin = Instant::now();
     thread::scope(|scope| {
         let writing = scope.spawn(|| house.write_own(&outbox, &[1; MOST_OWN + 30_000], None));
-        // A busy machine may hold up this thread for a while, but not each time.
+        // A busy machine can hold up this thread for a while, but not each time.
         let was_active = |thousands: usize| {
             client.wait_for(1000 * thousands);
             thread::sleep(Duration::from_millis(10));
@@ -156,7 +156,7 @@ fn backlog_over_its_limit_evicts_with_the_next_frame() {
     let outbox = house.outbox(&client);
     house.write(&outbox, &[1; 800]).unwrap();
     house.registry.budget().set_limits(usize::MAX, waits(&outbox));
-    // However large it is, one message may wait on top of what is just allowed.
+    // However large it is, one message can wait on top of what is just allowed.
     house.write(&outbox, &[1; 100_000]).unwrap();
     let evicted = house.write(&outbox, &[1]);
     assert!(matches!(evicted, Err(Error::Evicted)));
@@ -215,7 +215,7 @@ fn own_thread_that_waits_counts_its_buffers() {
     thread::scope(|scope| {
         let writing = scope.spawn(|| house.write_own(&outbox, &[1; LENGTH], None));
         wait_until(|| budget.used() > LENGTH + BUFFERS);
-        // Ten bytes are out. After 90 more no more is queued than may be.
+        // Ten bytes are out. After 90 more the queue is within its bound again.
         for count in 1..=9 {
             client.wait_for(10 * count);
             client.take(10);

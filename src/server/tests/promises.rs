@@ -1,4 +1,4 @@
-//! What `Ok` of a handler's `send` promises: the message is written if the client lives.
+//! The promise of an `Ok` from a handler's `send`: the message is written if the client lives.
 
 use super::{ClientsEnd, peer, request, serve, service, wait_until};
 use crate::config::Config;

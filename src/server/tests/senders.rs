@@ -1,4 +1,4 @@
-//! What is left of a client for a `Sender` that outlives it, and of a room when its last member has gone.
+//! A `Sender` that outlives its client, and a room whose last member has gone.
 
 use super::transfers::frame;
 use super::{ClientsEnd, peer, request, seat, service, wait_until};
@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 
 const CLOSE: &[u8] = &[0x88, 0x80, 0, 0, 0, 0];
 
-/// What the handler of a client has put away, which is left in its own map.
+/// The senders that handlers have put away, each in a map of its own.
 static KEPT: Mutex<Vec<Sender>> = Mutex::new(Vec::new());
 
 fn keep_sender(connection: &mut Connection) -> Result<(), Error> {

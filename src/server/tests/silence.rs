@@ -21,7 +21,7 @@ fn impatient() -> Config {
     Config { close_timeout: Duration::from_secs(20), ..timeouts }
 }
 
-/// Sweeps for long enough to drop whoever was asked in the first of the sweeps.
+/// Sweeps for long enough to drop a client that was asked in the first of the sweeps.
 fn sweep_for_a_while(service: &Service) {
     let begin = Instant::now();
     while begin.elapsed() < 20 * MOMENT {

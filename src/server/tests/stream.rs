@@ -1,5 +1,5 @@
-//! What [`Socket`](crate::server::socket::Socket) holds in tests: TCP's stream, or one in memory that fails when it is
-//! told to. It has the methods of [`system::Stream`].
+//! The stream of a [`Socket`](crate::server::socket::Socket) in tests: TCP's, or one in memory that fails on demand. It
+//! has the methods of [`system::Stream`].
 
 use crate::server::lock;
 use crate::server::system;
@@ -18,7 +18,7 @@ pub enum Stream {
     Memory(ServersEnd),
 }
 
-/// What a call does instead of its work, or how it falls short of it.
+/// A way in which a call fails, or falls short of its work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
     /// Moves one byte, however many there are.
@@ -37,7 +37,7 @@ impl Fault {
         [OneByte, Half, WouldBlock, Interrupted, ConnectionReset, BrokenPipe]
     };
 
-    /// Whether the connection is lost; else whoever tries again loses nothing.
+    /// Whether the connection is lost; otherwise a second try loses nothing.
     pub fn is_fatal(self) -> bool {
         matches!(self, Fault::ConnectionReset | Fault::BrokenPipe)
     }
@@ -70,14 +70,14 @@ pub struct Pipe {
 
 #[derive(Default)]
 struct State {
-    /// What the client has sent; a read takes no more than one piece of it.
+    /// The bytes that the client has sent; a read takes no more than one piece of them.
     sent: VecDeque<Vec<u8>>,
-    /// The client has ended its side.
+    /// The client has closed its side.
     ended: bool,
-    /// What the server has written, and what of it the client has not taken yet.
+    /// The bytes that the server has written, and the number that the client has not taken yet.
     written: Vec<u8>,
     untaken: usize,
-    /// How much may be untaken before a write waits; `None`: any amount.
+    /// How much can be untaken before a write waits; `None`: any amount.
     room: Option<usize>,
     read_timeout: Option<Duration>,
     shut_for_reading: bool,
@@ -90,7 +90,7 @@ struct State {
     faulty: Vec<(&'static str, Fault)>,
     /// How much was written before the first fatal fault.
     written_before_fatal: Option<usize>,
-    /// The reads and writes, each with how many bytes it has moved: none if it should have waited and may not.
+    /// The reads and writes, each with how many bytes it has moved: none if it should have waited and must not.
     transfers: Vec<(&'static str, usize)>,
     /// A read or write of the server has had to wait.
     has_waited: bool,
@@ -111,7 +111,7 @@ impl Drop for ServersEnd {
 }
 
 impl ClientsEnd {
-    /// `room`: how many bytes the server may write before the client takes them. `faults`: one for each call to come.
+    /// `room`: how many bytes the server can write before the client takes them. `faults`: one for each call to come.
     pub fn new(room: Option<usize>, faults: impl IntoIterator<Item = Option<Fault>>) -> ClientsEnd {
         let client = ClientsEnd::default();
         *lock(&client.0.state) = State { room, faults: faults.into_iter().collect(), ..State::default() };
@@ -146,7 +146,7 @@ impl ClientsEnd {
         self.wait_while(|state| state.written.len() < length && !state.closed)
     }
 
-    /// Waits until the server has ended its side. Returns all that it has written.
+    /// Waits until the server has closed its side. Returns all that it has written.
     pub fn wait_for_end(&self) -> Vec<u8> {
         self.wait_while(|state| !state.shut_for_writing && !state.closed)
     }
@@ -273,7 +273,7 @@ impl Pipe {
                 self.changed.notify_all();
                 return Err(ErrorKind::WouldBlock.into());
             }
-            // Told once: two that wait would wake each other for ever.
+            // Once only: two threads that wait would wake each other forever.
             if !mem::replace(&mut state.has_waited, true) {
                 self.changed.notify_all();
             }
@@ -373,7 +373,7 @@ impl Stream {
         }
     }
 
-    /// What is in memory no `poll` can wait for, so those streams are looked at again and again.
+    /// No `poll` can wait for memory, so those streams are looked at again and again.
     pub fn wait_for_any(streams: &[&Stream], sleeper: &system::Sleeper, timeout: Duration) -> io::Result<Vec<usize>> {
         let has_room = |end: &ServersEnd| {
             let state = lock(&end.0.state);

@@ -49,7 +49,7 @@ fn parse(mut bytes: &[u8]) -> (Vec<(u8, u32)>, bool) {
         let (frame, rest) = bytes.split_at(length + header.length as usize);
         bytes = rest;
         if header.opcode == Opcode::Close {
-            assert!(bytes.is_empty(), "behind the Close: {bytes:02x?}");
+            assert!(bytes.is_empty(), "after the Close: {bytes:02x?}");
             return (frames, true);
         }
         let payload = &frame[length..];
@@ -60,8 +60,8 @@ fn parse(mut bytes: &[u8]) -> (Vec<(u8, u32)>, bool) {
     (frames, false)
 }
 
-/// Sends frames as the client's own thread (sender 0) or a guest until the outbox takes no more. How many it took; `all`
-/// counts those of all senders.
+/// Sends frames as the client's own thread (sender 0) or a guest until the outbox takes no more. How many it took;
+/// `all` counts those of all senders.
 fn send(outbox: &Arc<Outbox>, registry: &Registry, sender: u8, mut random: fastrand::Rng, all: &AtomicU32) -> u32 {
     for number in 0..FRAMES {
         let bytes = frame(sender, number, &mut random);
@@ -116,7 +116,7 @@ fn send_and_close(seed: u64) -> usize {
             .collect();
         let accepted = senders.into_iter().map(|sender| sender.join().unwrap()).collect();
         closers.into_iter().for_each(|closer| closer.join().unwrap());
-        // What the client's thread does last: it waits for the writer, whoever that is.
+        // The client's thread does this last: it waits for the writer, any thread.
         outbox.wait_until_out(Some(Instant::now() + DEADLINE));
         outbox.socket.shutdown(Shutdown::Write).unwrap();
         done.store(true, Ordering::Relaxed);
@@ -167,7 +167,7 @@ fn whoever_waits_for_a_client_that_is_given_up_goes_on() {
     }
 }
 
-/// The ways in which a client's thread may end.
+/// The ways in which a client's thread can end.
 fn live(connection: &mut Connection) -> Result<(), Error> {
     while let Some(message) = connection.recv()? {
         match message.as_bytes() {
@@ -193,7 +193,7 @@ fn no_seat_and_no_entry_is_left_however_clients_end() {
         &clients_frame(0x81, b"return"),
         &clients_frame(0x88, &[]),
         &clients_frame(0xF1, b"a broken rule"),
-        // The end of TCP without a Close; and none, so that the end of the server has to do it.
+        // The end of TCP without a Close; and none, so that the server's shutdown has to do it.
         b"",
         &clients_frame(0x81, b"stays"),
     ];

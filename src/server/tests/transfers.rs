@@ -24,8 +24,7 @@ pub(super) fn start(client: &ClientsEnd, handler: fn(&mut Connection) -> Result<
     thread::spawn(move || serve(&service(Config::default(), handler), &client, peer(1)))
 }
 
-/// The reads and writes after the handshake, for a client that has sent `pieces` and ended its side before its turn
-/// comes.
+/// The reads and writes after the handshake, for a client that has sent `pieces` and closed its side before its turn.
 pub(super) fn transfers(
     handler: fn(&mut Connection) -> Result<(), Error>,
     pieces: &[Vec<u8>],
@@ -141,7 +140,7 @@ fn what_a_handler_sends_goes_out_at_once_unless_a_whole_message_is_unread() {
     // The second message is whole, so the first's replies wait for it.
     let told = transfers(two, &[[message.clone(), message.clone()].concat()]);
     assert_eq!(told[1..], [("write", 36), ("write", 12)]);
-    // The handler may take its time: the Pong does not wait for it.
+    // The handler can take its time: the Pong does not wait for it.
     let told = transfers(two, &[[ping.clone(), message.clone()].concat()]);
     assert_eq!(told[1..], [("write", 2), ("write", 12), ("write", 12)]);
     let told = transfers(two, &[[message.clone(), ping].concat()]);

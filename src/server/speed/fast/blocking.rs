@@ -42,7 +42,8 @@ pub(in crate::server) fn before_blocking(
     None
 }
 
-/// Borrows buffers again. What did not fit the small buffer is read into them, because it belongs to the same batch.
+/// Borrows buffers again. Bytes that did not fit the small buffer are read into them, because it belongs to the same
+/// batch.
 pub(in crate::server) fn after_blocking(receiver: &mut Receiver, batch: &mut Batch) {
     receiver.devices.is_busy = receiver.devices.blocked_at.elapsed() < QUIET_AFTER;
     let is_full = receiver.inbox.is_full();

@@ -1,6 +1,6 @@
-//! A pool of large buffers: a thread borrows some while it has something to do, and returns them before it blocks. What
-//! it works with is still in the processor's cache from the thread before it, which makes an echo of 16 KiB to 16
-//! clients 1.3 times as fast as with buffers of each client's own; and a client that waits needs hardly any memory.
+//! A pool of large buffers: a thread borrows some while it has something to do, and returns them before it blocks. Its
+//! buffers are still in the processor's cache from the thread before it. That makes an echo of 16 KiB to 16 clients 1.3
+//! times as fast as with buffers of each client's own. A client that waits needs hardly any memory.
 
 use super::memory::RESERVE;
 use crate::protocol::message::Message;
@@ -39,7 +39,7 @@ pub(in crate::server) fn reuse(receiver: &mut Receiver, message: Message) {
 }
 
 impl Inbox {
-    /// Goes on with another buffer, and returns the one so far. What is unread moves along.
+    /// Continues with another buffer, and returns the one so far. Unread bytes move along.
     fn change_buffer(&mut self, mut buffer: Vec<u8>) -> Vec<u8> {
         let unread = self.unread();
         buffer[..unread.len()].copy_from_slice(unread);
@@ -51,7 +51,7 @@ impl Inbox {
 /// How much is read at a time, unless a large message takes more.
 const INPUT: usize = 64 * 1024;
 
-/// How many sets of buffers are kept while nobody uses them, and the most bytes that one can have for output.
+/// How many sets of buffers are kept while nobody uses them, and the most bytes for output in a set.
 const MOST_BUFFERS: usize = 16;
 const MOST_OUT: usize = 256 * 1024;
 
@@ -131,7 +131,7 @@ impl BufferPool {
         free.memory -= messages.iter().map(Vec::capacity).sum::<usize>();
         (free.fewest_buffers, free.fewest_messages) = (free.buffers.len(), free.messages.len());
         drop(free);
-        // To give memory back may take a while: not under the lock.
+        // Freeing memory can take a while, so it is done without the lock.
         drop((buffers, messages));
     }
 }
@@ -242,7 +242,7 @@ mod tests {
         assert!(large > 0 && free.buffers.len() <= MOST_BUFFERS && free.messages.len() <= MOST_MESSAGES);
         assert_eq!(free.memory, free.messages.iter().map(Vec::capacity).sum::<usize>());
         assert!((MOST_MEMORY / 2..=MOST_MEMORY).contains(&(free.memory + large)));
-        // A change of these is a change of what an idle server keeps: speed and memory are to be measured anew.
+        // A change of these is a change of what an idle server keeps: measure speed and memory again.
         assert_eq!((INPUT, MOST_OUT, MOST_MEMORY), (65_536, 262_144, 4 * RESERVE + 8_388_608));
         assert!(free.buffers.iter().all(|buffers| buffers.out.capacity() <= MOST_OUT));
     }

@@ -12,7 +12,7 @@ use std::mem;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// What the devices remember of one client's receiving side.
+/// The notes of the devices about one client's receiving side.
 pub(in crate::server) struct Devices {
     pub(super) pool: Arc<BufferPool>,
     /// The client's own small buffer, while a large one from the pool is in use.

@@ -70,7 +70,7 @@ mod tests {
     fn long_vector_reserves_memory_outside_of_the_heap() {
         if cfg!(all(unix, target_pointer_width = "64")) {
             let capacities = capacities(LONG / 2 + 1, 3 << 20);
-            assert_eq!(capacities, [LONG / 2 + 1, 33 << 20], "glibc may take 32 MiB from a heap");
+            assert_eq!(capacities, [LONG / 2 + 1, 33 << 20], "glibc can take 32 MiB from a heap");
         }
     }
 
