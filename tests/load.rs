@@ -30,7 +30,7 @@ fn echo_once(client: &mut Client) {
 
 #[test]
 #[ignore = "load"]
-fn ten_thousand_idle_clients_cost_a_thread_and_at_most_16_kib_each_and_are_all_answered() {
+fn ten_thousand_idle_clients_cost_at_most_16_kib_each() {
     const CLIENTS: usize = 10_000;
     let _alone = alone();
     let server = Program::start_with_descriptors("10500", &["--ping-interval", "600"]);
@@ -92,7 +92,7 @@ fn members_that_never_read_are_evicted_and_delay_nobody() {
 
 #[test]
 #[ignore = "load"]
-fn what_large_messages_have_needed_goes_back() {
+fn memory_of_large_messages_returns_to_the_system() {
     const CLIENTS: usize = 16;
     const LENGTHS: [usize; 4] = [16 << 20, 300_000, 3 << 20, 1 << 20];
     let _alone = alone();
@@ -121,7 +121,7 @@ fn what_large_messages_have_needed_goes_back() {
 
 #[test]
 #[ignore = "load"]
-fn three_hundred_members_that_stall_together_delay_the_sender_only_for_a_moment() {
+fn stall_of_300_members_delays_the_sender_only_briefly() {
     const STALLED: usize = 300;
     let _alone = alone();
     let server = Program::start(&["--max-message-size", "65536"]);
@@ -152,7 +152,7 @@ fn read_delays(client: &mut Client, start: Instant, count: usize) -> Vec<Duratio
 
 #[test]
 #[ignore = "load"]
-fn ten_thousand_newcomers_miss_nothing_that_is_sent_after_their_101_on_a_busy_machine() {
+fn ten_thousand_newcomers_miss_nothing_after_their_101() {
     const NEWCOMERS: usize = 10_000;
     let _alone = alone();
     let server = Program::start(&[]);
@@ -188,7 +188,7 @@ fn ten_thousand_newcomers_miss_nothing_that_is_sent_after_their_101_on_a_busy_ma
 
 #[test]
 #[ignore = "load"]
-fn clients_that_stay_after_the_closing_handshake_hold_neither_a_thread_nor_a_descriptor() {
+fn closed_clients_that_stay_hold_no_thread_or_descriptor() {
     let _alone = alone();
     let server = Program::start(&["--close-timeout", "600"]);
     drop(Client::connect(server.address, "/echo"));
@@ -237,7 +237,7 @@ fn two_thousand_connects_and_disconnects_leave_nothing_behind() {
 
 #[test]
 #[ignore = "load"]
-fn two_hundred_slow_handshakes_delay_nobody_and_are_gone_after_the_timeout() {
+fn slow_handshakes_delay_nobody_and_end_at_the_timeout() {
     const TIMEOUT: Duration = Duration::from_secs(10);
     let _alone = alone();
     let server = Program::start(&[]);
@@ -287,7 +287,7 @@ impl Drop for SetOnDrop<'_> {
 
 #[test]
 #[ignore = "load"]
-fn without_descriptors_the_server_rests_and_serves_again_when_some_are_free() {
+fn lack_of_descriptors_pauses_accept_until_some_are_free() {
     let _alone = alone();
     let server = Program::start_with_descriptors("64", &[]);
     let mut clients: Vec<TcpStream> = Vec::new();
@@ -328,7 +328,7 @@ fn without_descriptors_the_server_can_still_be_ended() {
 
 #[test]
 #[ignore = "load, and needs root"]
-fn without_threads_clients_get_503_and_are_served_again_when_some_are_free() {
+fn lack_of_threads_gives_503_until_some_are_free() {
     let _alone = alone();
     let server = Program::start_with_threads(10);
     let mut served = Vec::new();
@@ -353,7 +353,7 @@ fn without_threads_clients_get_503_and_are_served_again_when_some_are_free() {
 
 #[test]
 #[ignore = "load"]
-fn a_client_whose_network_goes_silent_is_dropped_in_time_with_its_thread() {
+fn silent_network_drops_client_and_ends_its_thread() {
     let _alone = alone();
     let server = Program::start(&["--ping-interval", "1", "--pong-timeout", "1"]);
     let mut silent = Client::connect(server.address, "/chat");

@@ -28,7 +28,7 @@ static ALLOCATOR: Counting = Counting;
 
 // The only test of this file: any other would be counted too.
 #[test]
-fn memory_grows_with_what_arrives_and_not_with_what_is_announced() {
+fn memory_grows_with_received_not_announced_bytes() {
     const LIMIT: usize = 1 << 30;
     for first in [TEXT, BINARY] {
         let mut decoder = MessageDecoder::new(LIMIT);

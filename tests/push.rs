@@ -93,7 +93,7 @@ fn connect(address: SocketAddr, path: &str, count: usize) -> Vec<BufReader<TcpSt
 
 #[test]
 #[ignore = "load"]
-fn ticker_of_one_thread_reaches_a_thousand_waiting_clients_and_loses_and_tears_nothing() {
+fn ticker_reaches_a_thousand_clients_without_loss() {
     const TICKS: usize = 1000;
     const PERIOD: Duration = Duration::from_millis(1);
     let _alone = alone();
@@ -208,7 +208,7 @@ const MESSAGES: usize = 100_000;
 
 #[test]
 #[ignore = "load"]
-fn sixteen_threads_send_a_hundred_thousand_messages_each_to_a_client_that_pauses() {
+fn sixteen_senders_survive_a_client_that_pauses() {
     let _alone = alone();
     let (server, senders) = start_with_senders(patient());
     let mut client = narrow_client(&server);
@@ -252,7 +252,7 @@ fn sixteen_threads_send_a_hundred_thousand_messages_each_to_a_client_that_pauses
 
 #[test]
 #[ignore = "load"]
-fn sixteen_threads_get_an_error_each_when_their_client_goes_in_the_middle() {
+fn sixteen_senders_get_an_error_when_their_client_leaves() {
     let _alone = alone();
     let (server, senders) = start_with_senders(patient());
     let mut client = narrow_client(&server);
@@ -289,7 +289,7 @@ fn sixteen_threads_get_an_error_each_when_their_client_goes_in_the_middle() {
 
 #[test]
 #[ignore = "load"]
-fn client_that_never_reads_is_evicted_within_the_bound_and_its_senders_are_told() {
+fn eviction_within_the_bound_reaches_the_senders() {
     const MAX_BACKLOG: usize = 1024 * 1024;
     let _alone = alone();
     let (server, senders) = start_with_senders(Config { max_backlog: MAX_BACKLOG, ..patient() });

@@ -59,7 +59,7 @@ fn mib(kib: usize) -> f64 {
 
 #[test]
 #[ignore = "load"]
-fn thousand_stalled_members_cost_no_thread_and_no_processor_time() {
+fn thousand_stalled_members_cost_no_thread_and_no_cpu() {
     const STALLED: usize = 1000;
     let _alone = alone();
     let server = Program::start_with_descriptors("10500", &["--ping-interval", "600", "--pong-timeout", "600"]);
@@ -83,7 +83,7 @@ fn thousand_stalled_members_cost_no_thread_and_no_processor_time() {
 
 #[test]
 #[ignore = "load"]
-fn nine_thousand_members_that_do_not_read_leave_the_server_alive() {
+fn nine_thousand_stalled_members_leave_the_server_alive() {
     const STALLED: usize = 9_900;
     let _alone = alone();
     let server = Program::start_with_descriptors("10500", &["--ping-interval", "600", "--pong-timeout", "600"]);

@@ -70,7 +70,7 @@ fn assert_about(count: usize, expected: usize, what: &str) {
 
 #[test]
 #[ignore = "needs strace"]
-fn a_ping_pong_costs_one_successful_read_and_one_write_a_message() {
+fn ping_pong_costs_one_read_and_one_write_per_message() {
     let (reads, writes) = count("/echo", |client, _| {
         for _ in 0..MESSAGES {
             client.send(frame(TEXT, b"Hello"));
@@ -83,7 +83,7 @@ fn a_ping_pong_costs_one_successful_read_and_one_write_a_message() {
 
 #[test]
 #[ignore = "needs strace"]
-fn sixteen_messages_that_arrive_together_cost_one_read_and_one_write() {
+fn sixteen_pipelined_messages_cost_one_read_and_one_write() {
     let (reads, writes) = count("/echo", |client, _| {
         let sixteen = frame(TEXT, b"Hello").repeat(16);
         for _ in 0..MESSAGES / 16 {
@@ -99,7 +99,7 @@ fn sixteen_messages_that_arrive_together_cost_one_read_and_one_write() {
 
 #[test]
 #[ignore = "needs strace"]
-fn sixteen_broadcasts_that_arrive_together_cost_one_write_to_each_member() {
+fn sixteen_broadcasts_cost_one_write_per_member() {
     const MEMBERS: usize = 5;
     let (reads, writes) = count("/chat", |client, address| {
         let mut members: Vec<Client> = (1..MEMBERS).map(|_| Client::connect(address, "/chat")).collect();
@@ -125,7 +125,7 @@ fn sixteen_broadcasts_that_arrive_together_cost_one_write_to_each_member() {
 
 #[test]
 #[ignore = "needs strace"]
-fn a_thread_looks_again_for_a_busy_client_and_not_for_a_quiet_one() {
+fn thread_polls_for_a_busy_client_and_not_for_a_quiet_one() {
     let quiet = trace("/echo", |client, _| {
         for _ in 0..10 {
             // The pause is what is tested: it makes the client a quiet one.

@@ -195,7 +195,7 @@ fn every_way_to_end_a_process_gets_a_card() {
 }
 
 #[test]
-fn every_step_has_two_wrong_answers_and_every_classic_mistake_has_one() {
+fn steps_and_classic_mistakes_have_wrong_answers() {
     for step in STEPS {
         let count = WRONG_ANSWERS.iter().filter(|wrong| wrong.step == step.number).count();
         assert!(count >= 2, "step {} has {count}", step.number);

@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn full_budget_is_logged_at_most_once_a_second_and_says_how_much_is_held() {
+    fn full_budget_is_logged_once_a_second_with_the_sum() {
         keep_log();
         let (first, second) = (SocketAddr::from(([203, 0, 113, 2], 1)), SocketAddr::from(([203, 0, 113, 2], 2)));
         let budget = budget(100);

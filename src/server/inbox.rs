@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn client_that_floods_after_the_deadline_does_not_pass_it_for_long() {
+    fn flood_does_not_extend_the_deadline_for_long() {
         let client = ClientsEnd::default();
         let mut inbox = inbox(&client);
         (0..1000).for_each(|_| client.send([7]));

@@ -140,7 +140,7 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[test]
-    fn more_clients_than_this_machine_has_threads_for_become_as_many_as_it_has() {
+    fn max_clients_is_lowered_to_the_machines_threads() {
         let prepared = |max_clients| {
             let mut config = Config { max_clients, ..Config::default() };
             prepare(&mut config);

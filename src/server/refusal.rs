@@ -98,7 +98,7 @@ mod tests {
     use crate::server::tests::ClientsEnd;
 
     #[test]
-    fn those_who_were_refused_may_stay_until_they_leave_or_are_too_many() {
+    fn refused_sockets_stay_until_they_leave_or_are_too_many() {
         let refusals = Refusals::default();
         let clients: Vec<ClientsEnd> = (0..MOST + 6)
             .map(|_| {

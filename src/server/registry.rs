@@ -280,7 +280,7 @@ mod tests {
     use crate::server::tests::ClientsEnd;
 
     #[test]
-    fn members_are_those_on_the_path_in_the_order_in_which_they_came_and_nobody_who_has_gone() {
+    fn members_are_listed_in_order_of_arrival() {
         let registry = Arc::new(Registry::default());
         let drain = Drain::start().unwrap();
         let mut seats = Vec::new();

@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn two_clients_with_the_same_peer_address_are_both_reached_until_each_has_left() {
+    fn two_clients_with_one_peer_address_are_both_reached() {
         let registry = Arc::new(Registry::default());
         for peer in ["192.0.2.1:7", "[2001:db8::1]:7"] {
             let peer = peer.parse().unwrap();

@@ -2,7 +2,7 @@
 //! again. They are written down here and nowhere else.
 
 use super::prose::{self, Place, Sentence};
-use super::{assert_none, files, pages, read};
+use super::{assert_none, files, pages, read, source};
 use regex::Regex;
 
 struct Pattern {
@@ -177,6 +177,40 @@ const NOT_YET: &[&str] = &[
     "src/server/outbox.rs",
     "src/server/receive.rs",
 ];
+
+/// Names of tests that are longer than they should be. The list may only shrink.
+const LONG_NAMES: &[&str] = &[
+    "offer_with_a_bad_parameter_is_declined_and_the_next_one_is_taken",
+    "rsv1_is_refused_unless_it_begins_a_message_that_can_be_compressed",
+    "fragments_of_a_compressed_message_continue_without_rsv1_and_leave_room_for_a_ping",
+    "message_refers_to_the_one_before_it_only_with_context_takeover",
+    "window_goes_on_after_bfinal_within_a_message_and_with_context_after_it",
+    "frame_that_cannot_be_compressed_so_badly_is_refused_when_it_is_announced",
+];
+
+/// The names of a Rust file's tests, with their lines.
+fn tests_of(path: &str) -> Vec<(usize, String)> {
+    let items = source::items(&read(path).unwrap()).unwrap_or_else(|error| panic!("{path} {error}"));
+    items.into_iter().filter(|item| item.is_test).map(|item| (item.lines.start + 1, item.name)).collect()
+}
+
+#[test]
+fn names_of_tests_are_short_and_no_riddles() {
+    let riddle = Regex::new("^(?:what|who|whoever|whichever|however)_").unwrap();
+    let is_bad = |name: &str| name.len() > 60 || riddle.is_match(name);
+    assert!(is_bad("what_is_missing_is_named") && is_bad(&"x".repeat(61)) && !is_bad("missing_header_is_named"));
+    let (mut problems, mut allowed) = (Vec::new(), LONG_NAMES.to_vec());
+    for path in ["src", "tests"].into_iter().flat_map(files).filter(|path| path.ends_with(".rs")) {
+        for (line, name) in tests_of(&path).into_iter().filter(|(_, name)| is_bad(name)) {
+            match allowed.iter().position(|known| *known == name) {
+                Some(position) => drop(allowed.remove(position)),
+                None => problems.push(format!("{path}:{line}: {name}: subject_condition_result, at most 60 letters")),
+            }
+        }
+    }
+    problems.extend(allowed.iter().map(|name| format!("{name} is gone: take it off the list LONG_NAMES")));
+    assert_none(&problems);
+}
 
 fn compiled() -> Vec<(Regex, Regex, &'static Pattern)> {
     // Words are ASCII here: with letters of all scripts the search takes ten times as long.

@@ -127,7 +127,7 @@ fn needs_no_chapter(source: &str) -> bool {
 }
 
 #[test]
-fn every_source_file_has_its_chapter_and_every_chapter_its_exercise() {
+fn source_files_have_chapters_and_chapters_have_exercises() {
     let (mut told, mut problems) = (HashSet::new(), Vec::new());
     for path in chapters() {
         let text = read(&path).unwrap();

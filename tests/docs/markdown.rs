@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn what_hides_a_block_from_the_checks_is_a_problem() {
+    fn block_hidden_from_the_checks_is_a_problem() {
         for text in [
             "<!-- quote: a.rs -->\n\nText.\n\n```rs\n```\n",
             "<!-- quote: a.rs -->\n",

@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_there_is_an_error() {
+    fn missing_quote_is_an_error() {
         for wish in [
             "src/a.rs#b",
             "src/b.rs",

@@ -386,7 +386,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_server_says_is_right_and_anything_else_is_not() {
+    fn replay_accepts_the_servers_words_and_no_others() {
         let program = Program::start(&[]);
         let echo = "$ websocat ws://127.0.0.1:8000/echo";
         let nowhere = "$ curl -i http://127.0.0.1:8000/nowhere";

@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_there_or_there_twice_is_an_error() {
+    fn missing_or_ambiguous_item_is_an_error() {
         assert_eq!(text_of("not"), Err("has no item `not`".to_owned()));
         assert!(text_of("a_test").unwrap_err().starts_with("has 2 items `a_test`"));
         assert!(items("fn (").is_err());

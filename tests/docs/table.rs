@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_is_told() {
+    fn missing_code_or_test_is_reported() {
         for row in [
             "| 5.2 | MUST | r | `a.rs`: `A::c` | `t.rs`: `it_holds` |",
             "| 5.2 | MUST | r | `gone.rs`: `A::b` | `t.rs`: `it_holds` |",

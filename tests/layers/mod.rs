@@ -499,7 +499,7 @@ fn search_finds_nothing_where_nothing_is() {
 }
 
 #[test]
-fn search_finds_code_for_some_systems_and_macros_that_do_more_than_compute() {
+fn search_finds_system_specific_code_and_macros() {
     for source in [
         "#[cfg(windows)] fn f() {}",
         "#[cfg(all(windows, feature = \"deflate\"))] fn f() {}",

@@ -51,7 +51,7 @@ fn welcome_names_the_client_its_room_and_the_others() {
 }
 
 #[test]
-fn names_that_are_taken_get_a_number_and_nameless_clients_are_guests() {
+fn taken_names_get_numbers_and_nameless_clients_are_guests() {
     let program = Program::start(&[]);
     let name = |(client, welcome): (Client, Value)| (client, welcome["name"].as_str().unwrap().to_owned());
     let clients = ["?name=Ann", "?name=Ann", "?name=ann", "?name=Ann", "", "?name=", "?name=%20", "?nam=Ann"]
@@ -61,7 +61,7 @@ fn names_that_are_taken_get_a_number_and_nameless_clients_are_guests() {
 }
 
 #[test]
-fn name_with_control_characters_or_over_32_characters_is_refused_with_400() {
+fn name_with_controls_or_over_32_characters_gets_400() {
     let program = Program::start(&[]);
     let reply = |name: &str| {
         let mut client = Client::tcp(program.address);

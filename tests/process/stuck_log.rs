@@ -22,7 +22,7 @@ fn start_with_full_log(levels: &str, arguments: &[&str]) -> (Program, UnixStream
 
 #[test]
 #[cfg_attr(not(target_os = "linux"), ignore = "reads /proc")]
-fn server_with_a_log_that_nobody_reads_serves_refuses_pings_and_ends() {
+fn unread_log_stops_neither_service_nor_shutdown() {
     let flags = ["--max-clients", "25", "--ping-interval", "1", "--pong-timeout", "1"];
     let (mut program, _unread) = start_with_full_log("debug", &flags);
     for _ in 0..20 {

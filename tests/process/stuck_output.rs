@@ -120,7 +120,7 @@ fn help_and_version_end_with_a_stdout_that_takes_nothing() {
 
 #[test]
 #[cfg_attr(not(target_os = "linux"), ignore = "reads /proc")]
-fn server_with_a_wrong_rust_log_that_it_cannot_report_serves_and_ends() {
+fn wrong_rust_log_without_stderr_stops_nothing() {
     for (name, stderr, _unread) in streams() {
         eprintln!("{name}");
         let mut command = plainsocket(&["--listen", "127.0.0.1:0"]);

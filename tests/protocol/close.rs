@@ -76,7 +76,7 @@ fn the_reason_is_utf8() {
 }
 
 #[test]
-fn a_long_reason_is_cut_between_characters_to_fit_a_control_frame() {
+fn long_reason_is_cut_between_characters_to_125_bytes() {
     for (reason, kept) in [("x".repeat(200), 123), ("ä".repeat(100), 122), ("🦀".repeat(50), 120)] {
         let close = CloseFrame::new(CloseCode::NORMAL, &reason);
         assert_eq!(close.reason, reason[..kept]);
@@ -87,7 +87,7 @@ fn a_long_reason_is_cut_between_characters_to_fit_a_control_frame() {
 // §7.1.7 Fail the WebSocket Connection
 
 #[test]
-fn each_broken_rule_has_its_close_code_and_names_itself_in_the_reason() {
+fn each_protocol_error_has_its_code_and_reason() {
     let cases = [
         (E::ReservedBit, 1002),
         (E::ReservedOpcode(3), 1002),

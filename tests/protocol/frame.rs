@@ -111,7 +111,7 @@ fn every_first_byte_is_either_known_or_refused() {
 // §5.3 Client-to-Server Masking
 
 #[test]
-fn masking_is_xor_with_byte_i_modulo_4_at_every_length_and_offset() {
+fn masking_is_xor_with_key_byte_i_modulo_4_everywhere() {
     for length in 0..200 {
         for offset in 0..9 {
             let mut payload: Vec<u8> = (0..length).map(|i| (i * 7) as u8).collect();

@@ -149,7 +149,7 @@ fn a_token_is_a_whole_word() {
 }
 
 #[test]
-fn what_is_missing_is_named() {
+fn missing_header_is_named_in_the_error() {
     assert_eq!(answer(&with("Host: server.example.com\r\n", "")), Err(E::HostMissing));
     assert_eq!(answer(&with("Connection: Upgrade\r\n", "")), Err(E::ConnectionTokenMissing));
     assert_eq!(answer(&with("Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n", "")), Err(E::KeyMissing));
@@ -774,7 +774,7 @@ fn a_hundred_headers_are_fine_and_one_more_is_not() {
 // One place where a fault becomes a reply
 
 #[test]
-fn every_fault_has_its_status_and_a_body_that_says_what_was_wrong() {
+fn every_handshake_error_has_its_status_and_body() {
     let cases = [
         (E::BareLineBreak, 400),
         (E::ControlCharacter, 400),
@@ -822,7 +822,7 @@ fn every_fault_has_its_status_and_a_body_that_says_what_was_wrong() {
 }
 
 #[test]
-fn what_the_client_sent_is_escaped_in_the_reply() {
+fn text_of_client_is_escaped_in_the_reply() {
     for fault in [E::OriginNotAllowed, E::OriginNotListed] {
         let reply = Response::from(&fault("\u{1b}[31m\u{9b}<b>".to_owned())).encode(Method::Get);
         assert!(!reply.contains(&0x1b) && !reply.contains(&0x9b));
@@ -830,7 +830,7 @@ fn what_the_client_sent_is_escaped_in_the_reply() {
 }
 
 #[test]
-fn what_the_client_sent_is_cut_in_the_reply() {
+fn text_of_client_is_cut_in_the_reply() {
     for (origin, shown) in [
         ("x".repeat(200), "x".repeat(200)),
         ("x".repeat(201), "x".repeat(200) + "..."),
@@ -878,7 +878,7 @@ fn head_gets_the_head_of_what_get_would_bring() {
 }
 
 #[test]
-fn a_page_may_run_what_stands_in_it_and_talk_to_its_own_server_only() {
+fn page_policy_allows_own_scripts_and_own_server_only() {
     let reply = String::from_utf8(Response::page("<p>Grüße").encode(Method::Get)).unwrap();
     let (head, body) = reply.split_once("\r\n\r\n").unwrap();
     let policy: Vec<&str> = header(head, "Content-Security-Policy").unwrap().split("; ").collect();

@@ -180,7 +180,7 @@ const INVALID: &[(&[u8], usize)] = &[
 ];
 
 #[test]
-fn invalid_utf8_is_refused_at_its_first_bad_byte_in_an_unfinished_frame() {
+fn invalid_utf8_in_unfinished_frame_fails_at_first_bad_byte() {
     for (bad, can_still_become_text) in INVALID {
         let sent = [b"good ", *bad, b" and much more to come"].concat();
         let wire = frame(0x01, &sent);
@@ -214,7 +214,7 @@ fn a_message_of_the_limit_is_fine_and_one_more_byte_is_not() {
 }
 
 #[test]
-fn the_limit_is_summed_over_fragments_with_the_bytes_of_a_cut_character() {
+fn limit_is_summed_over_fragments_and_cut_characters() {
     assert_events(&[frame(0x02, &[1; 999]), frame(0x80, &[1])], &[binary(&[1; LIMIT])]);
     assert_error(&[frame(0x02, &[1; 999]), frame(0x00, &[1]), frame(0x80, &[1])], E::MessageTooBig(LIMIT));
     let almost = ["a".repeat(998).as_bytes(), b"\xC3"].concat();
@@ -245,7 +245,7 @@ fn the_limit_is_checked_when_a_length_is_announced() {
 }
 
 #[test]
-fn a_hundred_thousand_fragments_of_one_byte_are_one_message_in_under_a_second() {
+fn hundred_thousand_tiny_fragments_take_under_a_second() {
     const COUNT: usize = 100_000;
     for (first, last) in [(0x01, 0x80), (0x02, 0x80)] {
         let mut wire: Vec<u8> = (0..COUNT).flat_map(|_| frame(0x00, b"x")).collect();

@@ -90,7 +90,7 @@ proptest! {
     #![proptest_config(cases(60))]
 
     #[test]
-    fn what_is_encoded_is_decoded(
+    fn encoded_frames_decode_to_the_same_messages(
         bytes in payload_length().prop_flat_map(|length| vec(any::<u8>(), length)),
         opcode in select(vec![Opcode::Binary, Opcode::Ping, Opcode::Pong]),
         key: [u8; 4],

@@ -316,7 +316,7 @@ fn the_dissector_alone_sees_what_a_frame_shows_and_no_more() {
 }
 
 #[test]
-fn what_is_long_is_cut_and_says_so_or_goes_on_in_the_next_line() {
+fn long_field_is_cut_or_continues_in_the_next_line() {
     let close = only(Direction::In, &close_frame(1000, &"far ".repeat(30)));
     assert_printable(&close);
     assert!(close.to_text().contains("far far far"), "{}", close.to_text());

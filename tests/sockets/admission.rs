@@ -155,7 +155,7 @@ fn token_beside_the_subprotocol_tells_who_the_client_is() {
 }
 
 #[test]
-fn value_reaches_its_handler_typed_and_need_not_be_sent_between_threads() {
+fn admitted_value_reaches_its_handler_with_its_type() {
     let served = serve(|server| {
         server.route_with(
             "/who",
@@ -380,7 +380,7 @@ fn serve_slow(config: Config) -> (Served, mpsc::Receiver<()>, mpsc::Sender<()>) 
 }
 
 #[test]
-fn slow_admit_holds_up_nobody_else_and_outlasts_the_handshake_timeout() {
+fn slow_admit_delays_nobody_and_outlasts_handshake_timeout() {
     let timeout = Duration::from_millis(200);
     let (served, calls, go_on) = serve_slow(Config { handshake_timeout: timeout, ..Config::default() });
     let mut client = Client::tcp(served.address);
@@ -411,7 +411,7 @@ fn request_in_admit_when_shutdown_begins_gets_503() {
 }
 
 #[test]
-fn admit_that_never_returns_delays_shutdown_by_the_close_timeout_only() {
+fn endless_admit_delays_shutdown_by_close_timeout_only() {
     let close_timeout = Duration::from_millis(200);
     let (mut served, calls, go_on) = serve_slow(Config { close_timeout, ..Config::default() });
     let mut client = Client::tcp(served.address);

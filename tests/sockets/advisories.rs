@@ -20,7 +20,7 @@ fn assert_echo(client: &mut Client) {
 // The handshake
 
 #[test]
-fn header_values_that_trap_regular_expressions_are_answered_at_once() {
+fn regex_trap_in_header_is_answered_at_once() {
     let address = start_default();
     let long = 7000;
     for name in ["Sec-WebSocket-Protocol", "Sec-WebSocket-Extensions", "Connection", "Upgrade"] {
@@ -67,7 +67,7 @@ fn bytes_beyond_ascii_in_a_header_harm_nobody() {
 }
 
 #[test]
-fn what_follows_a_refused_request_is_not_taken_for_another_one() {
+fn bytes_after_refused_request_are_no_second_request() {
     let second = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
     let upgrade = request("/echo");
     for (first, expected) in [
@@ -120,7 +120,7 @@ fn compression_is_offered_and_never_used() {
 // Threads and locks
 
 #[test]
-fn a_client_that_takes_no_bytes_does_not_keep_the_heartbeat_from_another() {
+fn stalled_client_does_not_delay_the_heartbeat_of_others() {
     let ping_interval = Duration::from_millis(100);
     let address = start(Config { ping_interval, ..Config::default() });
     let mut stuck = Client::connect(address, "/echo");

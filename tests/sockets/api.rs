@@ -18,7 +18,7 @@ use std::thread;
 
 /// The compiler is the test: a field that may not leave its thread would not get through here.
 #[test]
-fn values_and_handles_may_be_shared_with_other_threads_and_printed() {
+fn public_types_can_be_shared_and_printed() {
     fn check<T: Send + Sync + Debug + 'static>() {}
     check::<Admission<String>>();
     check::<CloseCode>();
@@ -50,7 +50,7 @@ fn values_and_handles_may_be_shared_with_other_threads_and_printed() {
 }
 
 #[test]
-fn a_text_gives_back_what_it_was_made_of_and_shows_itself_as_a_string_does() {
+fn text_returns_its_string_and_formats_like_one() {
     for plain in ["", "Hello", "Grüße \"€\" 🙂\n"] {
         let text = Text::from(plain);
         assert_eq!((text.as_str(), text.as_bytes()), (plain, plain.as_bytes()));
@@ -86,7 +86,7 @@ fn panic_of(build: impl FnOnce(Server) -> Server) -> Option<String> {
 }
 
 #[test]
-fn a_path_that_no_request_can_have_is_refused_when_it_is_registered() {
+fn impossible_path_is_refused_when_registered() {
     for path in
         ["", "echo", "echo/", "/echo?room=7", "/echo?", "/#part", "/a b", "/gr\u{fc}\u{df}e", "/a\n", "*", "ws://x/"]
     {
@@ -120,7 +120,7 @@ fn every_path_that_can_be_registered_can_be_asked_for() {
 }
 
 #[test]
-fn a_subprotocol_that_is_no_token_is_refused_when_it_is_registered() {
+fn subprotocol_that_is_no_token_is_refused_when_registered() {
     for name in ["", "v 2", "v2,v1", "v2;q=1", "\"v2\"", "v/2", "gr\u{fc}n", "v2\r\nX: y"] {
         let said = panic_of(|server| server.subprotocol("/", name)).unwrap_or_else(|| panic!("{name:?} was taken"));
         assert!(said.starts_with(&format!("no client can offer the subprotocol {name:?}: ")), "{said}");

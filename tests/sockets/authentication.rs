@@ -228,7 +228,7 @@ fn ticket_is_good_once_and_not_after_its_end() {
 }
 
 #[test]
-fn token_among_the_subprotocols_is_read_and_another_offer_selected() {
+fn token_among_subprotocols_is_read_and_not_selected() {
     let site = Site::start();
     let (_, head) = site.assert_greeted("/token", "Sec-WebSocket-Protocol: chat.v1, bearer.dG9rZW4");
     assert_eq!(support::header(&head, "Sec-WebSocket-Protocol"), Some("chat.v1"));
@@ -246,7 +246,7 @@ fn first_message_with_a_token_logs_in() {
 }
 
 #[test]
-fn first_message_that_is_wrong_or_does_not_come_in_time_ends_in_1008() {
+fn wrong_or_late_first_message_ends_with_1008() {
     let site = Site::start();
     for message in [&frame(TEXT, b"guess")[..], &frame(0x82, b"dG9rZW4"), b"", &frame(TEXT, b"dG9rZW4")[..8]] {
         let mut client = Client::connect(site.running.handle().address(), "/first");

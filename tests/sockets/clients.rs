@@ -30,7 +30,7 @@ fn assert_echo(client: &mut Client, payload: &[u8]) {
 // Broadcast
 
 #[test]
-fn a_broadcast_reaches_every_client_of_the_path_and_the_sender_and_nobody_else() {
+fn broadcast_reaches_the_path_and_its_sender_only() {
     let server = running();
     let mut members: Vec<Client> = (0..5).map(|_| Client::connect(server.address, "/chat")).collect();
     members.push(Client::connect(server.address, "/chat?name=with-a-query"));
@@ -47,7 +47,7 @@ fn a_broadcast_reaches_every_client_of_the_path_and_the_sender_and_nobody_else()
 }
 
 #[test]
-fn what_a_handler_sends_and_broadcasts_reaches_its_client_in_that_order() {
+fn own_sends_and_broadcasts_reach_their_client_in_order() {
     let server = running();
     let mut other = Client::connect(server.address, "/mixed");
     server.wait_for_clients(1);
@@ -62,7 +62,7 @@ fn what_a_handler_sends_and_broadcasts_reaches_its_client_in_that_order() {
 }
 
 #[test]
-fn frames_of_many_senders_are_never_torn_and_each_senders_order_is_kept() {
+fn frames_of_many_senders_stay_whole_and_in_order() {
     const SENDERS: usize = 8;
     const MESSAGES: usize = 60;
     let server = running();
@@ -103,7 +103,7 @@ fn frames_of_many_senders_are_never_torn_and_each_senders_order_is_kept() {
 // Who writes, who waits
 
 #[test]
-fn a_member_that_reads_late_holds_nobody_up_and_gets_everything_in_order() {
+fn late_reader_delays_nobody_and_gets_all_in_order() {
     const MESSAGES: usize = 600;
     let server = running();
     let mut late = Client::connect(server.address, "/chat");
@@ -128,7 +128,7 @@ fn assert_echo_between(from: &mut Client, to: &mut Client) {
 }
 
 #[test]
-fn a_member_that_never_reads_is_evicted_when_its_backlog_passes_the_limit() {
+fn member_that_never_reads_is_evicted_at_its_backlog_limit() {
     let config = Config { max_message_size: 64 * 1024, max_backlog: 256 * 1024, ..Config::default() };
     let server = Running::start(config);
     let mut stalled = Client::connect(server.address, "/chat");
@@ -148,7 +148,7 @@ fn a_member_that_never_reads_is_evicted_when_its_backlog_passes_the_limit() {
 }
 
 #[test]
-fn members_that_read_are_not_evicted_by_the_largest_messages_one_after_the_other() {
+fn reading_members_survive_the_largest_messages() {
     let server = Running::start(Config { max_message_size: 4_000_000, ..Config::default() });
     let mut member = Client::connect(server.address, "/chat");
     let mut sender = Client::connect(server.address, "/chat");
@@ -165,7 +165,7 @@ fn members_that_read_are_not_evicted_by_the_largest_messages_one_after_the_other
 }
 
 #[test]
-fn a_client_that_does_not_read_its_replies_is_waited_for_and_loses_nothing() {
+fn slow_reader_of_replies_is_waited_for_and_loses_nothing() {
     const MESSAGES: usize = 300;
     let server = running();
     let mut client = Client::connect(server.address, "/echo");
@@ -218,7 +218,7 @@ fn client_that_answers_our_close_late_is_not_dropped_before() {
 }
 
 #[test]
-fn a_client_that_does_not_answer_its_ping_is_dropped_in_time_and_its_entry_is_gone() {
+fn unanswered_ping_drops_client_and_removes_its_entry() {
     let server = Running::start(impatient());
     let mut client = Client::connect(server.address, "/echo");
     let started = Instant::now();
@@ -235,7 +235,7 @@ fn a_client_that_does_not_answer_its_ping_is_dropped_in_time_and_its_entry_is_go
 }
 
 #[test]
-fn a_client_that_sends_and_never_reads_is_dropped_like_a_silent_one() {
+fn client_that_never_reads_is_dropped_as_silent() {
     let server = Running::start(impatient());
     let mut client = Client::connect(server.address, "/echo");
     let message = frame(BINARY, &[7; 60_000]);
@@ -247,7 +247,7 @@ fn a_client_that_sends_and_never_reads_is_dropped_like_a_silent_one() {
 }
 
 #[test]
-fn a_client_that_reads_slowly_is_not_dropped_while_it_takes_bytes() {
+fn slow_reader_is_not_dropped_while_it_takes_bytes() {
     // One message: between two, the server would read, and hear from the client. 10 MB of it the system's buffers may
     // take; the rest is waited for, longer than both times together.
     const LENGTH: usize = 24_000_000;
@@ -268,7 +268,7 @@ fn a_client_that_reads_slowly_is_not_dropped_while_it_takes_bytes() {
 }
 
 #[test]
-fn a_client_whose_handler_does_not_listen_is_not_blamed_for_silence() {
+fn busy_handler_does_not_count_as_silence() {
     let server = Running::start(impatient());
     let mut client = Client::connect(server.address, "/push");
     for i in 0..15 {
@@ -278,7 +278,7 @@ fn a_client_whose_handler_does_not_listen_is_not_blamed_for_silence() {
 }
 
 #[test]
-fn a_client_whose_backlog_was_worked_off_is_pinged_again_when_it_is_silent() {
+fn drained_client_is_pinged_again_when_silent() {
     // Long enough for 12 MB on a machine that is busy with ten other tests.
     let config =
         Config { ping_interval: Duration::from_millis(500), pong_timeout: Duration::from_secs(3), ..Config::default() };
@@ -336,7 +336,7 @@ fn any_bytes_are_a_sign_of_life() {
 // Limits
 
 #[test]
-fn one_client_too_many_gets_503_and_a_seat_is_free_again_when_somebody_has_left() {
+fn client_over_the_limit_gets_503_until_a_slot_is_free() {
     let server = Running::start(Config { max_clients: 2, ..Config::default() });
     let first = Client::connect(server.address, "/echo");
     // One that is still in its handshake counts.
@@ -352,7 +352,7 @@ fn one_client_too_many_gets_503_and_a_seat_is_free_again_when_somebody_has_left(
 }
 
 #[test]
-fn one_client_too_many_from_an_address_gets_429_and_may_come_again_later() {
+fn leaving_frees_a_slot_of_its_address() {
     let server = Running::start(Config { max_clients_per_ip: Some(1), ..Config::default() });
     let first = Client::connect(server.address, "/echo");
     for _ in 0..100 {
@@ -401,7 +401,7 @@ fn client_that_has_seen_a_reply_and_fin_can_come_again_at_once() {
 }
 
 #[test]
-fn however_a_client_ends_its_entry_goes_with_it() {
+fn every_end_of_a_client_removes_its_entry() {
     let server = running();
     for path in ["/return", "/error", "/panic", "/echo"] {
         let mut client = Client::connect(server.address, path);
@@ -449,7 +449,7 @@ fn shutdown_sends_1001_to_everyone_and_run_returns() {
 }
 
 #[test]
-fn whoever_has_its_101_gets_1001_however_early_the_end_comes() {
+fn upgraded_client_gets_1001_on_early_shutdown() {
     for round in 0..100 {
         let server = Running::start(Config::default());
         // Its thread may not have entered it yet.
@@ -486,7 +486,7 @@ fn deliberate(config: Config, replies: &'static [usize]) -> (Running, Receiver<u
 }
 
 #[test]
-fn replies_to_what_arrived_before_the_end_go_out_and_1001_follows_them() {
+fn shutdown_sends_pending_replies_and_then_1001() {
     let (server, is_given, go_on) = deliberate(Config::default(), &[3, 1 << 20]);
     let mut client = Client::connect(server.address, "/");
     client.send(frame(TEXT, b"first"));
@@ -505,7 +505,7 @@ fn replies_to_what_arrived_before_the_end_go_out_and_1001_follows_them() {
 }
 
 #[test]
-fn a_handler_that_is_busy_until_the_close_timeout_is_cut_off_with_1001() {
+fn busy_handler_is_cut_off_with_1001_at_close_timeout() {
     let close_timeout = Duration::from_millis(200);
     let (server, is_given, go_on) = deliberate(Config { close_timeout, ..Config::default() }, &[]);
     let mut client = Client::connect(server.address, "/");
@@ -535,7 +535,7 @@ fn after_the_goodbye_a_handler_gets_no_more_messages() {
 }
 
 #[test]
-fn shutdown_waits_for_a_client_that_does_not_answer_only_for_the_close_timeout() {
+fn shutdown_waits_for_silent_client_until_close_timeout() {
     let close_timeout = Duration::from_millis(300);
     let server = Running::start(Config { close_timeout, ..Config::default() });
     let mut silent = Client::connect(server.address, "/echo");
@@ -581,7 +581,7 @@ fn a_server_at_one_address_of_several_is_woken_at_that_one() {
 // Two connections from one address and port: possible where the server has two addresses.
 #[cfg(target_os = "linux")]
 #[test]
-fn clients_with_the_same_peer_address_are_all_reached_and_all_told_of_the_end() {
+fn clients_with_one_peer_address_all_get_shutdown() {
     let server = Server::bind("0.0.0.0:0").unwrap().route("/chat", crate::support::chat);
     let (port, handle) = (server.local_addr().unwrap().port(), server.handle().unwrap());
     let running = thread::spawn(move || server.run());

@@ -158,7 +158,7 @@ fn silent_client_is_counted_as_dropped() {
 }
 
 #[test]
-fn client_that_reads_nothing_is_counted_as_evicted_once_and_its_bytes_as_waiting() {
+fn stalled_client_counts_as_evicted_once_with_its_bytes() {
     let server = Running::start(Config { max_backlog: 1_000_000, ..Config::default() });
     let _slow = Client::connect(server.address, "/chat");
     server.wait_for_clients(1);

@@ -174,7 +174,7 @@ fn nobody_is_told_what_proves_who_the_client_is() {
 }
 
 #[test]
-fn fragments_come_one_by_one_and_a_ping_between_them_gets_its_pong() {
+fn recv_frame_returns_fragments_and_answers_ping_between() {
     let program = Program::start(&[]);
     let (mut inspected, _) = Inspected::json(program.address);
     let pieces = [frame(0x01, "Gr\u{fc}".as_bytes()), frame(PING, b"p"), frame(0x00, b""), frame(0x80, b"\xC3\x9Fe")];
@@ -310,7 +310,7 @@ fn with_handler(
 }
 
 #[test]
-fn a_handler_that_returns_without_the_next_call_leaves_nothing_undone() {
+fn handler_that_returns_early_leaves_no_frame_unfinished() {
     let (mut client, _) = with_handler(|connection, _| connection.recv_frame().map(|_| ()));
     client.send(close_frame(4001, ""));
     client.expect_close(Some(4001));

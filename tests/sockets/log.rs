@@ -304,7 +304,7 @@ fn ten_thousand_messages_from_several_clients_lose_none() {
 }
 
 #[test]
-fn what_many_threads_send_to_a_client_stands_in_the_order_in_which_it_came() {
+fn wire_log_shows_frames_of_many_threads_in_order() {
     const CLIENTS: usize = 4;
     const MESSAGES: usize = 200;
     let logged = Logged::start("order", "plainsocket::wire=trace", &[]);
@@ -337,7 +337,7 @@ fn what_many_threads_send_to_a_client_stands_in_the_order_in_which_it_came() {
 }
 
 #[test]
-fn who_reads_no_replies_is_not_called_silent() {
+fn log_does_not_call_unread_replies_silence() {
     let logged = Logged::start("no-replies", "info", &["--ping-interval", "0.2", "--pong-timeout", "0.3"]);
     let message = frame(BINARY, &vec![7; 1 << 20]);
     let (mut client, address) = logged.connect("/echo");
@@ -351,7 +351,7 @@ fn who_reads_no_replies_is_not_called_silent() {
 }
 
 #[test]
-fn whether_a_client_has_ended_its_side_after_a_failed_connection_is_in_the_log() {
+fn log_says_whether_a_failed_client_closed_its_side() {
     let logged = Logged::start("ended", "debug", &["--close-timeout", "0.2", "--max-message-size", "5"]);
     let too_big = frame(BINARY, b"123456");
     let (mut polite, its_address) = logged.connect("/echo");
@@ -393,7 +393,7 @@ fn hostile_bytes_put_no_control_character_into_the_log() {
 
 #[test]
 #[cfg_attr(not(target_os = "linux"), ignore = "reads /proc")]
-fn an_accept_that_fails_again_and_again_is_logged_once_until_it_works_again() {
+fn repeated_accept_failure_is_logged_once() {
     let logged = Logged::spawn("accept", with_descriptors("32"));
     let failures = || fs::read_to_string(&logged.file).unwrap().matches("accept: ").count();
     let mut before = 0;

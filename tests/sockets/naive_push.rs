@@ -143,7 +143,7 @@ fn read_locked(socket: &Mutex<TcpStream>) -> io::Result<()> {
 }
 
 #[test]
-fn a_lock_around_the_socket_holds_a_push_up_until_the_client_speaks() {
+fn socket_lock_delays_push_until_the_client_speaks() {
     let (mut client, socket) = pair();
     let socket = Arc::new(Mutex::new(socket));
     let its_socket = Arc::clone(&socket);
@@ -195,7 +195,7 @@ fn reply_and_tick() -> (Vec<u8>, Vec<u8>) {
 /// Linux lets another thread's write in while one waits for room. Elsewhere a `write` may be one piece.
 #[cfg(target_os = "linux")]
 #[test]
-fn frames_of_two_threads_with_clones_of_a_socket_tear_each_other() {
+fn frames_of_two_cloned_sockets_tear_each_other() {
     // The first time, unless the ticker's thread gets no processor until the client has read the whole reply.
     for _ in 0..50 {
         let (payload, rest) = reply_and_tick();

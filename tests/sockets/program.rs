@@ -64,7 +64,7 @@ fn a_bad_flag_is_one_clear_line_and_exit_code_2() {
 // RFC 6454 §6.2: browsers serialise an Origin in one form only
 
 #[test]
-fn an_origin_that_could_never_match_is_refused_with_its_right_form() {
+fn origin_flag_that_never_matches_shows_the_right_form() {
     for (origin, right) in [
         ("https://Good.example", "https://good.example"),
         ("HTTPS://good.example", "https://good.example"),
@@ -105,7 +105,7 @@ fn an_origin_that_could_never_match_is_refused_with_its_right_form() {
 }
 
 #[test]
-fn what_is_no_origin_is_refused_with_the_forms_of_one() {
+fn malformed_origin_flag_is_refused_with_the_valid_forms() {
     for origin in [
         "good.example",
         "https://",
@@ -189,7 +189,7 @@ fn every_origin_that_browsers_write_can_be_allowed() {
 }
 
 #[test]
-fn an_address_in_use_or_impossible_is_one_clear_line_and_exit_code_1() {
+fn unusable_address_is_one_line_and_exit_code_1() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     for address in [taken.local_addr().unwrap().to_string(), "nonsense".to_owned()] {
         let (code, stdout, stderr) = output(&["--listen", &address]);
@@ -199,7 +199,7 @@ fn an_address_in_use_or_impossible_is_one_clear_line_and_exit_code_1() {
 }
 
 #[test]
-fn an_address_without_a_port_or_with_more_is_refused_with_the_right_form() {
+fn malformed_address_is_refused_with_the_right_form() {
     for address in
         ["8000", "localhost", "127.0.0.1", "http://127.0.0.1:8000/", "[::1]", "127.0.0.1:70000", "*", ":", "a\nb"]
     {

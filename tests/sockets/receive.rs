@@ -270,7 +270,7 @@ fn impatient() -> Config {
 }
 
 #[test]
-fn dead_client_is_dropped_though_its_handler_waits_in_short_steps() {
+fn dead_client_is_dropped_while_handler_uses_recv_timeout() {
     // With zero the handler never waits at all.
     for (timeout, pause) in [(SHORT, Duration::ZERO), (Duration::ZERO, SHORT), (SHORT, 5 * SHORT)] {
         let (address, handle) = serve(impatient(), move |connection| {
@@ -292,7 +292,7 @@ fn dead_client_is_dropped_though_its_handler_waits_in_short_steps() {
 }
 
 #[test]
-fn client_that_answers_its_pings_stays_while_its_handler_waits_in_short_steps() {
+fn answering_client_stays_while_handler_uses_recv_timeout() {
     let (address, _) = serve(impatient(), echo_in_steps(SHORT));
     let mut client = Client::connect(address, "/");
     for _ in 0..4 {
@@ -372,7 +372,7 @@ fn close_of_the_client_is_seen_with_its_code_and_reason() {
 }
 
 #[test]
-fn close_without_a_code_is_seen_as_1005_and_answered_without_one() {
+fn empty_close_is_seen_as_1005_and_answered_empty() {
     let close = seen(Config::default(), read, |client| {
         client.send(frame(CLOSE, b""));
         client.expect_close(None);
@@ -430,7 +430,7 @@ fn close_that_recv_frame_has_returned_is_seen() {
 }
 
 #[test]
-fn close_is_seen_by_a_guard_when_its_handler_returns_fails_or_panics() {
+fn guard_sees_the_close_after_return_error_and_panic() {
     struct Guard<'a>(&'a mut Connection, mpsc::Sender<Option<u16>>);
     impl Drop for Guard<'_> {
         fn drop(&mut self) {

@@ -30,7 +30,7 @@ fn the_example_of_section_1_3_is_answered_as_there() {
 }
 
 #[test]
-fn the_subprotocol_is_selected_for_its_path_and_the_handler_knows_it() {
+fn subprotocol_is_selected_by_path_and_known_to_handler() {
     let address = start_default();
     for (path, line, expected) in [
         ("/subprotocol", "Sec-WebSocket-Protocol: v1, v2", Some("v2")),
@@ -191,7 +191,7 @@ fn the_reply_403_names_the_flag_that_would_allow_the_origin() {
 }
 
 #[test]
-fn the_reply_403_names_no_flag_that_is_refused_or_runs_in_a_shell() {
+fn reply_403_names_only_flags_that_are_valid_and_safe() {
     let long = format!("http://{}", "a".repeat(250));
     for origin in [
         // A shell would run or change these within quotation marks.
@@ -347,7 +347,7 @@ fn many_messages_in_one_segment_come_back_in_order() {
 }
 
 #[test]
-fn fragments_come_back_as_one_message_and_the_ping_between_them_is_answered_first() {
+fn ping_between_fragments_is_answered_before_the_message() {
     let mut client = Client::connect(start_default(), "/echo");
     client.send([frame(0x01, b"Hel"), frame(PING, b"in between"), frame(0x80, b"lo")].concat());
     assert_eq!(client.read_frame(), (PONG, b"in between".to_vec()));
@@ -355,7 +355,7 @@ fn fragments_come_back_as_one_message_and_the_ping_between_them_is_answered_firs
 }
 
 #[test]
-fn a_hundred_thousand_fragments_of_one_byte_are_one_message_in_under_a_second() {
+fn hundred_thousand_tiny_fragments_take_under_a_second() {
     const COUNT: usize = 100_000;
     let mut client = Client::connect(start_default(), "/echo");
     let mut wire: Vec<u8> = (0..COUNT).flat_map(|_| frame(0x00, b"x")).collect();
@@ -382,7 +382,7 @@ fn a_message_of_the_limit_is_fine_and_one_more_byte_is_1009() {
 // §5.5 Control Frames
 
 #[test]
-fn a_pong_carries_the_bytes_of_its_ping_and_a_pong_of_the_client_is_taken() {
+fn pong_carries_its_pings_bytes_and_clients_pong_is_accepted() {
     let mut client = Client::connect(start_default(), "/echo");
     for payload in [&b""[..], b"x", &[0xFF; 125]] {
         client.send(frame(PONG, payload));
@@ -429,14 +429,14 @@ fn each_broken_rule_is_answered_with_its_close_code() {
 }
 
 #[test]
-fn invalid_text_fails_the_connection_before_its_frame_is_complete() {
+fn invalid_text_fails_before_its_frame_is_complete() {
     let mut client = Client::connect(start_default(), "/echo");
     client.send(&frame(TEXT, b"good \xFF and the rest is never sent")[..12]);
     client.expect_close(Some(1007));
 }
 
 #[test]
-fn a_failed_connection_ends_without_a_reset_even_if_the_client_goes_on_sending() {
+fn failed_connection_ends_without_reset_while_client_sends() {
     let mut client = Client::connect(start_default(), "/echo");
     client.send([frame(0xC1, b""), vec![0; 30_000_000]].concat());
     client.expect_close(Some(1002));
@@ -461,7 +461,7 @@ fn an_empty_close_is_answered_with_an_empty_one() {
 }
 
 #[test]
-fn messages_before_a_close_are_answered_and_data_after_it_is_dropped() {
+fn close_is_preceded_by_replies_and_later_data_dropped() {
     let mut client = Client::connect(start_default(), "/echo");
     client.send([frame(TEXT, b"first"), close_frame(1000, ""), frame(TEXT, b"too late"), frame(PING, b"")].concat());
     assert_eq!(client.read_frame(), (TEXT, b"first".to_vec()));
@@ -558,7 +558,7 @@ fn a_handler_that_returns_closes_with_1000() {
 }
 
 #[test]
-fn the_close_timeout_bounds_the_wait_for_a_client_that_does_not_answer() {
+fn close_timeout_bounds_the_wait_for_the_clients_close() {
     let timeout = Duration::from_millis(300);
     let address = start(Config { close_timeout: timeout, ..Config::default() });
     let started = Instant::now();
@@ -587,7 +587,7 @@ fn the_close_timeout_bounds_the_wait_for_a_client_that_does_not_answer() {
 }
 
 #[test]
-fn a_handler_that_fails_or_panics_ends_its_own_client_with_1011_and_no_other() {
+fn failing_handler_ends_only_its_client_with_1011() {
     let address = start_default();
     let mut bystander = Client::connect(address, "/echo");
     for path in ["/error", "/panic"] {

@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 #[test]
-fn a_batch_that_is_longer_than_a_quiet_clients_buffer_is_answered_with_one_write_too() {
+fn batch_beyond_the_small_buffer_is_answered_with_one_write() {
     let (client, serving) = quiet();
     client.send((0..16).flat_map(|_| frame(64)).collect::<Vec<u8>>());
     client.end();
@@ -18,7 +18,7 @@ fn a_batch_that_is_longer_than_a_quiet_clients_buffer_is_answered_with_one_write
 }
 
 #[test]
-fn a_batch_that_just_fills_a_quiet_clients_buffer_is_all_that_there_is() {
+fn batch_that_fills_the_small_buffer_is_whole() {
     let (client, serving) = quiet();
     let handshake = client.wait_for(1).len();
     client.send(frame(1024 - 8));
@@ -101,7 +101,7 @@ fn busy_client_is_polled_a_few_times_before_its_thread_blocks() {
 }
 
 #[test]
-fn busy_clients_reply_to_a_full_socket_is_not_tried_again_and_again() {
+fn reply_to_a_full_socket_is_not_retried_in_a_loop() {
     let client = ClientsEnd::new(Some(1000), []);
     client.send(request("/"));
     let serving = start(&client, echo);

@@ -48,7 +48,7 @@ fn a_client_that_breaks_a_rule_is_information() {
 }
 
 #[test]
-fn a_handler_that_fails_is_an_error_and_what_it_says_stays_in_its_line() {
+fn handler_error_is_logged_as_error_in_one_line() {
     let line = r"handler failed: bad\nline".to_owned();
     assert_eq!(last_line(4, &[TEXT, CLOSE], |_| Err(Error::handler("bad\nline"))), (Level::Error, line));
 }

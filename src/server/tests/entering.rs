@@ -8,7 +8,7 @@ use std::thread;
 const HELLO: &[u8] = b"\x81\x85\0\0\0\0Hello";
 
 #[test]
-fn what_is_sent_while_the_101_goes_out_comes_behind_it() {
+fn frames_sent_during_the_101_follow_it() {
     let service = service(Config::default(), |connection| {
         while let Some(message) = connection.recv()? {
             connection.broadcast(message)?;

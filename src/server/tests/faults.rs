@@ -189,7 +189,7 @@ fn every_call(whose: Who, before: &[Fault]) -> HashMap<&'static str, usize> {
 }
 
 #[test]
-fn whichever_call_fails_its_thread_ends_and_the_others_go_on() {
+fn failing_call_ends_its_thread_and_no_other() {
     let calls = every_call(Who::Talker, &[]);
     let names: HashSet<_> = calls.keys().copied().collect();
     let all = ["read", "read_now", "write", "write_vectored", "set_nodelay", "set_read_timeout", "shutdown"];
@@ -197,7 +197,7 @@ fn whichever_call_fails_its_thread_ends_and_the_others_go_on() {
 }
 
 #[test]
-fn whichever_call_fails_for_one_who_is_broadcast_to_the_sender_does_not_notice() {
+fn recipient_io_error_does_not_reach_sender() {
     // A thread that is busy looks for more a few times, and how often differs on a busy machine. So the calls have
     // other numbers in the next conversation, and a fault can miss a write.
     let enough = (0..3).any(|_| every_call(Who::Listener, &[])["write"] >= 3 * Fault::ALL.len());

@@ -28,7 +28,7 @@ fn handler(connection: &mut Connection) -> Result<(), Error> {
 }
 
 #[test]
-fn what_comes_after_a_close_of_another_thread_is_refused() {
+fn send_after_close_of_another_thread_is_refused() {
     let service = service(Config::default(), handler);
     let client = ClientsEnd::default();
     thread::scope(|scope| {

@@ -134,13 +134,13 @@ fn send_and_close(seed: u64) -> usize {
 }
 
 #[test]
-fn frames_stay_whole_and_in_order_whoever_writes_and_one_close_is_the_last() {
+fn frames_stay_whole_and_in_order_before_one_close() {
     let frames: usize = (0..50).map(send_and_close).sum();
     assert!(frames > 5000, "{frames} frames say little");
 }
 
 #[test]
-fn whoever_waits_for_a_client_that_is_given_up_goes_on() {
+fn waiter_for_a_disconnected_client_continues() {
     for seed in 0..100 {
         let mut random = fastrand::Rng::with_seed(seed);
         // Nobody takes anything: all run into the full socket, or into the limit.

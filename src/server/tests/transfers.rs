@@ -56,7 +56,7 @@ pub(super) fn quiet() -> (ClientsEnd, JoinHandle<()>) {
 }
 
 #[test]
-fn message_and_close_before_eof_are_answered_whatever_their_length() {
+fn message_and_close_before_eof_are_answered_at_any_length() {
     const CLOSE: [u8; 8] = [0x88, 0x82, 0, 0, 0, 0, 0x03, 0xE8];
     let lengths = (1000..1050).chain([200, 2048, 2049, 4096]);
     thread::scope(|scope| {
@@ -77,7 +77,7 @@ fn message_and_close_before_eof_are_answered_whatever_their_length() {
 }
 
 #[test]
-fn a_client_that_has_closed_only_its_side_gets_the_replies_that_still_wait() {
+fn half_closed_client_gets_its_queued_replies() {
     static HAS_ENDED: AtomicBool = AtomicBool::new(false);
     fn echo_to_the_end(connection: &mut Connection) -> Result<(), Error> {
         let result = echo(connection);
@@ -122,7 +122,7 @@ fn replies_are_gathered_up_to_sixteen() {
 }
 
 #[test]
-fn what_a_handler_sends_goes_out_at_once_unless_a_whole_message_is_unread() {
+fn send_is_flushed_unless_a_whole_message_is_unread() {
     fn two(connection: &mut Connection) -> Result<(), Error> {
         while let Some(message) = connection.recv()? {
             (0..2).try_for_each(|_| connection.send(message.clone()))?;

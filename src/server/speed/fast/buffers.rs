@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_has_taken_for_a_while_is_given_up() {
+    fn unused_buffers_are_freed_after_a_while() {
         let pool = BufferPool::default();
         let kept = |pool: &BufferPool| {
             let free = lock(&pool.free);
@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_kept_is_bounded() {
+    fn kept_buffers_are_bounded() {
         let pool = BufferPool::default();
         for _ in 0..1000 {
             pool.put_back(Buffers { out: Vec::with_capacity(MOST_OUT + 1), ..with_message(10) });

@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn message_reserves_for_what_arrives_and_not_for_what_is_announced() {
+    fn message_reserves_for_received_not_announced_bytes() {
         let mut decoder = super::decoder(1 << 30);
         let length: usize = 3 << 20;
         let header = [&[0x82, 0xFF][..], &(length as u64).to_be_bytes(), &[0; 4], b"some"].concat();

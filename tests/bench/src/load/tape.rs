@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_byte_is_noticed_in_headers_always_and_in_payloads_at_first() {
+    fn bench_client_notices_wrong_bytes_in_header_and_payload() {
         let tape = Tape::new(&LOAD, false);
         for at in 0..tape.reply_length as usize {
             let mut reply = tape.replies[..tape.reply_length as usize].to_vec();
