@@ -5,6 +5,7 @@ mod admission;
 mod advisories;
 mod api;
 mod authentication;
+mod bombs;
 mod clients;
 mod closing_states;
 mod compression;

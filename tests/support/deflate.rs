@@ -129,3 +129,39 @@ pub fn noise(length: usize, seed: u64) -> Vec<u8> {
     let mut random = fastrand::Rng::with_seed(seed);
     (0..length).map(|_| random.u8(..)).collect()
 }
+
+/// The first `length` bytes of a DEFLATE stream that goes on with zeros forever. Each of its bytes inflates to 1,032.
+pub fn bomb(length: usize) -> Vec<u8> {
+    // A block with a code of its own (RFC 1951 §3.2.7): `0` copies 258 bytes, and the next `0` copies them from one byte
+    // back; `10` is the byte 0, and `11` would be the end of the block.
+    let mut bits = vec![0, 0, 1];
+    let number =
+        |bits: &mut Vec<u8>, value: usize, width: usize| bits.extend((0..width).map(|i| (value >> i & 1) as u8));
+    number(&mut bits, 29, 5); // 286 symbols
+    number(&mut bits, 0, 5); // one distance
+    number(&mut bits, 14, 4); // 18 lengths of the code of lengths: those of 18, 1 and 2 are not 0
+    for place in 0..18 {
+        number(
+            &mut bits,
+            [(2, 1), (15, 2), (17, 2)].iter().find(|(at, _)| *at == place).map_or(0, |(_, width)| *width),
+            3,
+        );
+    }
+    let zeros = |bits: &mut Vec<u8>, count: usize| {
+        bits.push(0);
+        number(bits, count - 11, 7);
+    };
+    let (one, two) = ([1, 0], [1, 1]);
+    bits.extend(two); // the byte 0
+    zeros(&mut bits, 138);
+    zeros(&mut bits, 117);
+    bits.extend(two); // the end of the block
+    zeros(&mut bits, 28);
+    bits.extend(one); // 258 bytes
+    bits.extend(one); // one byte back
+    bits.extend([1, 0]); // a byte to copy
+    let mut bytes: Vec<u8> =
+        bits.chunks(8).map(|bits| bits.iter().rev().fold(0, |byte, bit| byte << 1 | bit)).collect();
+    bytes.resize(length.max(bytes.len()), 0);
+    bytes
+}

@@ -1,0 +1,332 @@
+//! Compressed messages that are meant to hurt (RFC 7692 §8): too much, too long to inflate, cut, or no DEFLATE at all.
+#![cfg(feature = "deflate")]
+
+use crate::support::deflate::{Compressing, RSV1, bomb, deflated, json};
+use crate::support::inflate::{Rules, inflate};
+#[cfg(target_os = "linux")]
+use crate::support::program::{Program, plainsocket};
+use crate::support::{BINARY, CLOSE, Client, TEXT, frame, start};
+#[cfg(target_os = "linux")]
+use crate::support::{PING, PONG};
+use plainsocket::{Compression, Config};
+use std::net::SocketAddr;
+#[cfg(target_os = "linux")]
+use std::process::Stdio;
+#[cfg(target_os = "linux")]
+use std::time::Instant;
+
+const OFFER: &str = "permessage-deflate";
+
+/// A server for either way to keep windows.
+fn both(config: Config) -> [SocketAddr; 2] {
+    [Compression::PerMessage, Compression::Context].map(|compression| start(Config { compression, ..config.clone() }))
+}
+
+fn limited(max_message_size: usize) -> Config {
+    Config { max_message_size, ..Config::default() }
+}
+
+/// The code of the server's Close, which is the next that it sends.
+fn close_code(client: &mut Client) -> u16 {
+    let (first, payload) = client.read_frame();
+    assert_eq!(first, CLOSE, "a Close frame, not {:?}", String::from_utf8_lossy(&payload));
+    u16::from_be_bytes(*payload.first_chunk().unwrap())
+}
+
+/// What the server's Close says about these bytes.
+fn code_of(address: SocketAddr, bytes: &[u8]) -> u16 {
+    let mut client = Compressing::connect(address, "/echo", &[OFFER]);
+    client.client.send(bytes);
+    close_code(&mut client.client)
+}
+
+/// The header of a frame of so many bytes, and a part of its payload.
+fn begun(first: u8, length: usize, part: &[u8]) -> Vec<u8> {
+    let mut whole = part.to_vec();
+    whole.resize(length, 0);
+    let frame = frame(first, &whole);
+    frame[..frame.len() - (length - part.len())].to_vec()
+}
+
+// The limit is for what comes out
+
+#[test]
+fn message_may_inflate_to_the_limit_and_to_no_byte_more() {
+    for address in both(limited(100_000)) {
+        let mut client = Compressing::connect(address, "/echo", &[OFFER]);
+        for first in [TEXT, BINARY] {
+            client.send(first, &[b'x'; 100_000]);
+            client.expect(first, &[b'x'; 100_000]);
+        }
+        client.send(TEXT, &[b'x'; 100_001]);
+        assert_eq!(close_code(&mut client.client), 1009);
+    }
+}
+
+#[test]
+fn bomb_in_a_frame_in_fragments_or_in_parts_ends_with_1009() {
+    for address in both(limited(100_000)) {
+        let bomb = bomb(1000);
+        let fragments: Vec<u8> = bomb[1..].chunks(100).flat_map(|part| frame(0x00, part)).collect();
+        for bytes in [
+            frame(BINARY | RSV1, &bomb),
+            frame(TEXT | RSV1, &bomb),
+            [frame(0x02 | RSV1, &bomb[..1]), fragments].concat(),
+            // Long before the end of its frame.
+            begun(BINARY | RSV1, 100_000, &bomb),
+        ] {
+            assert_eq!(code_of(address, &bytes), 1009);
+        }
+    }
+}
+
+#[test]
+fn of_a_bomb_in_a_bomb_only_the_outer_one_is_inflated() {
+    for address in both(limited(100_000)) {
+        let mut client = Compressing::connect(address, "/echo", &[OFFER]);
+        let inner = bomb(50_000);
+        client.send(BINARY, &inner);
+        client.expect(BINARY, &inner);
+    }
+}
+
+#[test]
+fn empty_blocks_without_end_and_streams_without_end_are_refused() {
+    for address in both(limited(10_000)) {
+        // A stored block without a byte, and one with a fixed code.
+        for block in [&[0x00, 0x00, 0x00, 0xFF, 0xFF][..], &[0x02, 0x08, 0x20, 0x80, 0x00]] {
+            let block = frame(0x00, &block.repeat(20));
+            let bytes = [frame(BINARY | RSV1 & 0x7F, b""), block.repeat(300)].concat();
+            assert_eq!(code_of(address, &[&[(0x02 | RSV1)][..], &bytes[1..]].concat()), 1009);
+        }
+        // Each stream of two bytes would cost the copy of a window.
+        assert_eq!(code_of(address, &frame(BINARY | RSV1, &[0x03, 0x00].repeat(4000))), 1007);
+    }
+}
+
+// Bad data
+
+#[test]
+fn bad_deflate_is_reported_at_its_first_bad_byte() {
+    for address in both(Config::default()) {
+        for (part, what) in [
+            (&[0x07][..], "a block of the reserved type"),
+            (&[0x00, 0x05, 0x00, 0xFA, 0xFE], "a length without its complement"),
+            (&[0x00, 0x01, 0x00, 0xFE, 0xFF, b'x', 0x07], "the same after a good block"),
+            (&[0x02, 0x02], "a reference beyond the start of the message"),
+            (&[0xFC, 0xFF, 0xFF, 0xFF], "more codes than there are"),
+        ] {
+            let bytes = begun(BINARY | RSV1, 10_000, part);
+            assert_eq!(code_of(address, &bytes), 1007, "{what}");
+        }
+    }
+}
+
+#[test]
+fn reference_into_an_earlier_message_is_bad_data_without_context() {
+    let [alone, context] = both(Config::default());
+    let mut client = Compressing::connect(context, "/echo", &[OFFER]);
+    let message = json(300, 1);
+    let payloads = [client.compress(&message), client.compress(&message)];
+    for payload in &payloads {
+        client.client.send(frame(BINARY | RSV1, payload));
+        client.expect(BINARY, &message);
+    }
+    let mut client = Compressing::connect(alone, "/echo", &[OFFER]);
+    client.client.send(frame(BINARY | RSV1, &payloads[0]));
+    client.expect(BINARY, &message);
+    client.client.send(frame(BINARY | RSV1, &payloads[1]));
+    assert_eq!(close_code(&mut client.client), 1007);
+}
+
+#[test]
+fn stream_that_is_cut_anywhere_is_bad_data() {
+    let whole = [deflated(&json(200, 1)), deflated(&json(50, 2))].concat();
+    let [address, _] = both(Config::default());
+    for length in 1..=whole.len() {
+        let rules = Rules { before: b"", window: 1 << 15, limit: 1000, allows: |_, _| true };
+        let expected = inflate(&whole[..length], rules);
+        let mut client = Compressing::connect(address, "/echo", &[OFFER]);
+        client.client.send(frame(BINARY | RSV1, &whole[..length]));
+        match expected {
+            Ok(message) => drop(client.expect(BINARY, &message)),
+            Err(_) => assert_eq!(close_code(&mut client.client), 1007, "cut at {length}"),
+        }
+    }
+}
+
+#[test]
+fn text_is_checked_while_it_comes_out() {
+    for address in both(Config::default()) {
+        // A stored block, so that it is known which byte makes which.
+        let stored = |bytes: &[u8]| [&[0x00, 0xE8, 0x03, 0x17, 0xFC], bytes].concat();
+        for bad in [&b"\xFF"[..], b"abc\xC0", b"\xED\xA0", b"\xF4\x90"] {
+            assert_eq!(code_of(address, &begun(TEXT | RSV1, 10_000, &stored(bad))), 1007, "{bad:02x?}");
+        }
+        // In a long message too, of which most does not arrive.
+        let long = deflated(&[b"\xFF", &json(200_000, 1)[..]].concat());
+        assert_eq!(code_of(address, &begun(TEXT | RSV1, long.len(), &long[..long.len() / 4])), 1007);
+        // A character can be cut by a block, a stream, a fragment, and not by the end.
+        let mut client = Compressing::connect(address, "/echo", &[OFFER]);
+        let halves = [&[0x01, 0x01, 0x00, 0xFE, 0xFF, 0xC3][..], &[0x00, 0x01, 0x00, 0xFE, 0xFF, 0xBC, 0x00]];
+        client.client.send([frame(0x01 | RSV1, halves[0]), frame(0x80, halves[1])].concat());
+        client.expect(TEXT, "ü".as_bytes());
+        client.client.send(frame(TEXT | RSV1, &[0x00, 0x01, 0x00, 0xFE, 0xFF, 0xC3, 0x00]));
+        assert_eq!(close_code(&mut client.client), 1007);
+    }
+}
+
+// Memory, measured from outside
+
+/// What the program has held at most since its start, in KiB.
+#[cfg(target_os = "linux")]
+fn peak(program: &Program) -> usize {
+    program.status("VmHWM")
+}
+
+/// The default limit in KiB. A bomb of 17 KiB makes more, and one of a mebibyte makes 1 GiB.
+#[cfg(target_os = "linux")]
+const LIMIT: usize = 16 * 1024;
+
+#[cfg(target_os = "linux")]
+#[test]
+fn bomb_takes_no_more_memory_than_the_largest_message() {
+    for (path, log) in [("/echo", "info"), ("/inspect", "info"), ("/echo", "plainsocket::wire=trace")] {
+        let mut command = plainsocket(&["--listen", "127.0.0.1:0", "--compress"]);
+        command.env("RUST_LOG", log).stderr(Stdio::null());
+        let program = Program::spawn_with_log(command);
+        let warm_up = Compressing::connect(program.address, path, &[OFFER]);
+        let before = peak(&program);
+        drop(warm_up);
+        for bytes in [
+            frame(BINARY | RSV1, &bomb(17 * 1024)),
+            frame(TEXT | RSV1, &bomb(1 << 20)),
+            [frame(0x02 | RSV1, &bomb(0)), frame(0x00, &[0; 17 * 1024])].concat(),
+        ] {
+            let mut client = Compressing::connect(program.address, path, &[OFFER]);
+            let started = Instant::now();
+            // The server does not read it to the end.
+            let _ = std::io::Write::write_all(&mut client.client.stream, &bytes);
+            while client.read().first != CLOSE {}
+            println!("{path}, {log}: {:.0?}, {} KiB more", started.elapsed(), peak(&program) - before);
+        }
+        let more = peak(&program) - before;
+        assert!(more < LIMIT + LIMIT / 2, "{path}, {log}: {more} KiB for a message of up to {LIMIT} KiB");
+    }
+}
+
+/// All clients send a bomb at once. Returns how many were closed with 1009 and 1013, the peak of memory in KiB, the longest
+/// that another client waited for an echo, and how long all of it took, in ms.
+#[cfg(target_os = "linux")]
+fn bombs_at_once(count: usize, max_memory: &str) -> ([usize; 2], usize, [u128; 2]) {
+    let program = Program::start(&["--compress", "--max-memory", max_memory]);
+    let mut clients: Vec<Compressing> =
+        (0..count).map(|_| Compressing::connect(program.address, "/echo", &[OFFER])).collect();
+    let mut other = Client::connect(program.address, "/echo");
+    let bomb = frame(BINARY | RSV1, &bomb(17 * 1024));
+    let started = Instant::now();
+    clients.iter_mut().for_each(|client| client.client.send(&bomb));
+    let (mut codes, mut longest) = ([0, 0], 0);
+    for client in &mut clients {
+        let asked = Instant::now();
+        other.send(frame(PING, b"?"));
+        other.read_frame();
+        longest = longest.max(asked.elapsed().as_millis());
+        match close_code(&mut client.client) {
+            1009 => codes[0] += 1,
+            1013 => codes[1] += 1,
+            code => panic!("closed with {code}"),
+        }
+    }
+    (codes, peak(&program), [longest, started.elapsed().as_millis()])
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn forty_bombs_at_once_stay_within_the_memory_for_all() {
+    let (codes, peak, times) = bombs_at_once(40, "33554432");
+    println!("1009, 1013: {codes:?}; at most {peak} KiB; longest echo, all: {times:?} ms");
+    assert_eq!(codes[0] + codes[1], 40);
+    assert!(peak < 96 * 1024, "{peak} KiB with 32 MiB for all");
+}
+
+/// `cargo test --release --features deflate --test suite bombs -- --include-ignored --nocapture`
+#[cfg(target_os = "linux")]
+#[test]
+#[ignore = "1,000 bombs; meant for a release build"]
+fn thousand_bombs_at_once_stay_within_the_memory_for_all() {
+    for count in [1, 100, 1000] {
+        let (codes, peak, times) = bombs_at_once(count, "67108864");
+        println!("{count} bombs: 1009, 1013: {codes:?}; at most {peak} KiB; longest echo, all: {times:?} ms");
+        // 64 MiB, and for each client a stack, buffers and the program itself.
+        assert!(peak < 64 * 1024 + 16 * 1024 + 64 * count, "{peak} KiB for {count} clients");
+        assert!(times[0] < 1000, "{} ms for an echo", times[0]);
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn half_inflated_messages_count_for_the_memory_of_all() {
+    const MEMORY: usize = 8 << 20;
+    let program = Program::start(&["--compress", "--max-memory", &MEMORY.to_string()]);
+    // Each fragment inflates to a mebibyte, and more could follow. The Ping is answered once that is there.
+    let part = [frame(0x02 | RSV1, &bomb(1030)), frame(PING, b"?")].concat();
+    let mut clients: Vec<Compressing> =
+        (0..12).map(|_| Compressing::connect(program.address, "/echo", &[OFFER])).collect();
+    let mut codes = Vec::new();
+    for client in &mut clients {
+        client.client.send(&part);
+        match client.client.read_frame() {
+            (PONG, _) => {}
+            (CLOSE, payload) => codes.push(u16::from_be_bytes(*payload.first_chunk().unwrap())),
+            other => panic!("{other:?}"),
+        }
+    }
+    // 8 MiB have room for seven, with what else they hold.
+    assert_eq!(codes, [1013; 5]);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn clients_beyond_the_memory_for_windows_get_no_context() {
+    const MEMORY: usize = 8 << 20;
+    let program = Program::start(&["--compress", "context", "--max-memory", &MEMORY.to_string()]);
+    let connect = || Compressing::connect(program.address, "/echo", &[OFFER]);
+    let has_context = |client: &Compressing| client.answer.as_deref() == Some("permessage-deflate");
+    let mut clients: Vec<Compressing> = (0..40).map(|_| connect()).collect();
+    let with_context = clients.iter().filter(|client| has_context(client)).count();
+    // 344 KiB each.
+    assert!((20..=23).contains(&with_context), "{with_context} clients keep their windows in 8 MiB");
+    let message = json(1000, 1);
+    for client in clients.iter_mut().rev().take(3) {
+        client.client.send(frame(TEXT, &message));
+        client.expect(TEXT, &message);
+    }
+    // What they leave is there for others.
+    clients.clear();
+    crate::support::wait_for("room for windows", || has_context(&connect()));
+}
+
+/// `ulimit -n 22000; cargo test --release --features deflate --test suite bombs -- --include-ignored --nocapture`
+#[cfg(target_os = "linux")]
+#[test]
+#[ignore = "needs 10,000 clients; meant for a release build"]
+fn windows_of_ten_thousand_clients_stay_within_the_memory_for_all() {
+    const MEMORY: usize = 256 << 20;
+    let arguments = ["--compress", "context", "--max-memory", &MEMORY.to_string(), "--ping-interval", "600"];
+    let program = Program::start(&arguments);
+    let message = json(1000, 1);
+    let (mut clients, mut with_context) = (Vec::new(), 0);
+    for _ in 0..9_900 {
+        let mut client = Compressing::connect(program.address, "/echo", &[OFFER]);
+        with_context += usize::from(client.answer.as_deref() == Some("permessage-deflate"));
+        // So that both windows are in use.
+        client.send(TEXT, &message);
+        client.expect(TEXT, &message);
+        clients.push(client.client);
+    }
+    let resident = program.status("VmRSS");
+    println!("{} clients, {with_context} with context: {resident} KiB", clients.len());
+    assert!((700..=780).contains(&with_context), "{with_context}");
+    assert!(resident < 256 * 1024 + 10_000 * 24, "{resident} KiB");
+}
