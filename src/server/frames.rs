@@ -148,4 +148,53 @@ mod tests {
         assert!(frames.shared().is_some() && frames.shared().is_some());
         assert_eq!(registry.budget().used(), 10);
     }
+
+    #[cfg(feature = "deflate")]
+    fn agreement(parameters: &str) -> Agreement {
+        use crate::protocol::deflate::Compression;
+        use crate::protocol::request::Request;
+        let head =
+            format!("GET / HTTP/1.1\r\nHost: x\r\nSec-WebSocket-Extensions: permessage-deflate{parameters}\r\n\r\n");
+        let (request, _) = Request::parse(head.as_bytes()).unwrap().unwrap();
+        Agreement::negotiate(&request, Compression::PerMessage).unwrap()
+    }
+
+    #[cfg(feature = "deflate")]
+    #[test]
+    fn frames_are_compressed_once_for_all_that_agreed_alike() {
+        let registry = Registry::default();
+        registry.budget().set_limits(1 << 20, usize::MAX);
+        let message = [&[0x82, 126, 0x10, 0x00][..], &[7; 4096]].concat();
+        let frames = Frames::new([&message, &[]], &registry);
+        let [large, nine, eight, ten] =
+            ["", "; server_max_window_bits=9", "; server_max_window_bits=8", "; server_max_window_bits=10"]
+                .map(|parameters| frames.compressed(agreement(parameters)));
+        assert!(large.length() < 100 && large.pieces()[0][0] == 0xC2);
+        for (parameters, made) in [("; server_max_window_bits=15", large), ("; server_max_window_bits=9", nine)] {
+            assert!(std::ptr::eq(frames.compressed(agreement(parameters)), made), "compressed again for{parameters}");
+        }
+        // zlib has no window of 2^8.
+        assert!(std::ptr::eq(eight, nine) && !std::ptr::eq(nine, ten) && !std::ptr::eq(ten, large));
+        // The copy for those that have to wait is made once, too.
+        assert!(large.shared().is_some());
+        let used = registry.budget().used();
+        assert!(large.shared().is_some() && registry.budget().used() == used);
+    }
+
+    #[cfg(feature = "deflate")]
+    #[test]
+    fn frames_go_out_uncompressed_when_memory_is_at_its_bound() {
+        let registry = Registry::default();
+        let message = [&[0x82, 126, 0x10, 0x00][..], &[7; 4096]].concat();
+        registry.budget().set_limits(message.len() + DEFLATER - 1, usize::MAX);
+        let frames = Frames::new([&message, &[]], &registry);
+        assert_eq!(frames.compressed(agreement("")).pieces()[0], &message[..]);
+        // Not tried again for each client.
+        registry.budget().set_limits(1 << 20, usize::MAX);
+        assert_eq!(frames.compressed(agreement("")).pieces()[0], &message[..]);
+        assert_eq!(registry.budget().used(), 0);
+        drop(frames);
+        assert!(Frames::new([&message, &[]], &registry).compressed(agreement("")).length() < 100);
+        assert_eq!(registry.budget().used(), 0, "and its memory comes back");
+    }
 }
