@@ -6,6 +6,7 @@
 mod bus;
 mod chat;
 mod clock;
+mod compress;
 mod freeze;
 mod metrics;
 mod signals;
