@@ -4,7 +4,7 @@
 use super::at;
 use super::java::{Ended, says_what_ours_says};
 use super::support::{Client, header, status};
-use std::io::{BufRead, BufReader, Read as _};
+use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::process::{Command, Stdio};
 
@@ -55,16 +55,13 @@ fn chat_of_the_first_chapter_delivers_in_three_ways() {
     assert_eq!(ask(address, "POST /say", "Hello").0, 204);
     assert_eq!(ask(address, "GET /poll?after=0", ""), (200, "[\"Hello\"]".to_owned()));
     assert_eq!(header(&waiting.read_head(), "Content-Length"), Some("9"));
-    let mut event = [0; 19]; // the chapter counts 19 bytes
-    events.stream.read_exact(&mut event).unwrap();
-    assert_eq!(&event, b"id: 1\ndata: Hello\n\n");
+    // The chapter counts 19 bytes.
+    assert_eq!(events.take(19), b"id: 1\ndata: Hello\n\n");
 
     // An `EventSource` that connects again says what it has seen.
     assert_eq!(ask(address, "POST /say", "two\nlines").0, 204);
     let mut again = Client::tcp(address);
     again.send(format!("GET /events HTTP/1.1\r\nHost: {address}\r\nLast-Event-ID: 1\r\n\r\n"));
     again.read_head();
-    let mut event = [0; 29];
-    again.stream.read_exact(&mut event).unwrap();
-    assert_eq!(&event, b"id: 2\ndata: two\ndata: lines\n\n");
+    assert_eq!(again.take(29), b"id: 2\ndata: two\ndata: lines\n\n");
 }

@@ -190,7 +190,8 @@ impl Client {
         count
     }
 
-    fn take(&mut self, length: usize) -> Vec<u8> {
+    /// The next bytes, once there are so many.
+    pub fn take(&mut self, length: usize) -> Vec<u8> {
         while self.unread.len() < length {
             assert!(self.read_more() > 0, "the server ended the connection; so far: {:?}", self.unread);
         }
