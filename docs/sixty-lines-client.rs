@@ -7,7 +7,7 @@ use std::io::{self, BufRead as _, BufReader, Error, Read as _, Write as _};
 use std::{net::TcpStream, time::Duration};
 
 /// The connection. Bytes that arrive with the 101 are frames already, so they stay in the reader.
-pub struct Client(BufReader<TcpStream>);
+pub struct Client(pub BufReader<TcpStream>);
 
 impl Client {
     /// Connects to `address`, which is a host and a port, and makes the opening handshake for `path`.

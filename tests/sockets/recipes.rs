@@ -1,7 +1,7 @@
 //! What the chapter Recipes promises, with the client in 60 lines.
 
 use super::sixty_lines_client::client::Client;
-use crate::support::{TEXT, frame, header, request, wait_for};
+use crate::support::{DEADLINE, TEXT, frame, header, request, wait_for};
 use plainsocket::{Counters, Running};
 use server::{Feed, TokenBucket};
 use std::io;
@@ -19,7 +19,10 @@ fn start() -> (Running, Arc<Mutex<Feed>>) {
 }
 
 fn connect(server: &Running, path: &str) -> io::Result<Client> {
-    Client::connect(&server.handle().address().to_string(), path)
+    let client = Client::connect(&server.handle().address().to_string(), path)?;
+    // Shorter than the server's Pings are apart, so that a message that is missing fails the test.
+    client.0.get_ref().set_read_timeout(Some(DEADLINE))?;
+    Ok(client)
 }
 
 fn text(client: &mut Client) -> String {

@@ -16,7 +16,9 @@ pub mod client;
 const SOURCE: &str = include_str!("../../docs/sixty-lines-client.rs");
 
 fn connect(address: SocketAddr) -> io::Result<Client> {
-    Client::connect(&address.to_string(), "/echo")
+    let client = Client::connect(&address.to_string(), "/echo")?;
+    client.0.get_ref().set_read_timeout(Some(DEADLINE))?;
+    Ok(client)
 }
 
 /// A server of one connection: reads the request, and then does what the test wants with the socket and the key.
