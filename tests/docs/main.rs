@@ -5,6 +5,7 @@
 mod book;
 mod capture;
 mod english;
+mod first_quotes;
 mod java;
 mod links;
 mod markdown;
