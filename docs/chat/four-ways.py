@@ -70,4 +70,5 @@ class Chat(BaseHTTPRequestHandler):
 if __name__ == "__main__":
     server = ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Chat)
     print(f"listening on 127.0.0.1:{server.server_address[1]}", flush=True)
+    server.handle_error = lambda *_: None  # a page can leave in the middle of its reply
     server.serve_forever()
