@@ -18,7 +18,7 @@ fn help_names_compress() {
 
 #[cfg(not(feature = "deflate"))]
 #[test]
-fn compress_without_the_feature_is_refused_with_the_way_to_get_it() {
+fn compress_without_the_feature_is_refused_with_a_remedy() {
     for arguments in [&["--compress"][..], &["--compress", "context"], &["--compress=context"], &["--compress=x"]] {
         let (code, stderr) = refusal(arguments);
         assert_eq!((code, stderr.lines().count()), (Some(2), 1), "{arguments:?}: {stderr}");

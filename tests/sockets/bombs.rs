@@ -123,7 +123,7 @@ fn bad_deflate_is_reported_at_its_first_bad_byte() {
 }
 
 #[test]
-fn reference_into_an_earlier_message_is_bad_data_without_context() {
+fn reference_to_earlier_message_without_context_is_bad_data() {
     let [alone, context] = both(Config::default());
     let mut client = Compressing::connect(context, "/echo", &[OFFER]);
     let message = json(300, 1);
@@ -311,7 +311,7 @@ fn clients_beyond_the_memory_for_windows_get_no_context() {
 #[cfg(target_os = "linux")]
 #[test]
 #[ignore = "needs 10,000 clients; meant for a release build"]
-fn windows_of_ten_thousand_clients_stay_within_the_memory_for_all() {
+fn windows_of_ten_thousand_clients_stay_within_max_memory() {
     const MEMORY: usize = 256 << 20;
     let arguments = ["--compress", "context", "--max-memory", &MEMORY.to_string(), "--ping-interval", "600"];
     let program = Program::start(&arguments);

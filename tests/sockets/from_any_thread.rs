@@ -137,7 +137,7 @@ fn file_for_a_client_that_takes_nothing_ends_at_the_deadline() {
 }
 
 #[test]
-fn handle_sends_messages_to_chosen_clients_with_one_write_in_order() {
+fn handle_sends_to_chosen_clients_with_one_write_in_order() {
     let (running, viewers) = viewers();
     let mut clients = [(); 3].map(|()| Client::connect(running.handle().address(), "/"));
     wait_for("three viewers", || viewers.lock().unwrap().len() == 3);

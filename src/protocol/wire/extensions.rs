@@ -9,7 +9,7 @@ const MOST: usize = 16;
 /// The name of the header in lower case.
 pub(super) const NAME: &str = "sec-websocket-extensions";
 
-/// Who writes the header.
+/// The side that writes the header.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Side {
     Offer,
@@ -81,7 +81,7 @@ fn about_parameter(parameter: &str, side: Side) -> (&'static str, &'static str) 
             ("the server's window: 2 to that power, in bytes", "7.1.2.1 of RFC 7692")
         }
         ("client_max_window_bits", Side::Offer, false) => {
-            ("the client can be told to use a smaller window", "7.1.2.2 of RFC 7692")
+            ("the server can ask the client for a smaller window", "7.1.2.2 of RFC 7692")
         }
         ("client_max_window_bits", _, _) => ("the client's window: 2 to that power, in bytes", "7.1.2.2 of RFC 7692"),
         _ => ("no parameter of permessage-deflate: declined", "7 of RFC 7692"),

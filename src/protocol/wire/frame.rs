@@ -39,7 +39,7 @@ pub struct Frame {
     pub may_be_compressed: bool,
     /// Whether the frame belongs to a compressed message: one with RSV1 on its first frame.
     pub is_compressed: bool,
-    /// What came out of a compressed message, with the frame that ends it. `None` for other frames, and where it is not
+    /// The inflated message, with the frame that ends it. `None` for other frames, and where it is not
     /// known: a frame to the client can refer to messages before it.
     pub inflated: Option<Inflated>,
     /// The message of several fragments that ends with this one.
@@ -50,7 +50,7 @@ pub struct Frame {
     pub round_trip_us: Option<u64>,
 }
 
-/// What came out of a compressed message.
+/// A compressed message, inflated.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Inflated {

@@ -43,7 +43,7 @@ impl Frame {
     }
 }
 
-/// Returns what came out of how many compressed bytes.
+/// Returns the inflated message, with the number of its compressed bytes.
 fn inflated(frame: &Frame) -> Option<String> {
     let inflated = frame.inflated.as_ref()?;
     Some(object(&[

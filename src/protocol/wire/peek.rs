@@ -12,7 +12,7 @@ pub(super) const MOST: usize = 64 * 1024;
 #[derive(Debug)]
 pub(super) struct Peek {
     inflater: Inflater,
-    /// What came out, and room for one byte too many.
+    /// The inflated bytes, and room for one byte too many.
     memory: Vec<u8>,
     arrived: usize,
     is_wrong: bool,
@@ -32,7 +32,7 @@ impl Peek {
         }
     }
 
-    /// Returns what came out, after the last byte. `None`: it is no DEFLATE by itself, so it refers to earlier messages.
+    /// Returns the inflated bytes, after the last one. `None`: it is no DEFLATE by itself, so it refers to earlier messages.
     pub(super) fn end(mut self) -> Option<Inflated> {
         if self.has_room() {
             let made = self.inflater.finish(&mut self.memory, self.arrived);
