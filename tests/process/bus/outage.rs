@@ -94,3 +94,22 @@ fn bus_that_has_lost_everything_is_noticed() {
     assert_eq!(said(&mut ann), json!({"type": "gap", "missing": null}));
     assert_eq!(said(&mut ann)["text"], json!("new"));
 }
+
+#[test]
+fn idle_connection_that_was_dropped_is_found_before_a_message_needs_it() {
+    let redis = Redis::start();
+    let [program] = servers(&redis, &[]);
+    let (mut ann, _) = listener(&program, "/chat?name=Ann");
+    let mut operator = redis.connect();
+    let list: String = ::redis::cmd("CLIENT").arg("LIST").query(&mut operator).unwrap();
+    // The one that publishes has only looked at the clock yet.
+    let idle = list.lines().find(|line| line.contains(" cmd=time ")).expect("the connection that publishes");
+    let number = idle.split(' ').find_map(|field| field.strip_prefix("id=")).unwrap();
+    let killed: i64 = ::redis::cmd("CLIENT").arg(&["KILL", "ID", number]).query(&mut operator).unwrap();
+    assert_eq!(killed, 1);
+    for state in ["down", "up"] {
+        assert_eq!(event(&mut ann, "bus")["state"], json!(state));
+    }
+    say(&mut ann, "as if nothing had been");
+    assert_eq!(said(&mut ann)["text"], json!("as if nothing had been"));
+}

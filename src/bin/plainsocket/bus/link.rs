@@ -111,6 +111,21 @@ impl Link {
         publishes && self.searcher.try_lock().map_or(true, |searcher| searcher.is_some())
     }
 
+    /// Asks for a sign of life on the connections that nobody uses now, because what is between here and Redis can drop
+    /// those that are silent for long. A message would find that out too late.
+    pub fn keep_alive(&self) {
+        if let Ok(mut publisher) = self.publisher.try_lock()
+            && publisher.as_mut().is_some_and(|publisher| !is_alive(&mut publisher.connection))
+        {
+            *publisher = None;
+        }
+        if let Ok(mut searcher) = self.searcher.try_lock()
+            && searcher.as_mut().is_some_and(|connection| !is_alive(connection))
+        {
+            *searcher = None;
+        }
+    }
+
     /// Adds a message to a stream, and waits for the answer: at most `PATIENCE` for a Redis that stands still.
     ///
     /// The first thread that arrives sends; the others leave their messages, and the next one sends them all together.
@@ -232,6 +247,10 @@ fn id_of(answer: Value) -> Result<Id, Failure> {
         Err(error) if error.code() == Some("LATE") => Err(Failure::Late),
         Err(error) => Err(Failure::Refused(error.to_string())),
     }
+}
+
+fn is_alive(connection: &mut Connection) -> bool {
+    connection.set_read_timeout(Some(PATIENCE)).is_ok() && connection.check_connection()
 }
 
 /// Returns whether Redis has said this itself, so that the connection is as good as before.

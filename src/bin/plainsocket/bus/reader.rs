@@ -23,6 +23,9 @@ const MOST_ENTRIES: usize = 1000;
 /// How many bytes go to a member in one write, unless one message is larger. What its socket does not take waits for it.
 const ONE_WRITE: usize = 16 * 1024;
 
+/// How often the connections that nobody uses are asked for a sign of life.
+const CHECK: Duration = Duration::from_secs(2);
+
 /// The pauses between two tries to connect: they are doubled from the first to the last one.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LAST_PAUSE: Duration = Duration::from_secs(5);
@@ -60,7 +63,12 @@ fn read(bus: &Bus, mut connection: Connection) -> RedisResult<()> {
     let number: i64 = redis::cmd("CLIENT").arg("ID").query(&mut connection)?;
     bus.link.set_reader(number);
     connection.set_read_timeout(Some(BLOCK + PATIENCE))?;
+    let mut checked = Instant::now();
     while bus.link.is_whole() {
+        if checked.elapsed() > CHECK {
+            bus.link.keep_alive();
+            checked = Instant::now();
+        }
         let rooms = bus.rooms();
         let mut command = redis::cmd("XREAD");
         command.arg("COUNT").arg((MOST_ENTRIES / (rooms.len() + 1)).max(1));
