@@ -96,7 +96,7 @@ fn bus_that_has_lost_everything_is_noticed() {
 }
 
 #[test]
-fn idle_connection_that_was_dropped_is_found_before_a_message_needs_it() {
+fn lost_idle_connection_is_found_before_a_message_needs_it() {
     let redis = Redis::start();
     let [program] = servers(&redis, &[]);
     let (mut ann, _) = listener(&program, "/chat?name=Ann");
