@@ -47,7 +47,7 @@ pub enum Compression {
     /// Compresses each message by itself ("no context takeover", §7.1.1), so that an idle client keeps no window.
     PerMessage,
     /// Lets messages refer to the ones before them, in both directions. A client keeps 344 KiB of the server's memory,
-    /// and while there is no room for that within [`Config::max_memory`](crate::Config::max_memory), new clients get
+    /// and while there is no room for that in half of [`Config::max_memory`](crate::Config::max_memory), new clients get
     /// `PerMessage`.
     Context,
 }

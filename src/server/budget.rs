@@ -72,11 +72,20 @@ impl Budget {
 impl Share {
     /// Changes the count to `bytes`. `false`, and no change: the sum would pass the limit.
     pub(super) fn resize(&mut self, bytes: usize) -> bool {
+        self.resize_within(bytes, self.budget.limit.load(Ordering::Relaxed))
+    }
+
+    /// The same for memory that stays as long as a client does. It may have half of the limit: with all of it, idle clients
+    /// would keep everybody else from sending anything.
+    pub(super) fn resize_to_stay(&mut self, bytes: usize) -> bool {
+        self.resize_within(bytes, self.budget.limit.load(Ordering::Relaxed) / 2)
+    }
+
+    fn resize_within(&mut self, bytes: usize, limit: usize) -> bool {
         if bytes <= self.bytes {
             self.budget.give_back(self.bytes - bytes);
         } else {
             let more = bytes - self.bytes;
-            let limit = self.budget.limit.load(Ordering::Relaxed);
             let fits = |used: usize| used.checked_add(more).filter(|sum| *sum <= limit);
             if self.budget.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits).is_err() {
                 return false;
@@ -134,6 +143,17 @@ mod tests {
         assert_eq!(budget.used(), 10);
         drop(first);
         assert_eq!(budget.used(), 0);
+    }
+
+    #[test]
+    fn bytes_that_stay_have_half_of_the_limit_and_others_the_rest() {
+        let budget = budget(100);
+        let (mut stays, mut other) = (budget.share(), budget.share());
+        assert!(!stays.resize_to_stay(51) && stays.resize_to_stay(50));
+        assert!(other.resize(50) && !stays.resize_to_stay(51));
+        // Whatever has the first half.
+        assert!(stays.resize_to_stay(0) && other.resize(51) && !stays.resize_to_stay(1));
+        assert_eq!(budget.used(), 51);
     }
 
     #[test]

@@ -178,7 +178,7 @@ fn upgrade(
 /// Counts the windows of a client that keeps them. Without memory for them, messages are compressed one by one.
 fn agree_on_compression(service: &Service, request: &Request, share: &mut Share) -> Option<Agreement> {
     let agreement = Agreement::negotiate(request, service.config.compression())?;
-    let has_room = share.resize(share.bytes + agreement.memory());
+    let has_room = share.resize_to_stay(share.bytes + agreement.memory());
     Some(if has_room { agreement } else { agreement.without_context() })
 }
 
