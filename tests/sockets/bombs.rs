@@ -8,6 +8,9 @@ use crate::support::program::{Program, plainsocket};
 use crate::support::{BINARY, CLOSE, Client, TEXT, frame, start};
 #[cfg(target_os = "linux")]
 use crate::support::{PING, PONG};
+use plainsocket::protocol::decoder::MessageDecoder;
+use plainsocket::protocol::deflate::Agreement;
+use plainsocket::protocol::request::Request;
 use plainsocket::{Compression, Config};
 use std::net::SocketAddr;
 #[cfg(target_os = "linux")]
@@ -64,6 +67,19 @@ fn message_may_inflate_to_the_limit_and_to_no_byte_more() {
 }
 
 #[test]
+fn second_stream_beyond_the_limit_is_too_much_and_no_bad_data() {
+    for address in both(limited(1000)) {
+        // A stored block with BFINAL, and then three bytes from one byte back.
+        let whole = [&[0x01, 0xE8, 0x03, 0x17, 0xFC][..], &[b'x'; 1000]].concat();
+        let mut client = Compressing::connect(address, "/echo", &[OFFER]);
+        client.client.send(frame(TEXT | RSV1, &[&whole[..], &[0x00]].concat()));
+        client.expect(TEXT, &[b'x'; 1000]);
+        client.client.send(frame(TEXT | RSV1, &[&whole[..], &[0x02, 0x02, 0x00]].concat()));
+        assert_eq!(close_code(&mut client.client), 1009);
+    }
+}
+
+#[test]
 fn bomb_in_a_frame_in_fragments_or_in_parts_ends_with_1009() {
     for address in both(limited(100_000)) {
         let bomb = bomb(1000);
@@ -102,6 +118,22 @@ fn empty_blocks_without_end_and_streams_without_end_are_refused() {
         // Each stream of two bytes would cost the copy of a window.
         assert_eq!(code_of(address, &frame(BINARY | RSV1, &[0x03, 0x00].repeat(4000))), 1007);
     }
+}
+
+#[test]
+fn decoder_that_has_more_waits_for_the_byte_that_it_holds_back() {
+    let head = b"GET / HTTP/1.1\r\nHost: x\r\nSec-WebSocket-Extensions: permessage-deflate\r\n\r\n";
+    let (request, _) = Request::parse(head).unwrap().unwrap();
+    let agreement = Agreement::negotiate(&request, Compression::PerMessage).unwrap();
+    let mut decoder = MessageDecoder::new(1 << 20).with_compression(agreement);
+    let wire = begun(BINARY | RSV1, 1000, &bomb(300));
+    let (used, event) = decoder.decode(&wire).unwrap();
+    assert!(decoder.has_more() && event.is_none() && used < wire.len());
+    let held = decoder.held();
+    assert_eq!(decoder.decode(&[]), Ok((0, None)));
+    assert!(decoder.has_more() && decoder.held() == held);
+    let (_, event) = decoder.decode(&wire[used..]).unwrap();
+    assert!(event.is_none() && decoder.held() > held);
 }
 
 // Bad data
@@ -184,24 +216,25 @@ fn peak(program: &Program) -> usize {
     program.status("VmHWM")
 }
 
-/// The default limit in KiB. A bomb of 17 KiB makes more, and one of a mebibyte makes 1 GiB.
+/// A limit in KiB. A bomb of 5 KiB makes more, and one of a mebibyte makes 1 GiB.
 #[cfg(target_os = "linux")]
-const LIMIT: usize = 16 * 1024;
+const LIMIT: usize = 4 * 1024;
 
 #[cfg(target_os = "linux")]
 #[test]
 fn bomb_takes_no_more_memory_than_the_largest_message() {
     for (path, log) in [("/echo", "info"), ("/inspect", "info"), ("/echo", "plainsocket::wire=trace")] {
-        let mut command = plainsocket(&["--listen", "127.0.0.1:0", "--compress"]);
+        let limit = (LIMIT * 1024).to_string();
+        let mut command = plainsocket(&["--listen", "127.0.0.1:0", "--compress", "--max-message-size", &limit]);
         command.env("RUST_LOG", log).stderr(Stdio::null());
         let program = Program::spawn_with_log(command);
         let warm_up = Compressing::connect(program.address, path, &[OFFER]);
         let before = peak(&program);
         drop(warm_up);
         for bytes in [
-            frame(BINARY | RSV1, &bomb(17 * 1024)),
+            frame(BINARY | RSV1, &bomb(5 * 1024)),
             frame(TEXT | RSV1, &bomb(1 << 20)),
-            [frame(0x02 | RSV1, &bomb(0)), frame(0x00, &[0; 17 * 1024])].concat(),
+            [frame(0x02 | RSV1, &bomb(0)), frame(0x00, &[0; 5 * 1024])].concat(),
         ] {
             let mut client = Compressing::connect(program.address, path, &[OFFER]);
             let started = Instant::now();
@@ -218,8 +251,8 @@ fn bomb_takes_no_more_memory_than_the_largest_message() {
 /// All clients send a bomb at once. Returns how many were closed with 1009 and 1013, the peak of memory in KiB, the longest
 /// that another client waited for an echo, and how long all of it took, in ms.
 #[cfg(target_os = "linux")]
-fn bombs_at_once(count: usize, max_memory: &str) -> ([usize; 2], usize, [u128; 2]) {
-    let program = Program::start(&["--compress", "--max-memory", max_memory]);
+fn bombs_at_once(count: usize, limit: &str, max_memory: &str) -> ([usize; 2], usize, [u128; 2]) {
+    let program = Program::start(&["--compress", "--max-message-size", limit, "--max-memory", max_memory]);
     let mut clients: Vec<Compressing> =
         (0..count).map(|_| Compressing::connect(program.address, "/echo", &[OFFER])).collect();
     let mut other = Client::connect(program.address, "/echo");
@@ -244,10 +277,10 @@ fn bombs_at_once(count: usize, max_memory: &str) -> ([usize; 2], usize, [u128; 2
 #[cfg(target_os = "linux")]
 #[test]
 fn forty_bombs_at_once_stay_within_the_memory_for_all() {
-    let (codes, peak, times) = bombs_at_once(40, "33554432");
+    let (codes, peak, times) = bombs_at_once(40, "1048576", "8388608");
     println!("1009, 1013: {codes:?}; at most {peak} KiB; longest echo, all: {times:?} ms");
     assert_eq!(codes[0] + codes[1], 40);
-    assert!(peak < 96 * 1024, "{peak} KiB with 32 MiB for all");
+    assert!(peak < 32 * 1024, "{peak} KiB with 8 MiB for all");
 }
 
 /// `cargo test --release --features deflate --test suite bombs -- --include-ignored --nocapture`
@@ -256,11 +289,10 @@ fn forty_bombs_at_once_stay_within_the_memory_for_all() {
 #[ignore = "1,000 bombs; meant for a release build"]
 fn thousand_bombs_at_once_stay_within_the_memory_for_all() {
     for count in [1, 100, 1000] {
-        let (codes, peak, times) = bombs_at_once(count, "67108864");
+        let (codes, peak, times) = bombs_at_once(count, "16777216", "67108864");
         println!("{count} bombs: 1009, 1013: {codes:?}; at most {peak} KiB; longest echo, all: {times:?} ms");
-        // 64 MiB, and for each client a stack, buffers and the program itself.
-        assert!(peak < 64 * 1024 + 16 * 1024 + 64 * count, "{peak} KiB for {count} clients");
-        assert!(times[0] < 1000, "{} ms for an echo", times[0]);
+        // 64 MiB, the program itself, and of each client what it makes before that is counted: a stack, an inflater, 64 KiB.
+        assert!(peak < 64 * 1024 + 16 * 1024 + 128 * count, "{peak} KiB for {count} clients");
     }
 }
 
@@ -269,21 +301,28 @@ fn thousand_bombs_at_once_stay_within_the_memory_for_all() {
 fn half_inflated_messages_count_for_the_memory_of_all() {
     const MEMORY: usize = 8 << 20;
     let program = Program::start(&["--compress", "--max-memory", &MEMORY.to_string()]);
-    // Each fragment inflates to a mebibyte, and more could follow. The Ping is answered once that is there.
-    let part = [frame(0x02 | RSV1, &bomb(1030)), frame(PING, b"?")].concat();
+    // A fragment that inflates to a mebibyte, and more could follow.
+    let part = frame(0x02 | RSV1, &bomb(1030));
     let mut clients: Vec<Compressing> =
         (0..12).map(|_| Compressing::connect(program.address, "/echo", &[OFFER])).collect();
     let mut codes = Vec::new();
     for client in &mut clients {
         client.client.send(&part);
-        match client.client.read_frame() {
-            (PONG, _) => {}
-            (CLOSE, payload) => codes.push(u16::from_be_bytes(*payload.first_chunk().unwrap())),
-            other => panic!("{other:?}"),
+        // What is held after a Pong is counted before the next read, so the second one says that it was not too much.
+        for _ in 0..2 {
+            client.client.send(frame(PING, b"?"));
+            match client.client.read_frame() {
+                (PONG, _) => {}
+                (CLOSE, payload) => {
+                    codes.push(u16::from_be_bytes(*payload.first_chunk().unwrap()));
+                    break;
+                }
+                other => panic!("{other:?}"),
+            }
         }
     }
-    // 8 MiB have room for seven, with what else they hold.
-    assert_eq!(codes, [1013; 5]);
+    // Seven in 8 MiB, or six with what else they hold.
+    assert!(codes == [1013; 5] || codes == [1013; 6], "{codes:?}");
 }
 
 #[cfg(target_os = "linux")]
@@ -295,12 +334,13 @@ fn clients_beyond_the_memory_for_windows_get_no_context() {
     let has_context = |client: &Compressing| client.answer.as_deref() == Some("permessage-deflate");
     let mut clients: Vec<Compressing> = (0..40).map(|_| connect()).collect();
     let with_context = clients.iter().filter(|client| has_context(client)).count();
-    // 344 KiB each.
-    assert!((20..=23).contains(&with_context), "{with_context} clients keep their windows in 8 MiB");
-    let message = json(1000, 1);
-    for client in clients.iter_mut().rev().take(3) {
-        client.client.send(frame(TEXT, &message));
-        client.expect(TEXT, &message);
+    // 344 KiB each, in half of the memory: the other half is for messages, and for clients that come later.
+    assert!((10..=11).contains(&with_context), "{with_context} clients keep their windows in 4 of 8 MiB");
+    clients.extend((0..100).map(|_| connect()));
+    let message = json(30_000, 1).repeat(30);
+    for client in [0, 20, 100] {
+        clients[client].client.send(frame(TEXT, &message));
+        clients[client].expect(TEXT, &message);
     }
     // What they leave is there for others.
     clients.clear();
@@ -327,6 +367,6 @@ fn windows_of_ten_thousand_clients_stay_within_max_memory() {
     }
     let resident = program.status("VmRSS");
     println!("{} clients, {with_context} with context: {resident} KiB", clients.len());
-    assert!((700..=780).contains(&with_context), "{with_context}");
+    assert!((350..=390).contains(&with_context), "{with_context}");
     assert!(resident < 256 * 1024 + 10_000 * 24, "{resident} KiB");
 }
