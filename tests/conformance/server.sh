@@ -1,7 +1,8 @@
 # Sourced by the scripts beside this file: finds or builds the release server,
 # starts it on a port that the system picks, and ends it with the script.
 #
-# start_server takes flags for it. After it: $address is HOST:PORT, $reports a directory that exists.
+# start_server takes flags for it. After it: $address is HOST:PORT, $reports a directory that exists. build_server only sees
+# to it that there is a program, $server.
 # choose_one_page, called before it, starts the server of docs/one-page.rs instead; choose_deflate one that can compress.
 
 # PLAINSOCKET may be relative to where the caller stands, which the cd leaves.
@@ -12,6 +13,7 @@ reports=$target/conformance
 script=$(basename "$0")
 server_log=$reports/$script-server.log
 build=(--bin plainsocket)
+built=$target/release
 program=plainsocket
 listen=(--listen 127.0.0.1:0)
 
@@ -25,7 +27,7 @@ choose_one_page() {
 # In a folder of its own, so that neither build replaces the other.
 choose_deflate() {
     build+=(--features deflate --target-dir "$target/deflate")
-    program=../deflate/release/plainsocket
+    built=$target/deflate/release
 }
 
 die() {
@@ -33,12 +35,16 @@ die() {
     exit 1
 }
 
-start_server() {
+build_server() {
     if [[ -z $server ]]; then
         cargo build --release "${build[@]}"
-        server=$target/release/$program
+        server=$(realpath -- "$built/$program")
     fi
     [[ -x $server ]] || die "$server is not a program"
+}
+
+start_server() {
+    build_server
     mkdir -p "$reports"
 
     local output line

@@ -1,4 +1,4 @@
-//! The server's decoder for the fuzz target `frames`: the hooks that only this crate sees.
+//! The server's decoder for the fuzz targets `frames` and `deflate`: the hooks that only this crate sees.
 
 use crate::error::ProtocolError;
 use crate::protocol::decoder::{Event, MessageDecoder};
@@ -10,6 +10,17 @@ pub struct ServersDecoder(MessageDecoder);
 impl ServersDecoder {
     pub fn new(limit: usize) -> ServersDecoder {
         ServersDecoder(speed::decoder(limit))
+    }
+
+    /// Lets the client compress messages.
+    #[cfg(feature = "deflate")]
+    pub fn with_compression(self, agreement: crate::protocol::deflate::Agreement) -> ServersDecoder {
+        ServersDecoder(self.0.with_compression(agreement))
+    }
+
+    /// Returns whether it can go on without more bytes.
+    pub fn has_more(&self) -> bool {
+        self.0.has_more()
     }
 
     pub fn decode(&mut self, input: &[u8]) -> Result<(usize, Option<Event>), ProtocolError> {

@@ -62,7 +62,7 @@ fn check_one(wire: &[u8], limit: usize, arrival: &Arrival, expected: &[Told]) {
 }
 
 /// Does what the server does with what one read has brought (or several, where the room is smaller than the piece).
-fn read(
+pub fn read(
     decoder: &mut ServersDecoder,
     mut piece: &[u8],
     unread: &mut Vec<u8>,
@@ -87,8 +87,11 @@ fn read(
         match decoder.decode(unread) {
             Ok((used, event)) => {
                 unread.drain(..used);
-                let Some(event) = event else { return told };
-                told.push(Ok(event));
+                match event {
+                    Some(event) => told.push(Ok(event)),
+                    None if decoder.has_more() => {}
+                    None => return told,
+                }
             }
             Err(error) => {
                 told.push(Err(error));

@@ -1,0 +1,199 @@
+//! Compressed messages in any fragments and pieces: plainsocket's decoder against a plain inflate. And the other way: what
+//! plainsocket compresses, the plain one inflates, in a window of just the size that was agreed on.
+//!
+//! The first byte of the input is the size of the pieces, the second says whether the client's window goes on and whether
+//! the message is text, and the rest is the payload of a message that is sent twice. With a zero as the first byte, the
+//! rest is choices, out of which messages are made.
+#![no_main]
+
+use arbitrary::{Result, Unstructured};
+use libfuzzer_sys::fuzz_target;
+use plainsocket::inside::ServersDecoder;
+use plainsocket::protocol::decoder::Event;
+use plainsocket::protocol::deflate::{Agreement, Compression, Deflater};
+use plainsocket::protocol::request::Request;
+use plainsocket::{CloseCode, CloseFrame, Message};
+use plainsocket_fuzz::arrival::{Arrival, read};
+use plainsocket_fuzz::inflate::{Fault, Rules, inflate};
+use plainsocket_fuzz::utf8::first_bad_byte;
+use plainsocket_fuzz::wire::frame;
+
+const RSV1: u8 = 0x40;
+
+/// The most payload that a message can have here: the server refuses more than twice its limit, and a little.
+const LONGEST: usize = 1000;
+
+/// A message as it is sent.
+struct Sent {
+    is_text: bool,
+    /// Whether RSV1 is set.
+    is_compressed: bool,
+    payload: Vec<u8>,
+    /// Where it is cut into fragments, each as the length of one.
+    fragments: Vec<u8>,
+}
+
+fuzz_target!(|input: &[u8]| {
+    match input {
+        [0, choices @ ..] => check_made(&mut Unstructured::new(choices)).unwrap_or_default(),
+        [size, flags, payload @ ..] if payload.len() <= LONGEST => {
+            let keeps_window = flags & 1 != 0;
+            let sent = || Sent {
+                is_text: flags & 2 != 0,
+                is_compressed: true,
+                payload: payload.to_vec(),
+                fragments: vec![],
+            };
+            let wire_length = 2 * payload.len() + 30;
+            let arrival = Arrival { pieces: vec![(*size).into(); wire_length / usize::from(*size)], ..Arrival::default() };
+            check(&[sent(), sent()], keeps_window, 10_000, &[Arrival::default(), arrival]);
+        }
+        _ => {}
+    }
+});
+
+/// Fails only where there are too few choices, which is of no interest.
+fn check_made(choices: &mut Unstructured) -> Result<()> {
+    let arrival: Arrival = choices.arbitrary()?;
+    let limit = usize::from(choices.arbitrary::<u16>()?);
+    let keeps_window = choices.arbitrary()?;
+    let bits = choices.int_in_range(8..=15)?;
+    let mut deflater = Deflater::new(agreement(keeps_window, bits));
+    let mut before = Vec::new();
+    let mut messages = Vec::new();
+    while !choices.is_empty() && messages.len() < 20 {
+        let is_compressed = choices.ratio(7, 8)?;
+        let (is_text, fragments) = (choices.arbitrary()?, choices.arbitrary()?);
+        let mut payload = data(choices)?;
+        if is_compressed && choices.ratio(7, 8)? {
+            let message = payload;
+            payload = compress(&mut deflater, &message, &mut before, keeps_window, bits);
+            damage(&mut payload, choices)?;
+        }
+        // Too long a message without compression is an affair of the target `frames`.
+        payload.truncate(if is_compressed { LONGEST } else { limit });
+        messages.push(Sent { is_text, is_compressed, payload, fragments });
+    }
+    check(&messages, keeps_window, limit, &[Arrival::default(), arrival]);
+    Ok(())
+}
+
+/// Bytes that repeat, in which DEFLATE finds something.
+fn data(choices: &mut Unstructured) -> Result<Vec<u8>> {
+    let count = choices.int_in_range(0..=200)?;
+    let bytes = choices.bytes(choices.len().min(count))?;
+    let times = if choices.ratio(1, 4)? { usize::from(choices.arbitrary::<u16>()?) / 64 } else { 1 };
+    Ok(bytes.repeat(times))
+}
+
+/// Compresses a message as the server does, and makes sure that it can be inflated.
+fn compress(deflater: &mut Deflater, message: &[u8], before: &mut Vec<u8>, keeps: bool, bits: u8) -> Vec<u8> {
+    if !keeps {
+        deflater.reset();
+        before.clear();
+    }
+    let mut payload = b"in front".to_vec();
+    deflater.compress(message, &mut payload);
+    assert!(payload.starts_with(b"in front"));
+    let payload = payload.split_off(8);
+    let rules = Rules { before, window: 1 << bits, limit: usize::MAX, allows: |streams, _| streams <= 2 };
+    assert_eq!(inflate(&payload, rules).as_deref(), Ok(message));
+    before.extend_from_slice(message);
+    payload
+}
+
+/// Most payloads stay as they are.
+fn damage(payload: &mut Vec<u8>, choices: &mut Unstructured) -> Result<()> {
+    match choices.int_in_range(0..=15)? {
+        0 if !payload.is_empty() => {
+            let at = choices.choose_index(payload.len())?;
+            payload[at] = choices.arbitrary()?;
+        }
+        1 => payload.truncate(choices.choose_index(payload.len() + 1)?),
+        2 => payload.extend_from_slice(choices.bytes(choices.len().min(7))?),
+        // An empty block with BFINAL, and a new stream.
+        3 => payload.extend_from_slice(&[0x00, 0x00, 0xFF, 0xFF, 0x03, 0x00]),
+        _ => {}
+    }
+    Ok(())
+}
+
+fn agreement(keeps_window: bool, bits: u8) -> Agreement {
+    let offer = format!("Sec-WebSocket-Extensions: permessage-deflate; server_max_window_bits={bits}");
+    let head = format!("GET / HTTP/1.1\r\nHost: x\r\n{offer}\r\n\r\n");
+    let (request, _) = Request::parse(head.as_bytes()).expect("a request").expect("a whole one");
+    let compression = if keeps_window { Compression::Context } else { Compression::PerMessage };
+    Agreement::negotiate(&request, compression).expect("an offer that can be kept")
+}
+
+/// Panics unless the decoder gives the messages that the plain inflate gives, and then the same Close code.
+fn check(messages: &[Sent], keeps_window: bool, limit: usize, arrivals: &[Arrival]) {
+    let (events, code) = expected(messages, keeps_window, limit);
+    let wire: Vec<u8> = messages.iter().flat_map(frames).collect();
+    for arrival in arrivals {
+        let mut decoder = ServersDecoder::new(limit).with_compression(agreement(keeps_window, 15));
+        let (mut unread, mut told) = (Vec::new(), Vec::new());
+        let (mut pieces, mut rest) = (arrival.pieces.iter(), &wire[..]);
+        while !rest.is_empty() && !matches!(told.last(), Some(Err(_))) {
+            let size = pieces.next().map_or(rest.len(), |&size| rest.len().min(size.into()));
+            let (piece, later) = rest.split_at(size);
+            rest = later;
+            if arrival.memory > 0 {
+                // Of an earlier message, so not zeros.
+                decoder.lend_memory(vec![0xA5; arrival.memory.into()]);
+            }
+            told.extend(read(&mut decoder, piece, &mut unread, arrival.uses_room));
+        }
+        let error = told.pop_if(|last| last.is_err()).and_then(Result::err);
+        assert_eq!(error.map(|error| CloseFrame::from(error).code), code, "{error:?}");
+        let told: Vec<Event> = told.into_iter().flatten().filter(|event| !matches!(event, Event::Ping(_))).collect();
+        assert!(told == events, "{told:?}\n{events:?}");
+    }
+}
+
+/// The messages, and the code of the Close that ends them if one does.
+fn expected(messages: &[Sent], keeps_window: bool, limit: usize) -> (Vec<Event>, Option<CloseCode>) {
+    let (mut events, mut before) = (Vec::new(), Vec::new());
+    for sent in messages {
+        let result = if sent.is_compressed {
+            // A stream of a few bytes costs as much as a long one, so there cannot be many.
+            let allows = |streams: usize, taken: usize| streams == 1 || streams * 64 <= taken + 256;
+            inflate(&sent.payload, Rules { before: &before, window: 1 << 15, limit, allows })
+        } else {
+            Ok(sent.payload.clone())
+        };
+        let (fault, bytes) = match result {
+            Ok(bytes) => (None, bytes),
+            Err((fault, bytes)) => (Some(fault), bytes),
+        };
+        if sent.is_text && (first_bad_byte(&bytes).is_some() || fault.is_none() && str::from_utf8(&bytes).is_err()) {
+            return (events, Some(CloseCode::INVALID_PAYLOAD));
+        }
+        match fault {
+            Some(Fault::Invalid) => return (events, Some(CloseCode::INVALID_PAYLOAD)),
+            Some(Fault::TooLong) => return (events, Some(CloseCode::MESSAGE_TOO_BIG)),
+            None => {}
+        }
+        if sent.is_compressed && keeps_window {
+            before.extend_from_slice(&bytes);
+        }
+        let text = if sent.is_text { String::from_utf8(bytes).map(Message::from) } else { Ok(Message::Binary(bytes)) };
+        events.push(Event::Message(text.expect("UTF-8")));
+    }
+    (events, None)
+}
+
+/// The frames of a message, with a Ping after each but the last.
+fn frames(sent: &Sent) -> Vec<u8> {
+    let rsv1 = if sent.is_compressed { RSV1 } else { 0 };
+    let mut first = if sent.is_text { 0x01 } else { 0x02 } | rsv1;
+    let (mut wire, mut rest) = (Vec::new(), &sent.payload[..]);
+    for &length in &sent.fragments {
+        let (fragment, later) = rest.split_at(rest.len().min(length.into()));
+        wire.extend(frame(first, fragment));
+        wire.extend(frame(0x89, b""));
+        (first, rest) = (0x00, later);
+    }
+    wire.extend(frame(first | 0x80, rest));
+    wire
+}
