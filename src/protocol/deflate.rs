@@ -184,6 +184,9 @@ impl Deflater {
     /// Compresses a message onto the end of `out`. Returns `false` if that made it no shorter: then `out` is as before,
     /// and the window must be emptied or the connection given up, because the client does not get what is in there.
     pub fn compress_if_shorter(&mut self, message: &[u8], out: &mut Vec<u8>) -> bool {
+        if message.is_empty() {
+            return false;
+        }
         let start = out.len();
         // The tail is written too, before it is removed. zlib has more to say while it fills all the room.
         out.reserve(message.len() + TAIL.len());
@@ -196,6 +199,10 @@ impl Deflater {
 
     /// Compresses a message onto the end of `out`, even if that makes it longer.
     pub fn compress(&mut self, message: &[u8], out: &mut Vec<u8>) {
+        // zlib makes nothing of nothing, and the empty message is a byte (§7.2.3.6).
+        if message.is_empty() {
+            return out.push(0x00);
+        }
         let mut rest = message;
         loop {
             out.reserve(rest.len() / 4 + 64);

@@ -6,6 +6,8 @@ use crate::support::deflate::{Compressing, RSV1, deflated, json, noise, offering
 use crate::support::{
     BINARY, CLOSE, Client, DEADLINE, PING, PONG, Running, TEXT, close_frame, frame, header, request, start, status,
 };
+use plainsocket::protocol::deflate::{Agreement, Deflater};
+use plainsocket::protocol::request::Request;
 use plainsocket::{Compression, Config, Connection, Error, Sender, Server};
 use socket2::{Domain, Socket, Type};
 use std::collections::HashMap;
@@ -233,6 +235,19 @@ fn empty_messages_stay_empty_and_uncompressed() {
         assert_eq!(client.expect(BINARY, b"").compressed, None);
         assert_echo(&mut client, TEXT, b"and on it goes");
     }
+}
+
+#[test]
+fn compressor_makes_one_byte_of_an_empty_message() {
+    let head = b"GET / HTTP/1.1\r\nHost: x\r\nSec-WebSocket-Extensions: permessage-deflate\r\n\r\n";
+    let (request, _) = Request::parse(head).unwrap().unwrap();
+    let mut deflater = Deflater::new(Agreement::negotiate(&request, Compression::Context).unwrap());
+    let mut out = b"before".to_vec();
+    for _ in 0..3 {
+        deflater.compress(b"", &mut out);
+        assert!(!deflater.compress_if_shorter(b"", &mut out));
+    }
+    assert_eq!(out, b"before\0\0\0");
 }
 
 #[test]
