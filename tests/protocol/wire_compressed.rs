@@ -240,7 +240,7 @@ fn handshake_explains_all_four_parameters_on_both_sides() {
         offered,
         [
             "permessage-deflate: messages can be DEFLATE, and RSV1 marks those (§7 of RFC 7692)",
-            "client_max_window_bits: the server can ask the client for a smaller window (§7.1.2.2 of RFC 7692)",
+            "client_max_window_bits: the client accepts a limit for its own window (§7.1.2.2 of RFC 7692)",
             "server_max_window_bits=10: asks the server for a window of 2 to that power (§7.1.2.1 of RFC 7692)",
             "client_no_context_takeover: the client can compress each message by itself (§7.1.1.2 of RFC 7692)",
             "server_no_context_takeover: asks for each message to be compressed by itself (§7.1.1.1 of RFC 7692)",

@@ -81,7 +81,7 @@ fn about_parameter(parameter: &str, side: Side) -> (&'static str, &'static str) 
             ("the server's window: 2 to that power, in bytes", "7.1.2.1 of RFC 7692")
         }
         ("client_max_window_bits", Side::Offer, false) => {
-            ("the server can ask the client for a smaller window", "7.1.2.2 of RFC 7692")
+            ("the client accepts a limit for its own window", "7.1.2.2 of RFC 7692")
         }
         ("client_max_window_bits", _, _) => ("the client's window: 2 to that power, in bytes", "7.1.2.2 of RFC 7692"),
         _ => ("no parameter of permessage-deflate: declined", "7 of RFC 7692"),

@@ -17,7 +17,7 @@ pub struct Fault {
     /// The section of RFC 6455 with the rule, or of another: `"6.1 of RFC 7692"`.
     pub section: &'static str,
     /// The length in bytes that a message over the limit would have with this frame. `None` for other rules, and for a
-    /// compressed message, which is abandoned before all of it is inflated.
+    /// compressed message, which is given up before it is inflated whole.
     pub message_length: Option<u64>,
     /// The Close code with which the server fails the connection.
     pub code: CloseCode,

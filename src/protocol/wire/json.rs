@@ -43,7 +43,7 @@ impl Frame {
     }
 }
 
-/// Returns the inflated message, with the number of its compressed bytes.
+/// Returns the inflated message, with its length and that of the compressed one.
 fn inflated(frame: &Frame) -> Option<String> {
     let inflated = frame.inflated.as_ref()?;
     Some(object(&[

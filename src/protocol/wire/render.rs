@@ -87,7 +87,7 @@ impl Frame {
         }
     }
 
-    /// Adds an inflated message, with its sizes.
+    /// Adds the inflated message, with both sizes.
     fn add_inflated(&self, text: &mut String) {
         let Some(inflated) = &self.inflated else {
             let (why, section) = match (&self.error, self.fin()) {
