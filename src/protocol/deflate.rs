@@ -22,6 +22,9 @@ const WINDOW: usize = 32 * 1024;
 /// The fewest compressed bytes of a stream, on average, in a message of many.
 const SHORTEST: usize = 64;
 
+/// Whether this build can compress.
+pub(super) const IS_BUILT: bool = true;
+
 /// A message of fewer bytes than this is not compressed by itself: 8 us are too much for what it saves.
 pub(crate) const SMALL: usize = 256;
 
@@ -36,8 +39,7 @@ pub(crate) const DEFLATER: usize = 312 * 1024;
 ///
 /// ```
 /// use plainsocket::{Compression, Config};
-/// let config = Config { compression: Compression::PerMessage, ..Config::default() };
-/// # let _ = config;
+/// let _config = Config { compression: Compression::PerMessage, ..Config::default() };
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Compression {
@@ -47,8 +49,7 @@ pub enum Compression {
     /// Compresses each message by itself ("no context takeover", §7.1.1), so that an idle client keeps no window.
     PerMessage,
     /// Lets messages refer to the ones before them, in both directions. A client keeps 344 KiB of the server's memory,
-    /// and while there is no room for that in half of [`Config::max_memory`](crate::Config::max_memory), new clients get
-    /// `PerMessage`.
+    /// and without room for that in half of [`Config::max_memory`](crate::Config::max_memory) it gets `PerMessage`.
     Context,
 }
 

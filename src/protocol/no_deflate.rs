@@ -3,6 +3,7 @@
 use super::request::Request;
 use crate::error::ProtocolError;
 
+pub(super) const IS_BUILT: bool = false;
 pub(crate) const INFLATER: usize = 0;
 pub(crate) const DEFLATER: usize = 0;
 pub(crate) const SMALL: usize = 1;

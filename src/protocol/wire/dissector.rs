@@ -1,14 +1,11 @@
 //! Dissects bytes into [`Frame`]s, beside the decoder that turns the same bytes into messages.
 
-use super::frame::{Direction, Frame, Inflated, MessageEnd};
+use super::frame::{Direction, Frame, Inflated, MessageEnd, SHOWN};
 use super::peek::Peek;
 use crate::error::ProtocolError;
 use crate::protocol::decoder::{Event, MessageDecoder};
 use crate::protocol::frame::{Header, Opcode};
 use std::mem;
-
-/// How many bytes of a payload are kept to be shown.
-pub const SHOWN: usize = 128;
 
 /// The longest header with its masking key, in bytes.
 const LONGEST_HEAD: usize = 14;

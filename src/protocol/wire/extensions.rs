@@ -2,6 +2,7 @@
 
 use super::handshake::Line;
 use crate::error::cut;
+use crate::protocol::deflate;
 
 /// The most words that are explained: a browser offers four.
 const MOST: usize = 16;
@@ -20,7 +21,7 @@ pub(super) enum Side {
 pub(super) fn about_offer(is_agreed: bool) -> &'static str {
     if is_agreed {
         "the extensions that the client offers; the server agrees to one"
-    } else if cfg!(feature = "deflate") {
+    } else if deflate::IS_BUILT {
         "the extensions that the client knows; the server agrees to none"
     } else {
         "the extensions that the client knows; this server has none"

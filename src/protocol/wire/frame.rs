@@ -1,10 +1,14 @@
 //! One frame, as it crossed the wire.
 
-use super::dissector::SHOWN;
-use super::peek::MOST;
 use crate::error::ProtocolError;
 use crate::protocol::close::CloseFrame;
 use crate::protocol::frame::{Opcode, apply_mask};
+
+/// How many bytes of a payload are kept to be shown.
+pub const SHOWN: usize = 128;
+
+/// The most bytes that are inflated to be shown.
+pub(super) const MOST: usize = 64 * 1024;
 
 /// Which way a frame went, as the server sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -25,8 +25,8 @@ mod json;
 mod peek;
 mod render;
 
-pub use dissector::{Dissected, Dissector, SHOWN};
+pub use dissector::{Dissected, Dissector};
 pub use fault::Fault;
 pub use fields::Field;
-pub use frame::{Direction, Frame, Inflated, MessageEnd};
+pub use frame::{Direction, Frame, Inflated, MessageEnd, SHOWN};
 pub use handshake::{Handshake, Line};

@@ -1,12 +1,8 @@
 //! A look into a compressed frame on its way to the client, as far as it is shown. A decoder looks at those from the
 //! client; for the others there is none.
 
-use super::dissector::SHOWN;
-use super::frame::Inflated;
+use super::frame::{Inflated, MOST, SHOWN};
 use crate::protocol::deflate::Inflater;
-
-/// The most bytes that are inflated to be shown.
-pub(super) const MOST: usize = 64 * 1024;
 
 /// Inflates one frame with an empty window.
 #[derive(Debug)]
