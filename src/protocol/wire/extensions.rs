@@ -1,6 +1,5 @@
 //! The words of `Sec-WebSocket-Extensions` explained one by one: what the client offers, and what the server agrees to.
 
-use super::handshake::Line;
 use crate::error::cut;
 use crate::protocol::deflate;
 
@@ -17,6 +16,9 @@ pub(super) enum Side {
     Agreement,
 }
 
+/// A word, its purpose, and the section about it.
+pub(super) type Word = (String, &'static str, &'static str);
+
 /// Returns what an offer came to. `is_agreed`: the response names an extension.
 pub(super) fn about_offer(is_agreed: bool) -> &'static str {
     if is_agreed {
@@ -29,11 +31,11 @@ pub(super) fn about_offer(is_agreed: bool) -> &'static str {
 }
 
 /// Explains each extension of a list and each of its parameters, as far as the list is shown.
-pub(super) fn explain(list: &str, side: Side) -> Vec<Line> {
+pub(super) fn explain(list: &str, side: Side) -> Vec<Word> {
     let shown = cut(list);
     // A word that is cut is none of the client's.
     let whole = if shown.len() < list.len() { shown.rfind([',', ';']).unwrap_or(0) } else { list.len() };
-    let mut lines = Vec::new();
+    let mut explained = Vec::new();
     for extension in list[..whole].split(',') {
         let mut words = extension.split(';').map(str::trim);
         let name = words.next().unwrap_or_default();
@@ -42,18 +44,18 @@ pub(super) fn explain(list: &str, side: Side) -> Vec<Line> {
             true => ("messages can be DEFLATE, and RSV1 marks those", "7 of RFC 7692"),
             false => ("an extension that this server does not know", "9.1"),
         };
-        lines.push(Line::new(name.to_owned(), about, section));
+        explained.push((name.to_owned(), about, section));
         for parameter in words {
             let (about, section) = match is_deflate {
                 true => about_parameter(parameter, side),
                 false => ("a parameter of that extension", "9.1"),
             };
-            lines.push(Line::new(parameter.to_owned(), about, section));
+            explained.push((parameter.to_owned(), about, section));
         }
     }
-    lines.retain(|line| !line.line.is_empty());
-    lines.truncate(MOST);
-    lines
+    explained.retain(|(word, ..)| !word.is_empty());
+    explained.truncate(MOST);
+    explained
 }
 
 /// Explains a parameter of permessage-deflate.

@@ -39,8 +39,13 @@ pub struct Line {
 }
 
 impl Line {
-    pub(super) fn new(line: String, about: &'static str, section: &'static str) -> Line {
+    fn new(line: String, about: &'static str, section: &'static str) -> Line {
         Line { line, about, section, parts: Vec::new() }
+    }
+
+    fn explain_parts(&mut self, list: &str, side: Side) {
+        let words = extensions::explain(list, side).into_iter();
+        self.parts = words.map(|(word, about, section)| Line::new(word, about, section)).collect();
     }
 }
 
@@ -131,7 +136,7 @@ fn request_lines(request: &Request, is_agreed: bool) -> Vec<Line> {
         let value = if HARMLESS.contains(&&lower_case[..]) { value } else { "(not shown)" };
         let mut line = Line::new(as_shown(format!("{name}: {value}")), about, section);
         if lower_case == extensions::NAME {
-            line.parts = extensions::explain(value, Side::Offer);
+            line.explain_parts(value, Side::Offer);
         }
         lines.push(line);
     }
@@ -167,7 +172,7 @@ fn response_lines(response: &Response) -> Vec<Line> {
         let value = if SHOWN_IN_RESPONSE.contains(&&lower_case[..]) { value } else { "(not shown)" };
         let mut line = Line::new(as_shown(format!("{name}: {value}")), about, "4.2.2");
         if lower_case == extensions::NAME {
-            line.parts = extensions::explain(value, Side::Agreement);
+            line.explain_parts(value, Side::Agreement);
         }
         lines.push(line);
     }
