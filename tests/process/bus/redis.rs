@@ -40,12 +40,17 @@ impl Redis {
 
     /// Starts it, with what its file says. Each write is on the disk before it is answered.
     pub fn run(&mut self) {
-        let mut command = Command::new("redis-server");
-        command.args(["--port", &self.port.to_string(), "--bind", "127.0.0.1", "--save", "", "--loglevel", "warning"]);
-        command.args(["--appendonly", "yes", "--appendfsync", "always", "--dir"]).arg(&self.folder);
-        command.args(self.password.map(|password| ["--requirepass", password]).into_iter().flatten());
-        command.stdin(Stdio::null()).stdout(Stdio::null());
-        let child = command.spawn().expect("the tests of the feature `redis` need Debian's package redis-server");
+        let start = |program: &str| {
+            let mut command = Command::new(program);
+            command.args(["--port", &self.port.to_string(), "--bind", "127.0.0.1", "--save", ""]);
+            command.args(["--loglevel", "warning", "--appendonly", "yes", "--appendfsync", "always", "--dir"]);
+            command
+                .arg(&self.folder)
+                .args(self.password.map(|password| ["--requirepass", password]).into_iter().flatten());
+            command.stdin(Stdio::null()).stdout(Stdio::null()).spawn()
+        };
+        let child = start("redis-server").or_else(|_| start("valkey-server"));
+        let child = child.expect("the tests of the feature `redis` need Debian's package redis-server");
         self.child = Some(child);
         wait_for("Redis", || TcpStream::connect(("127.0.0.1", self.port)).is_ok());
     }
