@@ -2,7 +2,7 @@
 
 use super::{Redis, answer, event, id, listener, said, say, servers, wait_for_bus};
 use crate::support::program::Program;
-use crate::support::{Client, TEXT, header};
+use crate::support::{CLOSE, Client, TEXT, header};
 use serde_json::json;
 use std::time::{Duration, Instant};
 
@@ -52,6 +52,27 @@ fn frozen_bus_stops_nobody_and_no_message_is_ignored() {
     for client in [&mut ann, &mut bob] {
         assert_eq!(said(client)["text"], json!("after"), "what was refused is not obeyed later");
     }
+}
+
+#[test]
+fn member_that_catches_up_from_a_frozen_bus_gets_1013() {
+    let redis = Redis::start();
+    let [program] = servers(&redis, &[]);
+    // With a member in it, the room is known, and nobody has to ask Redis before the 101.
+    let (_ann, _) = listener(&program, "/chat?name=Ann");
+    redis.signal("STOP");
+    let begun = Instant::now();
+    let mut bob = Client::connect(program.address, "/chat?after=0-0");
+    let (first, payload) = loop {
+        let (first, payload) = bob.read_frame();
+        if first != TEXT {
+            break (first, payload);
+        }
+        assert!(payload.starts_with(b"[plainsocket: the bus"), "a notice can come first");
+    };
+    assert_eq!((first, &payload[..2]), (CLOSE, &1013_u16.to_be_bytes()[..]));
+    assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
+    redis.signal("CONT");
 }
 
 #[test]
