@@ -1,7 +1,7 @@
 //! permessage-deflate (RFC 7692): what client and server agree on, and messages through DEFLATE (RFC 1951).
 //!
 //! A compressed message has RSV1 set on its first frame (§6), and its payload is a DEFLATE stream without the last four
-//! bytes, [`TAIL`] (§7.2.1). Everything else about frames stays as it is. Sections in here are those of RFC 7692.
+//! bytes, `TAIL` (§7.2.1). Everything else about frames stays as it is. Sections in here are those of RFC 7692.
 
 use super::request::Request;
 use crate::error::ProtocolError;
