@@ -144,6 +144,7 @@ pub fn a_broken_rule_is_told(subject: &Subject, trial: &Trial) -> Result<(), Les
                 Seen::End => Some(Mistake::NoCloseForFault),
                 Seen::Frame { first: 0x88, ref payload, .. } if payload == b"\x03\xED" => Some(Mistake::BadCodeEchoed),
                 Seen::Frame { first: 0x88, .. } => Some(Mistake::FaultCode),
+                Seen::Frame { first: 0x82, .. } if code == 1009 => Some(Mistake::MaxMessageIgnored),
                 Seen::Nothing | Seen::Frame { .. } => Some(Mistake::FaultIgnored),
                 Seen::Reset => None,
             });

@@ -76,6 +76,8 @@ fn wrongly_refused(subject: &Subject, bytes: &[u8], expected: Header) -> Option<
     match expected {
         Header { size: 4, .. } if all(300) => Some(Mistake::LengthWidth),
         Header { size: 10, .. } if all((1 << 40) + 70_000) => Some(Mistake::LengthWidth),
+        // Four of the eight bytes can hold that one.
+        Header { size: 10, length: 0x1_0000_0000.., .. } if !all(70_000) => Some(Mistake::LengthWidth),
         Header { size: 4 | 10, .. } => Some(Mistake::LengthBoundary),
         Header { opcode: TEXT, .. } => None,
         _ => Some(Mistake::KnownRefused),

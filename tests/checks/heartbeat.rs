@@ -1,7 +1,7 @@
 //! Step 17: who is silent gets a Ping, who stays silent is dropped (§5.5.2).
 
 use super::guard;
-use super::lesson::{Lesson, Trial};
+use super::lesson::{Lesson, Trial, hex};
 use super::mistakes::Mistake;
 use super::running::{Running, quick};
 use super::subject::Subject;
@@ -104,6 +104,9 @@ fn expect_ping(talk: &mut Talk, sent: &str) -> Result<Vec<u8>, Lesson> {
     talk.trial.case(sent, "a Ping", WHY);
     match talk.look() {
         Seen::Frame { first, masked: false, payload } if first == FIN | PING => Ok(payload),
+        Seen::End | Seen::Reset if !talk.unread().is_empty() => Err(talk
+            .trial
+            .came(format!("bytes that are no frame, {}, and the end of the connection", hex(talk.unread())))),
         Seen::End | Seen::Reset => Err(talk.trial.came("the end of the connection").named(Mistake::LivingDropped)),
         Seen::Nothing => {
             let lesson = talk.trial.came(Seen::Nothing.to_string());

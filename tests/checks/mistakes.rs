@@ -56,7 +56,7 @@ mistakes! {
     KeyHexDigest, Some(5), "You encoded the digest's 40 hex characters. Encode its 20 bytes.";
     KeyDecoded, Some(7), "You decoded the key from base64 first. Hash its text as it was sent, then the GUID.";
     KeyGuid, Some(7), "These are 20 bytes in base64, so the last two stages are right. What you hashed is not the key and then \
-        the GUID: compare the GUID letter by letter, in upper case.";
+        the GUID. Take the key exactly as it was sent, and compare the GUID letter by letter, in upper case.";
     KeyAlone, None, "You hashed the key without the GUID.";
     KeyAloneInHex, None, "Two things at once: you hashed the key without the GUID, and took the digest in hex, not \
         its 20 bytes.";
@@ -77,6 +77,7 @@ mistakes! {
         they came.";
     LastColon, None, "You split a line at its last colon. A value may hold some itself: split at the first.";
     WordsNotCounted, None, "You did not count the words of the first line. It has three, no more and no fewer: 400.";
+    SpacesSkipped, None, "You took several spaces for one, or a tab for a space. One space separates the words: `split(' ')`.";
     VersionOfHttp, None, "You took another version of HTTP. Compare the whole third word with `HTTP/1.1`: 400.";
     MethodNotAsked, None, "You took another method than GET. Compare the whole first word: 405.";
     ColonNotAsked, None, "You took a header line without a colon: 400.";
@@ -110,6 +111,7 @@ mistakes! {
         browsers send `keep-alive, Upgrade`.";
     UpgradeNotAList, None, "You compared the whole Upgrade header with `websocket`. It is a list of tokens too.";
     ElementNotTrimmed, Some(1), "You did not trim the elements of the list: behind the comma stands a space.";
+    OneElementOnly, None, "You looked at one element of the list, its first or its last. Any of them can be the token.";
     CommaAndSpace, None, "You split the list at a comma and a space. The space may be missing: split at the comma, \
         then trim.";
     OneHeaderOnly, None, "You looked at one header of that name only. Headers of the same name are one list: look at \
@@ -160,7 +162,7 @@ mistakes! {
     WholeArrayTaken, None, "You took the whole array. A read fills only the beginning of it: as many bytes as it says.";
     // Frames.
     LengthMarker, Some(3), "You took the marker for the length. 126 means: the next two bytes are the length; 127: the next eight.";
-    LengthLittleEndian, Some(3), "You read the length's bytes in the wrong order. They are big-endian: the first counts most.";
+    LengthLittleEndian, Some(3), "The length's bytes are in the wrong order. They are big-endian: the first counts most.";
     LengthBoundary, Some(3), "The boundaries are off by one: up to 125 in one byte, up to 65535 in two more, above that in eight more.";
     LengthSigned, Some(3), "You read the length as a signed number, and it became negative. It is unsigned, as u16 \
         and u64 are.";

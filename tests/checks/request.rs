@@ -156,7 +156,7 @@ pub fn a_bare_newline_ends_no_line(subject: &Subject, trial: &Trial) -> Result<(
 
 pub fn a_bad_head_is_refused(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
     let good = request("/chat");
-    let first_line = "RFC 9112 §3: the first line is METHOD PATH VERSION, three words.";
+    let first_line = "RFC 9112 §3: the first line is METHOD PATH VERSION, three words with one space between them.";
     let version = "§4.2.1 rule 1 asks for HTTP/1.1 or higher. Here it is HTTP/1.1 and no other (our choice): no client of \
                    WebSocket over TCP sends another.";
     let method = "§4.2.1 rule 1: the method is GET.";
@@ -164,6 +164,8 @@ pub fn a_bad_head_is_refused(subject: &Subject, trial: &Trial) -> Result<(), Les
     let cases = [
         (good.replace("GET /chat HTTP/1.1", "GET /chat"), 400, first_line, Some(Mistake::WordsNotCounted)),
         (good.replace("HTTP/1.1", "HTTP/1.1 more"), 400, first_line, Some(Mistake::WordsNotCounted)),
+        (good.replace("GET /", "GET  /"), 400, first_line, Some(Mistake::SpacesSkipped)),
+        (good.replace("chat HTTP", "chat\tHTTP"), 400, first_line, Some(Mistake::SpacesSkipped)),
         (good.replace("HTTP/1.1", "HTTP/1.0"), 400, version, Some(Mistake::VersionOfHttp)),
         (good.replace("HTTP/1.1", "HTTP/1.2"), 400, version, Some(Mistake::VersionOfHttp)),
         (good.replace("HTTP/1.1", "HTTP/1.10"), 400, version, Some(Mistake::VersionOfHttp)),
@@ -392,8 +394,12 @@ pub fn connection_and_upgrade_are_lists(subject: &Subject, trial: &Trial) -> Res
     for value in ["keep-alive, Upgrade", "Upgrade, keep-alive"] {
         let sent = format!("Connection: {value}");
         welcome(subject, trial, &sent, &with("Connection", value), why).map_err(|lesson| {
-            let trimmed = !knows("Connection", value);
-            lesson.named(if trimmed { Mistake::ConnectionNotAList } else { Mistake::ElementNotTrimmed })
+            let turned = if value.starts_with('U') { "keep-alive,Upgrade" } else { "Upgrade,keep-alive" };
+            lesson.named(match (knows("Connection", value), knows("Connection", turned)) {
+                (true, _) => Mistake::ElementNotTrimmed,
+                (false, true) => Mistake::OneElementOnly,
+                (false, false) => Mistake::ConnectionNotAList,
+            })
         })?;
     }
     let value = "keep-alive,Upgrade";

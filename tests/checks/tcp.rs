@@ -51,6 +51,7 @@ fn ask(echo: &Echo, talk: &mut Talk, sent: &str, bytes: &[u8], nothing: Mistake)
     let shown = if came.is_empty() { "nothing".to_owned() } else { hex(&came) };
     let mistake = match came.len() {
         0 => Some(nothing),
+        _ if came.iter().all(|byte| *byte == 0) => Some(Mistake::WholeArrayTaken),
         _ if nothing == Mistake::EchoText => Some(nothing),
         length if length < bytes.len() => Some(Mistake::EchoCutShort),
         _ => Some(Mistake::EchoOtherBytes),

@@ -46,6 +46,7 @@ pub enum Flaw {
     UnwrapsWrites,
     WritesIgnored,
     PrefixInBroadcast,
+    PrefixToTheRoom,
     SuffixInBroadcast,
     CaseIgnored,
     HangsUpForEver,
@@ -321,6 +322,7 @@ impl Room {
                 let others = others.values().filter(|member| member.path == me.path && !std::ptr::eq(&***member, me));
                 others.for_each(|member| drop(member.send(frame)));
             }
+            Flaw::PrefixToTheRoom if me.path.starts_with("/chat") => self.broadcast("/chat", frame),
             Flaw::PathPrefix if me.path.starts_with("/chat") => self.broadcast(&me.path, frame),
             // Which error it is depends on the system.
             Flaw::UnwrapsWrites if !in_the_room => {

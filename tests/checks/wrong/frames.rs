@@ -71,6 +71,15 @@ pub fn two_bytes_of_eight(bytes: &[u8]) -> Decoded {
     }
 }
 
+pub fn last_four_of_eight(bytes: &[u8]) -> Decoded {
+    let header = (MY_SERVER.decode_header)(bytes)?;
+    match header.map(|header| (header.size, header.length & 0xFFFF_FFFF)) {
+        Some((10, 0..65536)) => Err(1002),
+        Some((10, length)) => Ok(header.map(|header| Header { length, ..header })),
+        _ => Ok(header),
+    }
+}
+
 pub fn a_byte_too_early(bytes: &[u8]) -> Decoded {
     change_length(bytes, |header| match header.size {
         4 => u64::from(u16::from_be_bytes([bytes[1], bytes[2]])),

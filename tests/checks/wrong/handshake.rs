@@ -313,6 +313,14 @@ pub fn elements_not_trimmed(request: &Request) -> Result<String, u16> {
     (MY_SERVER.answer)(request)
 }
 
+/// Asks one element of the list only.
+pub fn one_element(request: &Request, choose: fn(&str) -> Option<&str>) -> Result<String, u16> {
+    if !choose(header(request, "Connection")).is_some_and(|element| element.trim().eq_ignore_ascii_case("Upgrade")) {
+        return Err(400);
+    }
+    (MY_SERVER.answer)(request)
+}
+
 pub fn comma_and_space(request: &Request) -> Result<String, u16> {
     if !header(request, "Connection").split(", ").any(|element| element.trim().eq_ignore_ascii_case("Upgrade")) {
         return Err(400);

@@ -84,6 +84,7 @@ wrong_answers! {
     "00" "says-nothing" EchoNothing, echo_bytes: |listener| beyond::echo(listener, |_| Vec::new());
     "00" "repairs-text" EchoText, echo_bytes: |listener| beyond::echo(listener, |bytes| String::from_utf8_lossy(bytes).into_owned().into_bytes());
     "00" "whole-array" WholeArrayTaken, echo_bytes: |listener| beyond::echo(listener, |bytes| [bytes, if bytes == b"ok" { &[0; 100][..] } else { b"" }].concat());
+    "00" "whole-array-each-time" WholeArrayTaken, echo_bytes: |listener| beyond::echo(listener, |bytes| [bytes, &[0; 200]].concat());
     "00" "lines-alone" EchoLines, echo_bytes: |listener| beyond::echo(listener, |bytes| if bytes == b"ok" { Vec::new() } else { bytes.to_vec() });
     "00" "writes-a-part" EchoCutShort, echo_bytes: |listener| beyond::echo(listener, |bytes| bytes[..bytes.len().min(3000)].to_vec());
     "00" "turned-round" EchoOtherBytes, echo_bytes: |listener| beyond::echo(listener, |bytes| bytes.iter().rev().copied().collect());
@@ -126,6 +127,7 @@ wrong_answers! {
     "02" "headers-lost" HeadersLost, parse_request: |bytes| handshake::change_request(bytes, |request| drop(request.headers.pop()));
     "02" "last-colon" LastColon, parse_request: handshake::last_colon;
     "02" "two-words" WordsNotCounted, parse_request: |bytes| handshake::change_head(bytes, |head| head.replace("GET /chat\r", "GET /chat HTTP/1.1\r"));
+    "02" "split-whitespace" SpacesSkipped, parse_request: |bytes| handshake::change_head(bytes, |head| head.replace("GET  /", "GET /"));
     "02" "http-1-2" VersionOfHttp, parse_request: |bytes| handshake::change_head(bytes, |head| head.replace("HTTP/1.2", "HTTP/1.1"));
     "02" "http-prefix" VersionOfHttp, parse_request: |bytes| handshake::change_head(bytes, |head| head.replace("HTTP/1.10", "HTTP/1.1"));
     "02" "any-http" VersionOfHttp, parse_request: |bytes| handshake::change_head(bytes, |head| head.replace("HTTP/1.0", "HTTP/1.1"));
@@ -168,6 +170,8 @@ wrong_answers! {
     "02" "long-head" LongHeadAccepted, parse_request: handshake::long_head;
     "03" "connection-compared-whole" ConnectionNotAList, answer: handshake::connection_compared_whole;
     "03" "upgrade-compared-whole" UpgradeNotAList, answer: handshake::upgrade_compared_whole;
+    "03" "first-element-only" OneElementOnly, answer: |request| handshake::one_element(request, |value| value.split(',').next());
+    "03" "last-element-only" OneElementOnly, answer: |request| handshake::one_element(request, |value| value.split(',').next_back());
     "03" "elements-not-trimmed" ElementNotTrimmed, answer: handshake::elements_not_trimmed;
     "03" "comma-and-space" CommaAndSpace, answer: handshake::comma_and_space;
     "03" "first-header-only" OneHeaderOnly, answer: handshake::first_header_only;
@@ -205,6 +209,7 @@ wrong_answers! {
     "13" "patience-of-its-own" PatienceIgnored, hang_up: |stream, _| (MY_SERVER.hang_up)(stream, Duration::from_millis(80));
     "14" "close-timeout-of-its-own" CloseTimeoutIgnored, serve_client: |stream, settings| life::serve(stream, &Settings { close_timeout: Duration::from_millis(50), ..settings.clone() }, Slip::None);
     "14" "close-timeout-for-ever" CloseTimeoutIgnored, serve_client: |stream, settings| life::serve(stream, &Settings { close_timeout: Duration::from_secs(600), ..settings.clone() }, Slip::None);
+    "14" "limit-of-its-own" MaxMessageIgnored, serve_client: |stream, settings| life::serve(stream, &Settings { max_message: 1 << 24, ..settings.clone() }, Slip::None);
     "14" "limit-for-frames-alone" MaxMessageIgnored, serve_client: |stream, settings| life::serve(stream, settings, Slip::NoMessageLimit);
     "14" "limit-for-messages-alone" MaxMessageIgnored, serve_client: |stream, settings| life::serve(stream, settings, Slip::NoFrameLimit);
     "14" "panics-at-a-ping" Panics, serve_client: |stream, settings| life::serve(stream, settings, Slip::PanicsAtAPing);
@@ -230,6 +235,7 @@ wrong_answers! {
     "05" "signed" LengthSigned, decode_header: frames::signed;
     "05" "four-bytes-of-eight" LengthWidth, decode_header: frames::four_bytes_of_eight;
     "05" "cut-to-32-bits" LengthWidth, decode_header: |bytes| frames::change(bytes, |header| header.length &= 0xFFFF_FFFF);
+    "05" "last-four-of-eight" LengthWidth, decode_header: frames::last_four_of_eight;
     "05" "two-bytes-of-eight" LengthWidth, decode_header: frames::two_bytes_of_eight;
     "05" "a-byte-too-early" LengthPlace, decode_header: frames::a_byte_too_early;
     "05" "fin-turned-round" FinBit, decode_header: |bytes| frames::change(bytes, |header| header.fin = !header.fin);
@@ -400,6 +406,7 @@ wrong_answers! {
     "15" "one-ends-all" OneEndsAll, run: clients::one_ends_all;
     "15" "run-returns" RunReturns, run: |listener, settings| drop(std::thread::spawn(|| (MY_SERVER.run)(listener, settings)));
     "16" "prefix-in-broadcast" PathPrefix, registry: || chat::registry(Flaw::PrefixInBroadcast);
+    "16" "prefix-to-the-room" PathPrefix, registry: || chat::registry(Flaw::PrefixToTheRoom);
     "16" "suffix-in-broadcast" PathPrefix, registry: || chat::registry(Flaw::SuffixInBroadcast);
     "16" "case-ignored" PathPrefix, registry: || chat::registry(Flaw::CaseIgnored);
     "16" "hangs-up-for-ever" CloseTimeoutIgnored, registry: || chat::registry(Flaw::HangsUpForEver);
