@@ -16,14 +16,14 @@ pub const PONG: u8 = 0xA;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
     pub path: String,
-    /// Name and value, in the order they came.
+    /// Name and value, in the order of the lines.
     pub headers: Vec<(String, String)>,
 }
 
 /// The three answers to "is there a request at the front of these bytes?"
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Head {
-    /// Not all of it has come yet.
+    /// Not all of it has arrived yet.
     Incomplete,
     /// Here it is, and it took so many bytes, the blank line included.
     Complete { request: Request, length: usize },

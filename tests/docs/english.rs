@@ -162,7 +162,6 @@ const PATTERNS: &[Pattern] = &[
 #[rustfmt::skip]
 const NOT_YET: &[&str] = &[
     "docs/beyond.md",
-    "docs/exercises/",
     "docs/CHANGELOG.md",
     "tests/",
     "src/bin/",
