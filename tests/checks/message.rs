@@ -131,6 +131,7 @@ pub fn one_frame_is_a_message(subject: &Subject, trial: &Trial) -> Result<(), Le
         "§5.4: \"An unfragmented message consists of a single frame with the FIN bit set and an opcode other than 0.\"";
     let frames = [
         (frame(true, TEXT, b"Hello"), message(TEXT, b"Hello")),
+        (frame(true, BINARY, b"bytes"), message(BINARY, b"bytes")),
         (frame(true, BINARY, b"\x00\xFF"), message(BINARY, b"\x00\xFF")),
         (frame(true, TEXT, b""), message(TEXT, b"")),
     ];
@@ -139,6 +140,7 @@ pub fn one_frame_is_a_message(subject: &Subject, trial: &Trial) -> Result<(), Le
         // The first frame was taken.
         Err(1002) if wrong.at > 0 => wrong.lesson.named(Mistake::MessageNotReset),
         Ok(None) => wrong.lesson.named(Mistake::WholeMessageKept),
+        Ok(Some(message)) if message.payload == b"bytes" => wrong.lesson.named(Mistake::OpcodeOfContinuation),
         // The text before it is UTF-8.
         Err(1007) => wrong.lesson.named(Mistake::BinaryChecked),
         _ => wrong.lesson,

@@ -53,6 +53,15 @@ pub fn ping_refused(limit: usize) -> Assembler {
     })
 }
 
+/// Forgets which of the two it is.
+pub fn always_text(limit: usize) -> Assembler {
+    let mut real = (MY_SERVER.assembler)(limit);
+    Box::new(move |frame| {
+        let opcode = if frame.opcode == 2 { TEXT } else { frame.opcode };
+        real(Frame { opcode, ..frame })
+    })
+}
+
 pub fn fin_not_asked(limit: usize) -> Assembler {
     let mut real = (MY_SERVER.assembler)(limit);
     Box::new(move |frame| real(Frame { fin: true, ..frame }))

@@ -317,6 +317,7 @@ wrong_answers! {
     "09" "ping-for-a-ping" PongIsPing, answer_ping: messages::ping_for_a_ping;
     "09" "fin-missing" FinMissing, answer_ping: |frame| (frame.opcode == PING).then(|| frames::fin_missing(PONG, &frame.payload));
     "09" "answers-all-but-a-pong" PongToOther, answer_ping: |frame| (frame.opcode != PONG).then(|| messages::pong(&frame.payload));
+    "10" "always-text" OpcodeOfContinuation, assembler: messages::always_text;
     "10" "ping-refused" PingRefused, assembler: messages::ping_refused;
     "10" "never-complete" WholeMessageKept, assembler: |_| Box::new(|_| Ok(None));
     "10" "fin-not-asked" FinNotAsked, assembler: messages::fin_not_asked;
