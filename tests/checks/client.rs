@@ -4,7 +4,7 @@ use super::guard::Task;
 use super::lesson::{Lesson, Trial, hex};
 use super::mistakes::Mistake;
 use super::running::{Running, quick};
-use super::subject::Subject;
+use super::subject::{Opened, Subject};
 use super::talk::{Seen, Talk, connected_pair, masked};
 use super::words::BINARY;
 use base64::Engine as _;
@@ -39,10 +39,17 @@ pub fn a_client_masks(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
     Ok(())
 }
 
-type Opened = io::Result<Option<Vec<u8>>>;
+/// The server's side, the request that it has read, and the client that waits for the reply.
+type Opening<'a> = (Talk<'a>, String, Task<(Opened, TcpStream)>);
+
+/// A part of the request, whether it is good, and what it is to be.
+type Part = (&'static str, fn(&str) -> bool, &'static str);
+
+/// What is wrong with a reply, the reply for the right accept value, and what a client that takes it has missed.
+type BadReply = (&'static str, fn(&str) -> String, Mistake);
 
 /// The subject opens a connection in a thread of its own. The check is the server: it has the request, and can answer it.
-fn open<'a>(subject: &Subject, trial: &'a Trial) -> Result<(Talk<'a>, String, Task<(Opened, TcpStream)>), Lesson> {
+fn open<'a>(subject: &Subject, trial: &'a Trial) -> Result<Opening<'a>, Lesson> {
     let (server, mut client) = connected_pair();
     let open = subject.open;
     let task = Task::start(move || {
@@ -73,7 +80,7 @@ pub fn the_request_is_complete(subject: &Subject, trial: &Trial) -> Result<(), L
     let mut keys = Vec::new();
     for _ in 0..2 {
         let (_talk, request, _task) = open(subject, trial)?;
-        let needed: [(&str, fn(&str) -> bool, &str); 6] = [
+        let needed: [Part; 6] = [
             ("the first line", |line| line == "GET /chat?room=7 HTTP/1.1", "GET /chat?room=7 HTTP/1.1"),
             ("Host", |value| value == "server.example.com", "server.example.com"),
             ("Upgrade", |value| value.eq_ignore_ascii_case("websocket"), "websocket"),
@@ -133,7 +140,7 @@ pub fn the_reply_is_looked_at(subject: &Subject, trial: &Trial) -> Result<(), Le
         }
         other => return Err(trial.came(format!("{other:?}")).named(Mistake::GoodReplyRefused)),
     }
-    let bad: [(&str, fn(&str) -> String, Mistake); 6] = [
+    let bad: [BadReply; 6] = [
         ("the accept value of another key", |_| reply("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="), Mistake::AcceptNotVerified),
         ("no accept value", |good| reply(good).replace("sec-websocket-accept", "x"), Mistake::AcceptNotVerified),
         ("the right accept value in capitals", |good| reply(&good.to_uppercase()), Mistake::AcceptNotVerified),
@@ -248,6 +255,14 @@ pub fn a_text_is_sent_and_the_next_one_read(subject: &Subject, trial: &Trial) ->
     if keys.len() < 3 {
         return Err(trial.came(format!("the key {} again and again", hex(&keys[0]))).named(Mistake::KeyNotRandom));
     }
+    Ok(())
+}
+
+pub fn a_masked_answer_and_a_close_are_the_end(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    let why = "§5.1: a server does not mask, and a client fails the connection if it does.";
+    let (server, client) = connected_pair();
+    let mut talk = Talk::over(trial, server);
+    let client = Client { stream: client, buffer: Vec::new() };
     trial.case("say; the server answers with a masked text", "an error, or Ok(None)", why);
     let task = say(subject, client, "Hello");
     expect_masked(&mut talk, 0x81, b"Hello")?;

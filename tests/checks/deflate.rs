@@ -106,6 +106,10 @@ pub fn rsv1_begins_a_message(subject: &Subject, trial: &Trial) -> Result<(), Les
             return Err(trial.came(format!("and the buffer {}", hex(&buffer))).named(Mistake::LeftoverDropped));
         }
     }
+    Ok(())
+}
+
+pub fn rsv1_is_refused_elsewhere(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
     let bad = [
         (0xC0, Mistake::Rsv1OnContinuation),
         (0x40, Mistake::Rsv1OnContinuation),

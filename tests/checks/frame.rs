@@ -438,7 +438,7 @@ pub fn three_frames_come_out_one_by_one(subject: &Subject, trial: &Trial) -> Res
 }
 
 pub fn each_frame_has_its_own_key(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
-    let why = "§5.3: \"The masking key ... is a 32-bit value chosen at random by the client\", for each frame anew.";
+    let why = "§5.3: \"The masking key is a 32-bit value chosen at random by the client\", for each frame again.";
     // "Hi" with the keys 00 00 00 00 and 01 02 03 04.
     let mut buffer = b"\x81\x82\0\0\0\0Hi\x81\x82\x01\x02\x03\x04Ik".to_vec();
     for at in ["first", "second"] {

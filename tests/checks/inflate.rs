@@ -17,6 +17,7 @@ pub struct Inflate<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BadData;
 
+#[allow(clippy::large_enum_variant)] // there is one at a time
 enum Block {
     /// Between two blocks.
     None,

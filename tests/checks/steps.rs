@@ -463,6 +463,7 @@ pub const STEPS: &[Step] = &[
         checks: &[
             deflate::an_offer_is_taken_or_declined,
             deflate::rsv1_begins_a_message,
+            deflate::rsv1_is_refused_elsewhere,
             deflate::a_message_is_inflated,
             deflate::the_limit_is_for_what_comes_out,
         ],
@@ -482,6 +483,7 @@ pub const STEPS: &[Step] = &[
             client::the_request_is_complete,
             client::the_reply_is_looked_at,
             client::a_text_is_sent_and_the_next_one_read,
+            client::a_masked_answer_and_a_close_are_the_end,
             client::it_talks_to_your_own_server,
         ],
     },

@@ -16,6 +16,12 @@ pub type ReadOutcome = Result<Option<Frame>, Failure>;
 /// Takes the frames of one client, one after the other.
 pub type Assembler = Box<dyn FnMut(Frame) -> Result<Option<Message>, u16>>;
 
+/// A frame, and whether RSV1 was set.
+pub type Deflated = Result<Option<(Frame, bool)>, u16>;
+
+/// What followed the reply's head; `None`: the server has refused.
+pub type Opened = io::Result<Option<Vec<u8>>>;
+
 pub type Clients = Vec<(SocketAddr, Arc<dyn Client>)>;
 
 /// A registry (step 16), and `serve_client` for those who are to be in it.
@@ -99,10 +105,10 @@ pub struct Subject {
     pub verdict: fn(Duration, Option<Duration>, &Settings) -> Verdict,
     pub tick_frame: fn(u64) -> Vec<u8>,
     pub agree: fn(&str) -> Option<String>,
-    pub take_deflated: fn(&mut Vec<u8>, usize) -> Result<Option<(Frame, bool)>, u16>,
+    pub take_deflated: fn(&mut Vec<u8>, usize) -> Deflated,
     pub inflate_message: fn(&[u8], usize) -> Result<Vec<u8>, u16>,
     pub mask_frame: fn(u8, &[u8], [u8; 4]) -> Vec<u8>,
-    pub open: fn(&mut TcpStream, &str, &str) -> io::Result<Option<Vec<u8>>>,
+    pub open: fn(&mut TcpStream, &str, &str) -> Opened,
     pub say: fn(&mut TcpStream, &mut Vec<u8>, &str) -> io::Result<Option<String>>,
 }
 

@@ -2,8 +2,8 @@
 
 use crate::checks::inflate::Inflate;
 use crate::checks::random::random_bytes;
-use crate::checks::subject::MY_SERVER;
-use crate::checks::words::{Frame, TEXT};
+use crate::checks::subject::{Deflated, MY_SERVER};
+use crate::checks::words::TEXT;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use std::io::{self, Read, Write};
@@ -59,8 +59,6 @@ pub fn end_ignored(listener: TcpListener) {
 pub fn agree_if(taken: bool) -> Option<String> {
     taken.then(|| (MY_SERVER.agree)("permessage-deflate").expect("a plain offer"))
 }
-
-type Deflated = Result<Option<(Frame, bool)>, u16>;
 
 /// Takes RSV1 out of the buffer, for some first bytes.
 pub fn clears_rsv1(buffer: &mut Vec<u8>, limit: usize, for_which: fn(u8) -> bool) -> Deflated {

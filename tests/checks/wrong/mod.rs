@@ -112,7 +112,7 @@ wrong_answers! {
     "21" "not-masked" ClientNotMasked, mask_frame: |opcode, payload, _| (MY_SERVER.encode_frame)(opcode, payload);
     "21" "key-and-plain-text" KeyWithoutMasking, mask_frame: |opcode, payload, key| { let mut frame = (MY_SERVER.mask_frame)(opcode, payload, key); let start = frame.len() - payload.len(); frame[start..].copy_from_slice(payload); frame };
     "21" "no-key" KeyNotSent, mask_frame: |opcode, payload, key| { let mut frame = (MY_SERVER.mask_frame)(opcode, payload, key); let start = frame.len() - payload.len(); frame.drain(start - 4..start); frame };
-    "21" "no-version" RequestIncomplete, open: |stream, _, path| beyond::open(stream, path, &beyond::KEY, Asks::All);
+    "21" "no-version" RequestIncomplete, open: |stream, _, path| beyond::open(stream, path, beyond::KEY, Asks::All);
     "21" "key-of-the-rfc" ClientKey, open: |stream, host, path| beyond::open(stream, path, &format!("{}\r\nHost: {host}\r\nSec-WebSocket-Version: 13", beyond::KEY), Asks::All);
     "21" "key-of-eight-bytes" ClientKey, open: |stream, host, path| beyond::open(stream, path, &format!("AAECAwQFBgc=\r\nHost: {host}\r\nSec-WebSocket-Version: 13"), Asks::All);
     "21" "names-with-case" GoodReplyRefused, open: |stream, host, path| beyond::open(stream, path, &beyond::random_key(host), Asks::WithCase);
