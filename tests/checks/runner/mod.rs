@@ -16,12 +16,14 @@ use super::steps::{STEPS, Step, find, required};
 use super::subject::MY_SERVER;
 use super::words::Settings;
 use child::Outcome;
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, ErrorKind};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
-use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{OnceLock, mpsc};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
@@ -125,7 +127,7 @@ fn start_child(step: &Step) -> io::Result<Outcome> {
     let patience = ASKED_PATIENCE.get().copied().unwrap_or(PATIENCE);
     fs::create_dir_all(memory())?;
     // Several runners can be at work at once, as with --watch.
-    let report = memory().join(format!("report-{}", std::process::id()));
+    let report = memory().join(format!("report-{}-{}", std::process::id(), step.number));
     let mut command = Command::new(std::env::current_exe()?);
     command.args([CHILD, step.number, &patience.as_millis().to_string()]).arg(&report);
     child::run(&mut command, &report)
@@ -140,26 +142,60 @@ fn first_open() -> Option<&'static Step> {
     required().find(|step| try_step(step).result.is_err())
 }
 
-fn run_in_order() -> bool {
-    println!();
-    let mut last = None;
-    for (done, step) in required().enumerate() {
-        let outcome = try_step(step);
-        match &outcome.result {
-            Ok(()) => println!("  ok  {} {}", step.number, step.title),
-            Err(lesson) => {
-                if let Some(last) = last {
-                    say_what_next(last);
+/// Tries steps, three at a time because most of their time is waiting, and shows the outcomes in order. `show` returns
+/// whether to go on.
+fn try_steps(steps: &[&'static Step], mut show: impl FnMut(&'static Step, Outcome) -> bool) {
+    const AT_ONCE: usize = 3;
+    let (next, over) = (AtomicUsize::new(0), AtomicBool::new(false));
+    let (send, receive) = mpsc::channel();
+    thread::scope(|scope| {
+        for send in vec![send; AT_ONCE] {
+            let (next, over) = (&next, &over);
+            scope.spawn(move || {
+                while !over.load(Ordering::Relaxed) {
+                    let at = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(step) = steps.get(at) else { return };
+                    // Nobody listens any more once a step is red.
+                    let _ = send.send((at, try_step(step)));
                 }
-                println!("\n  {}\n", bar(done));
-                print_printed(&outcome);
-                print_card(step, lesson);
-                return false;
+            });
+        }
+        let (mut early, mut at) = (BTreeMap::new(), 0);
+        for (index, outcome) in receive {
+            early.insert(index, outcome);
+            while let Some(outcome) = early.remove(&at) {
+                if !show(steps[at], outcome) {
+                    over.store(true, Ordering::Relaxed);
+                    return;
+                }
+                at += 1;
             }
         }
-        last = Some(step);
+    });
+}
+
+fn run_in_order() -> bool {
+    println!();
+    let steps: Vec<&Step> = required().collect();
+    let mut done: Vec<&Step> = Vec::new();
+    try_steps(&steps, |step, outcome| {
+        let Err(lesson) = &outcome.result else {
+            println!("  ok  {} {}", step.number, step.title);
+            done.push(step);
+            return true;
+        };
+        if let Some(last) = done.last() {
+            say_what_next(last);
+        }
+        println!("\n  {}\n", bar(done.len()));
+        print_printed(&outcome);
+        print_card(step, lesson);
+        false
+    });
+    if done.len() < steps.len() {
+        return false;
     }
-    println!("\n  {}\n", bar(required().count()));
+    println!("\n  {}\n", bar(done.len()));
     println!("  This is a WebSocket server, and it is yours. Run it: cargo steps --serve");
     println!("  If you want more: cargo steps 20 is compression, cargo steps 21 a client of your own.");
     println!("  Now read src/ in the order of README.md, and see what the real one does besides.");
@@ -168,8 +204,8 @@ fn run_in_order() -> bool {
 
 fn run_all() -> bool {
     let (mut done, mut red) = (0, 0);
-    for step in STEPS {
-        let outcome = try_step(step);
+    let steps: Vec<&Step> = STEPS.iter().collect();
+    try_steps(&steps, |step, outcome| {
         match &outcome.result {
             Ok(()) => {
                 done += usize::from(!step.is_optional());
@@ -185,7 +221,8 @@ fn run_all() -> bool {
                 print_card(step, lesson);
             }
         }
-    }
+        true
+    });
     println!("\n  {}", bar(done));
     done == required().count() && red == 0
 }
