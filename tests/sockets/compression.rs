@@ -22,6 +22,64 @@ const OFFER: &str = "permessage-deflate; client_max_window_bits";
 /// The answer to most offers, if nobody keeps a window.
 const ALONE: &str = "permessage-deflate; server_no_context_takeover; client_no_context_takeover";
 
+/// Header lines with offers, and the answers without and with windows that go on.
+type Offer = (&'static [&'static str], Option<&'static str>, Option<&'static str>);
+
+const OFFERS: &[Offer] = &[
+    (&["permessage-deflate"], Some(ALONE), Some("permessage-deflate")),
+    (&[OFFER], Some(ALONE), Some("permessage-deflate")),
+    // What clients can add.
+    (&["permessage-deflate; client_max_window_bits=12"], Some(ALONE), Some("permessage-deflate")),
+    (&["permessage-deflate; server_no_context_takeover; client_no_context_takeover"], Some(ALONE), Some(ALONE)),
+    (
+        &["permessage-deflate; server_max_window_bits=10; client_max_window_bits=15"],
+        Some("permessage-deflate; server_no_context_takeover; client_no_context_takeover; server_max_window_bits=10"),
+        Some("permessage-deflate; server_max_window_bits=10"),
+    ),
+    (
+        &["permessage-deflate\t;\tserver_max_window_bits = \"12\" ; server_no_context_takeover"],
+        Some("permessage-deflate; server_no_context_takeover; client_no_context_takeover; server_max_window_bits=12"),
+        Some("permessage-deflate; server_no_context_takeover; server_max_window_bits=12"),
+    ),
+    // The client's order decides, over several lines too.
+    (
+        &["permessage-deflate; server_max_window_bits=9, permessage-deflate"],
+        Some("permessage-deflate; server_no_context_takeover; client_no_context_takeover; server_max_window_bits=9"),
+        Some("permessage-deflate; server_max_window_bits=9"),
+    ),
+    (
+        &["x-other; a=1", ", ,permessage-deflate , permessage-deflate; server_max_window_bits=9"],
+        Some(ALONE),
+        Some("permessage-deflate"),
+    ),
+    // An offer that is declined takes no other with it (§7).
+    (&["permessage-deflate; server_max_window_bits=16, permessage-deflate"], Some(ALONE), Some("permessage-deflate")),
+    (&["permessage-deflate; server_max_window_bits", "permessage-deflate"], Some(ALONE), Some("permessage-deflate")),
+    (
+        &["permessage-deflate; mystery, x-webkit-deflate-frame, permessage-deflate"],
+        Some(ALONE),
+        Some("permessage-deflate"),
+    ),
+    (
+        &["permessage-deflate; client_max_window_bits=\"08\", permessage-deflate"],
+        Some(ALONE),
+        Some("permessage-deflate"),
+    ),
+    (
+        &["permessage-deflate; server_no_context_takeover; server_no_context_takeover, permessage-deflate"],
+        Some(ALONE),
+        Some("permessage-deflate"),
+    ),
+    (&["permessage-deflate; client_no_context_takeover=1"], None, None),
+    (&["permessage-deflate; server_max_window_bits=7"], None, None),
+    (&["permessage-deflate; server_max_window_bits=010"], None, None),
+    (&["permessage-deflate; server_max_window_bits=10; server_max_window_bits=10"], None, None),
+    (&["permessage-deflate; client_max_window_bits; client_max_window_bits"], None, None),
+    (&["x-webkit-deflate-frame"], None, None),
+    (&["permessage-bzip2; server_max_window_bits=10"], None, None),
+    (&[], None, None),
+];
+
 fn config(compression: Compression) -> Config {
     Config { compression, ..Config::default() }
 }
@@ -41,74 +99,7 @@ fn assert_echo(client: &mut Compressing, first: u8, message: &[u8]) {
 #[test]
 fn agreement_is_the_first_offer_that_can_be_kept_and_holds() {
     let [(_, alone), (_, context)] = both();
-    for (lists, in_alone, in_context) in [
-        (&["permessage-deflate"][..], Some(ALONE), Some("permessage-deflate")),
-        (&[OFFER], Some(ALONE), Some("permessage-deflate")),
-        // What Firefox, Chromium, ws, websockets and aiohttp offer, with all that they can add.
-        (&["permessage-deflate; client_max_window_bits=12"], Some(ALONE), Some("permessage-deflate")),
-        (&["permessage-deflate; server_no_context_takeover; client_no_context_takeover"], Some(ALONE), Some(ALONE)),
-        (
-            &["permessage-deflate; server_max_window_bits=10; client_max_window_bits=15"],
-            Some(
-                "permessage-deflate; server_no_context_takeover; client_no_context_takeover; server_max_window_bits=10",
-            ),
-            Some("permessage-deflate; server_max_window_bits=10"),
-        ),
-        (
-            &["permessage-deflate\t;\tserver_max_window_bits = \"12\" ; server_no_context_takeover"],
-            Some(
-                "permessage-deflate; server_no_context_takeover; client_no_context_takeover; server_max_window_bits=12",
-            ),
-            Some("permessage-deflate; server_no_context_takeover; server_max_window_bits=12"),
-        ),
-        // The client's order decides, over several lines too.
-        (
-            &["permessage-deflate; server_max_window_bits=9, permessage-deflate"],
-            Some(
-                "permessage-deflate; server_no_context_takeover; client_no_context_takeover; server_max_window_bits=9",
-            ),
-            Some("permessage-deflate; server_max_window_bits=9"),
-        ),
-        (
-            &["x-other; a=1", ", ,permessage-deflate , permessage-deflate; server_max_window_bits=9"],
-            Some(ALONE),
-            Some("permessage-deflate"),
-        ),
-        // An offer that is declined takes no other with it (§7).
-        (
-            &["permessage-deflate; server_max_window_bits=16, permessage-deflate"],
-            Some(ALONE),
-            Some("permessage-deflate"),
-        ),
-        (
-            &["permessage-deflate; server_max_window_bits", "permessage-deflate"],
-            Some(ALONE),
-            Some("permessage-deflate"),
-        ),
-        (
-            &["permessage-deflate; mystery, x-webkit-deflate-frame, permessage-deflate"],
-            Some(ALONE),
-            Some("permessage-deflate"),
-        ),
-        (
-            &["permessage-deflate; client_max_window_bits=\"08\", permessage-deflate"],
-            Some(ALONE),
-            Some("permessage-deflate"),
-        ),
-        (
-            &["permessage-deflate; server_no_context_takeover; server_no_context_takeover, permessage-deflate"],
-            Some(ALONE),
-            Some("permessage-deflate"),
-        ),
-        (&["permessage-deflate; client_no_context_takeover=1"], None, None),
-        (&["permessage-deflate; server_max_window_bits=7"], None, None),
-        (&["permessage-deflate; server_max_window_bits=010"], None, None),
-        (&["permessage-deflate; server_max_window_bits=10; server_max_window_bits=10"], None, None),
-        (&["permessage-deflate; client_max_window_bits; client_max_window_bits"], None, None),
-        (&["x-webkit-deflate-frame"], None, None),
-        (&["permessage-bzip2; server_max_window_bits=10"], None, None),
-        (&[], None, None),
-    ] {
+    for &(lists, in_alone, in_context) in OFFERS {
         for (address, expected) in [(alone, in_alone), (context, in_context)] {
             let mut client = Compressing::connect(address, "/echo", lists);
             assert_eq!(client.answer.as_deref(), expected, "{lists:?}");
@@ -186,7 +177,7 @@ fn rsv1_is_for_the_first_frame_of_a_message_only() {
 }
 
 #[test]
-fn compressed_message_in_fragments_with_control_frames_in_between() {
+fn compressed_fragments_with_control_frames_in_between_are_read() {
     for (_, address) in both() {
         let mut client = Compressing::connect(address, "/echo", &[OFFER]);
         for round in 0..3 {
@@ -210,7 +201,7 @@ fn compressed_message_in_fragments_with_control_frames_in_between() {
 }
 
 #[test]
-fn compressed_message_in_single_bytes_of_tcp_is_the_same_message() {
+fn compressed_message_in_single_bytes_of_tcp_is_read() {
     for (_, address) in both() {
         let mut client = Compressing::connect(address, "/echo", &[OFFER]);
         let message = json(3000, 7);
@@ -324,7 +315,7 @@ fn each_side_can_go_without_its_window_by_itself() {
 }
 
 #[test]
-fn servers_messages_fit_into_the_window_that_the_client_asked_for() {
+fn messages_fit_into_the_window_that_the_client_asked_for() {
     for (compression, address) in both() {
         for bits in 8..=15 {
             let offer = format!("permessage-deflate; server_max_window_bits={bits}");
@@ -350,7 +341,7 @@ fn servers_messages_fit_into_the_window_that_the_client_asked_for() {
 }
 
 #[test]
-fn short_messages_and_those_that_get_no_shorter_are_not_compressed() {
+fn short_messages_and_noise_are_not_compressed() {
     let [(_, alone), (_, context)] = both();
     let compressed = |client: &mut Compressing, message: &[u8]| {
         client.client.send(frame(BINARY, message));
@@ -398,7 +389,7 @@ fn message(sender: usize, number: usize) -> Vec<u8> {
 }
 
 #[test]
-fn members_that_agreed_to_different_things_read_the_same_messages_in_order() {
+fn members_with_different_agreements_read_the_same_in_order() {
     const MESSAGES: usize = 36;
     for compression in [Compression::PerMessage, Compression::Context] {
         let server = Running::start(config(compression));
@@ -475,7 +466,7 @@ fn handler(
 }
 
 #[test]
-fn senders_handles_and_the_shutdown_speak_to_each_client_in_its_way() {
+fn senders_handles_and_shutdown_keep_each_agreement() {
     for compression in [Compression::PerMessage, Compression::Context] {
         let (give, senders) = mpsc::channel();
         let server = Server::bind("127.0.0.1:0").unwrap().config(config(compression)).route("/room", handler(give));
@@ -522,7 +513,7 @@ fn senders_handles_and_the_shutdown_speak_to_each_client_in_its_way() {
 }
 
 #[test]
-fn client_that_reads_late_gets_compressed_messages_whole_and_in_order() {
+fn late_reader_gets_compressed_messages_whole_and_in_order() {
     const MESSAGES: u64 = 60;
     let server = Running::start(Config { ping_interval: Duration::from_secs(60), ..config(Compression::PerMessage) });
     let narrow = || {
@@ -549,7 +540,7 @@ fn client_that_reads_late_gets_compressed_messages_whole_and_in_order() {
 }
 
 #[test]
-fn inspect_and_a_client_without_compression_are_as_without_the_flag() {
+fn client_without_an_offer_is_served_as_without_the_flag() {
     let (_, address) = both()[0];
     let mut client = Client::tcp(address);
     client.send(request("/echo"));
