@@ -52,7 +52,7 @@ fuzz_target!(|input: &[u8]| {
 /// Fails only where there are too few choices, which is of no interest.
 fn check_made(choices: &mut Unstructured) -> Result<()> {
     let arrival: Arrival = choices.arbitrary()?;
-    let limit = usize::from(choices.arbitrary::<u16>()?);
+    let limit = usize::from(choices.arbitrary::<u16>()?) / 4;
     let keeps_window = choices.arbitrary()?;
     let bits = choices.int_in_range(8..=15)?;
     let mut deflater = Deflater::new(agreement(keeps_window, bits));
@@ -79,7 +79,7 @@ fn check_made(choices: &mut Unstructured) -> Result<()> {
 fn data(choices: &mut Unstructured) -> Result<Vec<u8>> {
     let count = choices.int_in_range(0..=200)?;
     let bytes = choices.bytes(choices.len().min(count))?;
-    let times = if choices.ratio(1, 4)? { usize::from(choices.arbitrary::<u16>()?) / 64 } else { 1 };
+    let times = if choices.ratio(1, 4)? { choices.int_in_range(0..=60)? } else { 1 };
     Ok(bytes.repeat(times))
 }
 
@@ -95,8 +95,14 @@ fn compress(deflater: &mut Deflater, message: &[u8], before: &mut Vec<u8>, keeps
     let payload = payload.split_off(8);
     let rules = Rules { before, window: 1 << bits, limit: usize::MAX, allows: |streams, _| streams <= 2 };
     assert_eq!(inflate(&payload, rules).as_deref(), Ok(message));
-    before.extend_from_slice(message);
+    remember(before, message);
     payload
+}
+
+/// Keeps what the next message can refer to.
+fn remember(before: &mut Vec<u8>, message: &[u8]) {
+    before.extend_from_slice(message);
+    before.drain(..before.len().saturating_sub(1 << 15));
 }
 
 /// Most payloads stay as they are.
@@ -183,7 +189,7 @@ fn expected(messages: &[Sent], keeps_window: bool, limit: usize) -> (Vec<Event>,
             None => {}
         }
         if sent.is_compressed && keeps_window {
-            before.extend_from_slice(&bytes);
+            remember(&mut before, &bytes);
         }
         let text = if sent.is_text { String::from_utf8(bytes).map(Message::from) } else { Ok(Message::Binary(bytes)) };
         events.push(Event::Message(text.expect("UTF-8")));
