@@ -54,7 +54,7 @@ pub enum Compression {
 }
 
 /// What a handshake has agreed on (§7.1).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Agreement {
     /// The server compresses each message with an empty window.
     pub server_no_context_takeover: bool,
@@ -81,8 +81,8 @@ impl Agreement {
             return None;
         }
         // A quoted value is a token too (RFC 6455 §9.1), so no comma or semicolon is within an offer's words.
-        let offers = request.headers("Sec-WebSocket-Extensions").flat_map(|line| line.split(','));
-        let agreement = offers.filter_map(Agreement::accept).next()?;
+        let mut offers = request.headers("Sec-WebSocket-Extensions").flat_map(|line| line.split(','));
+        let agreement = offers.find_map(Agreement::accept)?;
         Some(if compression == Compression::PerMessage { agreement.without_context() } else { agreement })
     }
 
@@ -99,11 +99,7 @@ impl Agreement {
             return None;
         }
         let mut names = Vec::new();
-        let mut agreement = Agreement {
-            server_no_context_takeover: false,
-            client_no_context_takeover: false,
-            server_max_window_bits: None,
-        };
+        let mut agreement = Agreement::default();
         for part in parts {
             let (name, value) = match part.split_once('=') {
                 Some((name, value)) => (name.trim_end_matches([' ', '\t']), Some(unquoted(value))),
@@ -185,15 +181,14 @@ impl Deflater {
     /// Compresses a message onto the end of `out`. Returns `false` if that made it no shorter: then `out` is as before,
     /// and the window must be emptied or the connection given up, because the client does not get what is in there.
     pub fn compress_if_shorter(&mut self, message: &[u8], out: &mut Vec<u8>) -> bool {
-        if message.is_empty() {
-            return false;
-        }
         let start = out.len();
         // The tail is written too, before it is removed. zlib has more to say while it fills all the room.
         out.reserve(message.len() + TAIL.len());
         let room = out.capacity();
         self.run(message, out);
-        let is_shorter = out.len() < room && out.len() - start < message.len() + TAIL.len();
+        let made = out.len() - start;
+        // zlib makes nothing of nothing.
+        let is_shorter = made > 0 && out.len() < room && made < message.len() + TAIL.len();
         out.truncate(if is_shorter { out.len() - TAIL.len() } else { start });
         is_shorter
     }
@@ -230,16 +225,25 @@ impl Deflater {
 pub(super) struct Incoming {
     /// The last bytes of the messages so far, if the client's window goes on from one message to the next.
     history: Option<Vec<u8>>,
+    /// For the next message, if the decoder's owner or the last message has left it.
+    pub(super) spare: Option<Zlib>,
 }
+
+/// zlib's state, which a message can have from an earlier one.
+pub(crate) type Zlib = Decompress;
+/// How many bytes were taken, and how many made.
+type Step = Result<(usize, usize), ProtocolError>;
 
 impl Incoming {
     pub(super) fn new(agreement: Agreement) -> Incoming {
-        Incoming { history: (!agreement.client_no_context_takeover).then(Vec::new) }
+        Incoming { history: (!agreement.client_no_context_takeover).then(Vec::new), spare: None }
     }
 
     /// Begins to inflate a message.
     pub(super) fn begin(&mut self) -> Inflater {
-        let (zlib, history) = (Decompress::new(false), self.history.take());
+        let history = self.history.take();
+        let mut zlib = self.spare.take().unwrap_or_else(|| Zlib::new(false));
+        zlib.reset(false);
         let mut inflater = Inflater { zlib, history, taken: 0, streams: 1, is_at_end: false, finished: 0 };
         inflater.fill_window(&[]);
         inflater
@@ -248,13 +252,14 @@ impl Incoming {
     /// Keeps the end of a message for the window of the next one.
     pub(super) fn end(&mut self, inflater: Inflater, message: &[u8]) {
         self.history = inflater.history.map(|history| window(&history, message).into_owned());
+        self.spare = Some(inflater.zlib);
     }
 }
 
 /// Inflates one message, in whatever pieces it arrives.
 #[derive(Debug)]
 pub(super) struct Inflater {
-    zlib: Decompress,
+    zlib: Zlib,
     /// What came before this message, if the window goes on.
     history: Option<Vec<u8>>,
     /// How many compressed bytes it has taken, and in how many streams.
@@ -267,21 +272,16 @@ pub(super) struct Inflater {
 }
 
 impl Inflater {
-    /// Returns one for a message that refers to none before it.
+    /// Returns an inflater for a message that refers to none before it.
     pub(super) fn alone() -> Option<Inflater> {
-        Some(Incoming { history: None }.begin())
+        Some(Incoming { history: None, spare: None }.begin())
     }
 
     /// Inflates bytes from the front of `input` into `memory`, from `arrived` on. Returns how many bytes it took, and how
     /// many it made. If that fills the memory, there can be more to come.
     ///
     /// A block with BFINAL ends a stream, but not the message (§7.2.3.4): the next byte begins another stream.
-    pub(super) fn inflate(
-        &mut self,
-        input: &[u8],
-        memory: &mut [u8],
-        arrived: usize,
-    ) -> Result<(usize, usize), ProtocolError> {
+    pub(super) fn inflate(&mut self, input: &[u8], memory: &mut [u8], arrived: usize) -> Step {
         let (mut used, mut end) = (0, arrived);
         while used < input.len() || !self.is_at_end {
             if self.is_at_end {
@@ -312,7 +312,7 @@ impl Inflater {
         }
     }
 
-    fn step(&mut self, input: &[u8], room: &mut [u8]) -> Result<(usize, usize), ProtocolError> {
+    fn step(&mut self, input: &[u8], room: &mut [u8]) -> Step {
         let before = (self.zlib.total_in(), self.zlib.total_out());
         let status = self.zlib.decompress(input, room, FlushDecompress::None);
         self.is_at_end = status.map_err(|_| ProtocolError::InvalidDeflate)? == Status::StreamEnd;

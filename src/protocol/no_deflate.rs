@@ -66,7 +66,13 @@ impl Deflater {
 }
 
 #[derive(Debug)]
-pub(super) struct Incoming(Never);
+pub(crate) struct Zlib(Never);
+
+#[derive(Debug)]
+pub(super) struct Incoming {
+    never: Never,
+    pub(super) spare: Option<Zlib>,
+}
 
 impl Incoming {
     pub(super) fn new(agreement: Agreement) -> Incoming {
@@ -74,7 +80,7 @@ impl Incoming {
     }
 
     pub(super) fn begin(&mut self) -> Inflater {
-        match self.0 {}
+        match self.never {}
     }
 
     pub(super) fn end(&mut self, _: Inflater, _: &[u8]) {}

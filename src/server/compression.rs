@@ -1,14 +1,18 @@
-//! Who compresses: the thread that works, with a compressor that it borrows. So an idle client costs no memory for it.
+//! Compressors and inflaters belong to the threads that work, which borrow them. So an idle client costs no memory for
+//! either.
 
 use super::frames::Frames;
 use super::lock;
-use crate::protocol::deflate::{Agreement, Deflater, SMALL};
+use crate::protocol::decoder::MessageDecoder;
+use crate::protocol::deflate::{Agreement, Deflater, SMALL, Zlib};
 use crate::protocol::frame::Header;
 use std::cell::OnceCell;
 use std::sync::Mutex;
 
-/// How many idle compressors are kept, of 312 KiB each: more threads than that are seldom at work at the same time.
+/// How many idle compressors are kept, of 312 KiB each, and how many inflaters, of 40 KiB: more threads than that are
+/// seldom at work at the same time.
 const MOST_IDLE: usize = 4;
+const MOST_INFLATERS: usize = 16;
 
 /// The smallest window of ours, as the base-2 logarithm, and how many sizes there are.
 const SMALLEST: usize = 9;
@@ -33,6 +37,27 @@ impl Deflaters {
         }
         idle.push((bits, deflater));
         result
+    }
+}
+
+/// Inflaters that no message uses. Freed instead, each would leave a gap in the heap, 34 KiB for each idle client.
+#[derive(Default)]
+pub(super) struct Inflaters(Mutex<Vec<Zlib>>);
+
+impl Inflaters {
+    /// Lends one to a client whose bytes have just arrived.
+    pub(super) fn lend(&self, decoder: &mut MessageDecoder) {
+        decoder.lend_inflater(|| lock(&self.0).pop());
+    }
+
+    /// Takes it back from a client whose thread is about to wait.
+    pub(super) fn take_back(&self, decoder: &mut MessageDecoder) {
+        if let Some(zlib) = decoder.reclaim_inflater() {
+            let mut idle = lock(&self.0);
+            if idle.len() < MOST_INFLATERS {
+                idle.push(zlib);
+            }
+        }
     }
 }
 

@@ -4,7 +4,7 @@
 //! that has to agree is under the one lock, and the lock is never held over I/O: copy the list, then act.
 
 use super::budget::{Budget, Share};
-use super::compression::Deflaters;
+use super::compression::{Deflaters, Inflaters};
 use super::counters::Counters;
 use super::lock;
 use super::outbox::Outbox;
@@ -78,6 +78,7 @@ pub(super) struct Registry {
     budget: Arc<Budget>,
     segments: Segments,
     deflaters: Deflaters,
+    inflaters: Inflaters,
     /// A file descriptor that is given back at shutdown; see [`Registry::stop`].
     spare: Mutex<Option<TcpListener>>,
 }
@@ -129,6 +130,11 @@ impl Registry {
     /// Returns the compressors that threads borrow.
     pub(super) fn deflaters(&self) -> &Deflaters {
         &self.deflaters
+    }
+
+    /// Returns the inflaters that threads borrow.
+    pub(super) fn inflaters(&self) -> &Inflaters {
+        &self.inflaters
     }
 
     /// Reserves memory for frames that have to wait. At the bound, slow clients are evicted to make room, the one whose

@@ -2,6 +2,7 @@
 
 use super::{ArrivingFrame, Event, Expected, MessageDecoder};
 use crate::error::ProtocolError;
+use crate::protocol::deflate::Zlib;
 use crate::protocol::frame::apply_mask;
 use crate::protocol::payload::{Growth, Unfinished};
 use std::mem;
@@ -20,6 +21,20 @@ impl MessageDecoder {
     /// message, and a call stops after 64 KiB of it.
     pub fn has_more(&self) -> bool {
         self.message.as_ref().is_some_and(|message| message.is_held_back)
+    }
+
+    /// Lends what the next compressed message needs, so that it need not make its own.
+    pub(crate) fn lend_inflater(&mut self, lent: impl FnOnce() -> Option<Zlib>) {
+        if let Some(incoming) = &mut self.incoming
+            && self.message.is_none()
+        {
+            incoming.spare = incoming.spare.take().or_else(lent);
+        }
+    }
+
+    /// Reclaims what was lent, or what a message has left, unless a message uses it.
+    pub(crate) fn reclaim_inflater(&mut self) -> Option<Zlib> {
+        self.incoming.as_mut()?.spare.take()
     }
 
     /// Inflates the payload at the front of `input`. Returns how many bytes it took, and the event.

@@ -92,6 +92,7 @@ impl Connection {
             // A few bytes can inflate to many messages' worth of memory, and it is counted on the way.
             return Ok(true);
         }
+        self.batch.registry().inflaters().take_back(&mut self.receiver.decoder);
         let is_last = self.is_open() && self.outbox().turn.give();
         let received = if is_last {
             speed::out_of_line(|| self.receive_last(limit))?
@@ -99,6 +100,7 @@ impl Connection {
             self.receiver.wait(&mut self.batch, limit, self.closing.deadline())
         };
         self.outbox().turn.take();
+        self.batch.registry().inflaters().lend(&mut self.receiver.decoder);
         received.map_err(|error| self.closing.note_failure(Error::Io(error)))
     }
 
