@@ -7,7 +7,7 @@ mod inflate;
 mod tests;
 
 use super::close::CloseFrame;
-use super::deflate::{self, Agreement, Incoming};
+use super::deflate::{Agreement, Incoming};
 use super::frame::{Header, Opcode};
 use super::message::Message;
 use super::payload::{Growth, PLAIN, Payload, Unfinished};
@@ -137,8 +137,7 @@ impl MessageDecoder {
 
     /// Returns how many bytes of memory an unfinished message holds; 0 between two messages.
     pub fn held(&self) -> usize {
-        let inflater = |message: &Unfinished| if message.inflater.is_some() { deflate::INFLATER } else { 0 };
-        self.message.as_ref().map_or(0, |message| message.payload.memory.len() + inflater(message))
+        self.message.as_ref().map_or(0, Unfinished::held)
     }
 
     /// Discards the unfinished message with its memory. The decoder is of no use afterwards.

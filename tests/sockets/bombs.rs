@@ -223,28 +223,26 @@ const LIMIT: usize = 4 * 1024;
 #[cfg(target_os = "linux")]
 #[test]
 fn bomb_takes_no_more_memory_than_the_largest_message() {
+    let bombs = [
+        frame(BINARY | RSV1, &bomb(5 * 1024)),
+        frame(TEXT | RSV1, &bomb(1 << 20)),
+        [frame(0x02 | RSV1, &bomb(0)), frame(0x00, &[0; 5 * 1024])].concat(),
+    ];
     for (path, log) in [("/echo", "info"), ("/inspect", "info"), ("/echo", "plainsocket::wire=trace")] {
-        let limit = (LIMIT * 1024).to_string();
-        let mut command = plainsocket(&["--listen", "127.0.0.1:0", "--compress", "--max-message-size", &limit]);
-        command.env("RUST_LOG", log).stderr(Stdio::null());
-        let program = Program::spawn_with_log(command);
-        let warm_up = Compressing::connect(program.address, path, &[OFFER]);
-        let before = peak(&program);
-        drop(warm_up);
-        for bytes in [
-            frame(BINARY | RSV1, &bomb(5 * 1024)),
-            frame(TEXT | RSV1, &bomb(1 << 20)),
-            [frame(0x02 | RSV1, &bomb(0)), frame(0x00, &[0; 5 * 1024])].concat(),
-        ] {
+        for bomb in &bombs {
+            let limit = (LIMIT * 1024).to_string();
+            let mut command = plainsocket(&["--listen", "127.0.0.1:0", "--compress", "--max-message-size", &limit]);
+            command.env("RUST_LOG", log).stderr(Stdio::null());
+            let program = Program::spawn_with_log(command);
             let mut client = Compressing::connect(program.address, path, &[OFFER]);
-            let started = Instant::now();
+            let (before, started) = (peak(&program), Instant::now());
             // The server does not read it to the end.
-            let _ = std::io::Write::write_all(&mut client.client.stream, &bytes);
+            let _ = std::io::Write::write_all(&mut client.client.stream, bomb);
             while client.read().first != CLOSE {}
-            println!("{path}, {log}: {:.0?}, {} KiB more", started.elapsed(), peak(&program) - before);
+            let more = peak(&program) - before;
+            println!("{path}, {log}: {:.0?}, {more} KiB more", started.elapsed());
+            assert!(more < LIMIT + LIMIT / 4, "{path}, {log}: {more} KiB for a message of up to {LIMIT} KiB");
         }
-        let more = peak(&program) - before;
-        assert!(more < LIMIT + LIMIT / 2, "{path}, {log}: {more} KiB for a message of up to {LIMIT} KiB");
     }
 }
 
@@ -291,8 +289,8 @@ fn thousand_bombs_at_once_stay_within_the_memory_for_all() {
     for count in [1, 100, 1000] {
         let (codes, peak, times) = bombs_at_once(count, "16777216", "67108864");
         println!("{count} bombs: 1009, 1013: {codes:?}; at most {peak} KiB; longest echo, all: {times:?} ms");
-        // 64 MiB, the program itself, and of each client what it makes before that is counted: a stack, an inflater, 64 KiB.
-        assert!(peak < 64 * 1024 + 16 * 1024 + 128 * count, "{peak} KiB for {count} clients");
+        // 64 MiB, the program itself, and of each client what it takes before that is counted: a stack, an inflater, a first step.
+        assert!(peak < 64 * 1024 + 16 * 1024 + 96 * count, "{peak} KiB for {count} clients");
     }
 }
 

@@ -2,13 +2,15 @@
 
 use super::{ArrivingFrame, Event, Expected, MessageDecoder};
 use crate::error::ProtocolError;
-use crate::protocol::deflate::Zlib;
+use crate::protocol::deflate::{self, Zlib};
 use crate::protocol::frame::apply_mask;
 use crate::protocol::payload::{Growth, Unfinished};
 use std::mem;
 
-/// A call that has made this many bytes returns, so that the decoder's owner can count them before there are more.
+/// A call that has made this many bytes returns, so that the decoder's owner can count the next ones before they are
+/// there. The first call of a message, which nobody has counted, makes fewer.
 const STEP: usize = 64 * 1024;
+const FIRST_STEP: usize = 4 * 1024;
 
 /// The least room in bytes for what a piece inflates to.
 const LITTLE: usize = 1024;
@@ -54,12 +56,13 @@ impl MessageDecoder {
         // The byte held back is here again, and the inflater has it already.
         let mut used = usize::from(mem::take(&mut message.is_held_back));
         let before = message.payload.arrived;
+        let step = if before == 0 { FIRST_STEP } else { STEP };
         loop {
             let (took, is_full) = message.inflate(&frame, &input[used..], limit, growth)?;
             used += took;
             frame.arrived += took as u64;
             let is_whole = frame.missing() == 0;
-            if is_full && message.payload.arrived - before >= STEP {
+            if is_full && message.payload.arrived - before >= step {
                 (message.is_held_back, self.expected) = (true, Expected::Payload(frame));
                 return Ok((used - 1, None));
             } else if !is_full && is_whole {
@@ -74,6 +77,12 @@ impl MessageDecoder {
 }
 
 impl Unfinished {
+    /// Returns how many bytes of memory it takes, with those that the next call can make.
+    pub(super) fn held(&self) -> usize {
+        let inflating = if self.inflater.is_some() { deflate::INFLATER + STEP } else { 0 };
+        self.payload.memory.len() + inflating
+    }
+
     /// Inflates some bytes of a frame, and after the last of the message what is left. Returns how many bytes it took, and
     /// whether there can be more to come of them.
     fn inflate(
