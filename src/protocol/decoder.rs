@@ -14,7 +14,7 @@ use super::payload::{Growth, PLAIN, Payload, Unfinished};
 use super::text::Text;
 use crate::error::ProtocolError;
 
-/// What a client's bytes amount to: a message, or a control frame (§5.5).
+/// The meaning of a client's bytes: a message, or a control frame (§5.5).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
     /// A complete message.

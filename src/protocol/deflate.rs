@@ -9,8 +9,8 @@ use flate2::{Compress, Decompress, FlushCompress, FlushDecompress, Status};
 use std::borrow::Cow;
 use std::fmt;
 
-/// What a flush leaves at the end of a message's stream: the rest of an empty block. It is the same for all messages, so
-/// the sender removes it and the receiver puts it back (§7.2.1, §7.2.2).
+/// The bytes that a flush leaves at the end of a message's stream: the rest of an empty block. It is the same for all
+/// messages, so the sender removes it and the receiver puts it back (§7.2.1, §7.2.2).
 const TAIL: [u8; 4] = [0x00, 0x00, 0xFF, 0xFF];
 
 /// The tail, and an empty block with BFINAL. That block ends the stream only if the block before it was whole.
@@ -53,7 +53,7 @@ pub enum Compression {
     Context,
 }
 
-/// What a handshake has agreed on (§7.1).
+/// The parameters that a handshake has agreed on (§7.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Agreement {
     /// The server compresses each message with an empty window.
@@ -260,7 +260,7 @@ impl Incoming {
 #[derive(Debug)]
 pub(super) struct Inflater {
     zlib: Zlib,
-    /// What came before this message, if the window goes on.
+    /// The last bytes before this message, if the window goes on.
     history: Option<Vec<u8>>,
     /// How many compressed bytes it has taken, and in how many streams.
     taken: usize,
@@ -322,7 +322,8 @@ impl Inflater {
     }
 
     fn begin_stream(&mut self, message: &[u8]) -> Result<(), ProtocolError> {
-        // A stream can have two bytes, and each new one copies a window: so many would be work without end (our choice).
+        // A stream can have two bytes, and each new one copies a window: without a bound that is endless work (our
+        // choice).
         self.streams += 1;
         if self.streams * SHORTEST > self.taken + 4 * SHORTEST {
             return Err(ProtocolError::InvalidDeflate);
@@ -332,7 +333,7 @@ impl Inflater {
         Ok(())
     }
 
-    /// Lets the next stream refer to what came before it.
+    /// Lets the next stream refer to the bytes before it.
     fn fill_window(&mut self, message: &[u8]) {
         let window = window(self.history.as_deref().unwrap_or_default(), message);
         if !window.is_empty() {
@@ -342,7 +343,7 @@ impl Inflater {
     }
 }
 
-/// Returns the last bytes of what came before and the message, as far as a stream can refer back.
+/// Returns the last bytes of the history and the message, as far as a stream can refer back.
 fn window<'a>(before: &[u8], message: &'a [u8]) -> Cow<'a, [u8]> {
     let message = &message[message.len().saturating_sub(WINDOW)..];
     let before = &before[before.len().saturating_sub(WINDOW - message.len())..];

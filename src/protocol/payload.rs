@@ -32,7 +32,7 @@ pub(super) static PLAIN: Growth = Growth { reserve: |_, _| {}, long: usize::MAX,
 /// A payload, as far as it has arrived.
 #[derive(Debug, Default)]
 pub(super) struct Payload {
-    /// After the first `arrived` bytes comes room: memory of an earlier message, or zeros.
+    /// After the first `arrived` bytes there is room: memory of an earlier message, or zeros.
     pub(super) memory: Vec<u8>,
     pub(super) arrived: usize,
 }
@@ -105,7 +105,7 @@ impl Unfinished {
 
     /// Notes the length of the next fragment. The error is a message over the limit.
     pub(super) fn announce(&mut self, length: u64, limit: usize) -> Result<(), ProtocolError> {
-        // What a compressed message inflates to is counted later. Before, it has an overhead at most.
+        // A compressed message is counted later, while it inflates. Before, it has an overhead at most.
         let most = match self.inflater {
             Some(_) => (limit as u64).saturating_mul(2).saturating_add(OVERHEAD),
             None => limit as u64,

@@ -22,7 +22,7 @@ const MOST_REPLIES: usize = 16;
 
 pub(super) struct Batch {
     pub(super) outbox: Arc<Outbox>,
-    /// What a broadcast goes by: the resource name without its query.
+    /// The key of its broadcasts: the resource name without its query.
     path: Arc<str>,
     registry: Arc<Registry>,
     /// Frames for this client.

@@ -75,8 +75,8 @@ impl Share {
         self.resize_within(bytes, self.budget.limit.load(Ordering::Relaxed))
     }
 
-    /// The same for memory that stays as long as a client does. It may have half of the limit: with all of it, idle clients
-    /// would keep everybody else from sending anything.
+    /// The same for memory that stays as long as a client does. It can use half of the limit: with all of it, idle
+    /// clients would keep everybody else from sending anything.
     pub(super) fn resize_to_stay(&mut self, bytes: usize) -> bool {
         self.resize_within(bytes, self.budget.limit.load(Ordering::Relaxed) / 2)
     }

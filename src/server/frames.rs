@@ -18,7 +18,7 @@ pub(super) struct Frames<'a> {
     pieces: [Cow<'a, [u8]>; 2],
     /// A Close frame is the last of them.
     pub(super) ends_with_close: bool,
-    /// A Pong, which may follow a Close.
+    /// A Pong, which is allowed after a Close.
     pub(super) may_follow_close: bool,
     /// How many messages they are, for the counters.
     pub(super) messages: u64,

@@ -24,7 +24,7 @@ use std::time::{Duration, Instant};
 /// A connection that has become a WebSocket.
 pub(super) struct Opened {
     pub(super) handler: Handler,
-    /// What its broadcasts go by.
+    /// The key of its broadcasts.
     pub(super) path: Arc<str>,
     /// On the heap, because a page more of stack would cost each client 4 KiB.
     pub(super) opened_by: Box<(Request, Response)>,

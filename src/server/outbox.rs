@@ -4,9 +4,9 @@
 //! never held over I/O. A thread that finds `writing` set leaves its frames in the queue: the writer takes them along.
 //! So frames never interleave, and while nobody writes the queue is empty.
 //!
-//! **Writing waits for no client.** What the socket does not take at once stays in the queue, and the right to write
-//! goes to the [drain thread](super::drain). Only then a client's own thread waits until most of its own bytes are out:
-//! that is TCP's backpressure. Any other thread goes on.
+//! **Writing waits for no client.** Bytes that the socket does not take at once stay in the queue, and the right to
+//! write goes to the [drain thread](super::drain). Only then a client's own thread waits until most of its own bytes
+//! are out: that is TCP's backpressure. Any other thread goes on.
 
 mod ending;
 
@@ -40,7 +40,7 @@ const MOST_FRAMES: usize = 16;
 /// A client's own thread waits while more of its own bytes are queued.
 const MOST_OWN: usize = 64 * 1024;
 
-/// What a thread that waits for its client keeps busy beside its message, in bytes: its inbox and its batch.
+/// The bytes that a thread keeps busy while it waits for its client, beside its message: its inbox and its batch.
 const BUFFERS: usize = 128 * 1024;
 
 pub(super) struct Outbox {
@@ -64,10 +64,10 @@ pub(super) struct State {
     waiting: usize,
     /// How many bytes the threads have in hand that have waited for room in the queue.
     promised: usize,
-    /// What may still be written: the last in the queue or on the wire may be a Close.
+    /// Says what can still be written: the last frame in the queue or on the wire can be a Close.
     close: CloseState,
     pub(super) outgoing: Outgoing,
-    /// Only if the client has agreed to messages that are compressed one by one, for whoever sends them.
+    /// Only if the client has agreed to messages that are compressed one by one, for every thread that sends.
     compression: Option<Agreement>,
 }
 
@@ -177,7 +177,7 @@ impl Outbox {
         }
         if state.writing {
             drop(state);
-            // Copied without the lock, because it may be megabytes; so the writer may have gone meanwhile.
+            // Copied without the lock, because it can be megabytes; so the writer can have gone meanwhile.
             let frame = frames.shared().ok_or_else(|| self.evict_for_memory())?;
             state = self.lock_for(frames)?;
             if state.writing {
@@ -191,7 +191,7 @@ impl Outbox {
         self.write_out(frames, is_own)
     }
 
-    /// Locks the state, if these frames may still be sent and not too much waits already.
+    /// Locks the state, if these frames can still be sent and not too much waits already.
     fn lock_for(&self, frames: &Frames) -> Result<MutexGuard<'_, State>, Error> {
         let state = lock(&self.state);
         match state.close {

@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 /// A message of up to this many bytes that a handler works with is not counted.
 const UNCOUNTED: usize = 4 * 1024;
 
-/// What [`Connection::recv_timeout`](crate::Connection::recv_timeout) returns.
+/// The result of [`Connection::recv_timeout`](crate::Connection::recv_timeout).
 ///
 /// ```
 /// use plainsocket::{Message, Received};
@@ -68,7 +68,7 @@ impl Receiver {
     ) -> Receiver {
         let (decoder, request_bytes) = (speed::decoder(max_message_size), share.bytes);
         let devices = Devices::new(pool, outbox.activity.age());
-        // Frames may have arrived with the request.
+        // Frames can have arrived with the request.
         outbox.incoming.count_bytes(inbox.unread().len());
         Receiver { outbox, inbox, decoder, devices, share, request_bytes, has_read: true }
     }

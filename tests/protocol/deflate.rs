@@ -131,7 +131,7 @@ fn answer_names_no_more_than_it_must() {
 }
 
 #[test]
-fn offer_with_a_bad_parameter_is_declined_and_the_next_one_is_taken() {
+fn offer_with_a_bad_parameter_is_declined_for_the_next_one() {
     for parameters in [
         "server_max_window_bits",
         "server_max_window_bits=7",
@@ -174,7 +174,7 @@ fn first_of_several_good_offers_is_taken() {
 // §6 Frames
 
 #[test]
-fn rsv1_is_refused_unless_it_begins_a_message_that_can_be_compressed() {
+fn rsv1_is_refused_unless_it_begins_a_compressed_message() {
     let hello = frame(TEXT | RSV1, &HELLO);
     assert_eq!(MessageDecoder::new(LIMIT).decode(&hello), Err(E::ReservedBit), "nothing is negotiated");
     let first = frame(0x01 | RSV1, &HELLO[..3]);
@@ -185,7 +185,7 @@ fn rsv1_is_refused_unless_it_begins_a_message_that_can_be_compressed() {
 }
 
 #[test]
-fn fragments_of_a_compressed_message_continue_without_rsv1_and_leave_room_for_a_ping() {
+fn first_fragment_alone_has_rsv1_and_a_ping_fits_between() {
     // §7.2.3.1.
     let fragments = [frame(0x01 | RSV1, &HELLO[..3]), frame(PING, b"?"), frame(0x80, &HELLO[3..])];
     assert_eq!(messages(&fragments), [Event::Ping(b"?".to_vec()), text("Hello")]);
@@ -217,7 +217,7 @@ fn examples_of_the_rfc_are_decoded() {
 }
 
 #[test]
-fn message_refers_to_the_one_before_it_only_with_context_takeover() {
+fn message_refers_to_earlier_ones_only_with_context_takeover() {
     // §7.2.3.2: the second "Hello" refers to the first.
     let frames = [frame(TEXT | RSV1, &HELLO), frame(TEXT | RSV1, b"\xf2\x00\x11\x00\x00")].concat();
     assert_eq!(decode(Compression::Context, &frames), (vec![text("Hello"), text("Hello")], None));
@@ -225,7 +225,7 @@ fn message_refers_to_the_one_before_it_only_with_context_takeover() {
 }
 
 #[test]
-fn window_goes_on_after_bfinal_within_a_message_and_with_context_after_it() {
+fn window_goes_on_after_bfinal_within_and_after_a_message() {
     // Refers five bytes back, after a stream that BFINAL has ended.
     let (ended, refers) = (&b"\xf3\x48\xcd\xc9\xc9\x07\x00"[..], &b"\xf2\x00\x11\x00\x00"[..]);
     assert_eq!(messages(&[frame(TEXT | RSV1, &[ended, refers].concat())]), [text("HelloHello")]);
@@ -291,7 +291,7 @@ fn incompressible_message_can_take_more_bytes_than_it_has() {
 }
 
 #[test]
-fn frame_that_cannot_be_compressed_so_badly_is_refused_when_it_is_announced() {
+fn frame_over_the_largest_overhead_is_refused_when_announced() {
     let mut header = vec![BINARY | RSV1, 0x80 | 127];
     header.extend_from_slice(&(3 * LIMIT as u64).to_be_bytes());
     let mut decoder = decoder(Compression::PerMessage, LIMIT);

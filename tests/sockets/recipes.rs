@@ -102,7 +102,7 @@ fn feed_has_no_gap_while_messages_are_published() {
 }
 
 #[test]
-fn feed_says_4000_when_messages_are_missing_and_400_for_no_number() {
+fn feed_says_4000_for_missing_messages_and_400_for_no_number() {
     let (server, feed) = start();
     (0..1001).for_each(|_| feed.lock().unwrap().publish("x"));
     // 1002 is from before a restart of the server.

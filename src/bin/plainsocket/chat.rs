@@ -41,7 +41,7 @@ pub fn chat(connection: &mut Connection, member: Member) -> Result<(), Error> {
     Ok(())
 }
 
-/// A member that the others see. When this value is dropped they are told that it has left: after a Close, after an
+/// A member that the others see. When this value is dropped they learn that it has left: after a Close, after an
 /// error, and while a panic unwinds the stack.
 pub struct Presence<'a> {
     pub connection: &'a mut Connection,

@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 pub const PATH: &str = "/clock";
 
-/// Waits until the client leaves. What it says is dropped: the time comes from another thread, while this one waits.
+/// Waits until the client leaves. Its messages are dropped: the time comes from another thread, while this one waits.
 pub fn clock(connection: &mut Connection) -> Result<(), Error> {
     while connection.recv()?.is_some() {}
     Ok(())

@@ -1,10 +1,10 @@
-//! What happens in the chat, as JSON (RFC 8259): the text messages of a client with the subprotocol `plainsocket.json`.
+//! The events of the chat, as JSON (RFC 8259): the text messages of a client with the subprotocol `plainsocket.json`.
 
 use plainsocket::Message;
 use std::fmt::Write as _;
 
-/// A client is told its name, and the others who are there. What happens between its 101 and this event can come first.
-/// With a bus it is also told its position: the id of the message before the first that it gets.
+/// Tells a client its name, and the others who are there. Events between its 101 and this one can come first.
+/// With a bus it also contains the client's position: the id of the message before the first that it gets.
 pub fn welcome<'a>(name: &str, room: &str, position: Option<&str>, others: impl Iterator<Item = &'a String>) -> String {
     let others: Vec<String> = others.map(|other| string(other)).collect();
     let (id, name, room) = (member("id", position), string(name), string(room));
@@ -67,7 +67,7 @@ fn member(name: &str, value: Option<&str>) -> String {
     value.map_or(String::new(), |value| format!("{}:{},", string(name), string(value)))
 }
 
-/// What a short text can grow by.
+/// By how many bytes a short text can grow.
 const SLACK: usize = 4096;
 
 fn string(text: &str) -> String {
@@ -76,7 +76,7 @@ fn string(text: &str) -> String {
     out
 }
 
-/// Appends the text as a JSON string. Escaped are the characters that JSON asks for, and those that a terminal would obey
+/// Appends the text as a JSON string. Escapes the characters that JSON asks for, and those that a terminal would obey
 /// or that end a line in JavaScript.
 fn push_string(out: &mut String, text: &str) {
     out.push('"');

@@ -51,7 +51,7 @@ fn report(problem: &str) {
     output::write_last(io::stderr, &format!("plainsocket: {}\n", output::one_line(problem)));
 }
 
-/// Runs the server. What shutdown needs exists before the first client, so that it works with all threads in use.
+/// Runs the server. Everything for shutdown exists before the first client, so that it works with all threads in use.
 fn serve(options: &Options) -> io::Result<()> {
     let signals = signals::start()?;
     let _log = logger::start()?;

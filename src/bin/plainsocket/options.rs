@@ -36,7 +36,7 @@ Usage: plainsocket [OPTIONS]
   --max-clients-per-ip N      clients at a time from one IP; one more gets 429 [no limit]
   --max-message-size BYTES    the largest message; a larger one is closed with 1009 [16777216]
   --max-backlog BYTES         what can be queued for a client that reads slowly before it is evicted [16777216]
-  --max-memory BYTES          what all clients can make the server hold; who needs more gets 1013 [1073741824]
+  --max-memory BYTES          memory for all clients together; one that needs more gets 1013 [1073741824]
   --handshake-timeout SECS    time for the whole handshake [10]
   --ping-interval SECS        silence before a Ping [20]
   --pong-timeout SECS         silence after the Ping before the client is dropped, and the longest

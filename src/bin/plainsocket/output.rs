@@ -1,4 +1,4 @@
-//! What the program says itself on stdout and stderr: the first lines, the help, and the line that says why it ends.
+//! The program's own lines on stdout and stderr: the first lines, the help, and the line that says why it ends.
 //!
 //! Either stream can be a pipe that nobody reads, or a terminal stopped with Ctrl-S: then a write blocks. So a thread of
 //! its own writes, and nobody waits for that thread without a limit. `eprintln!` would also panic on a full disk.

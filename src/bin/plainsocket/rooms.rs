@@ -1,4 +1,4 @@
-//! Who is in which room of the chat, and under which name. A room is a path; nothing is left of it when its last member
+//! The rooms of the chat, with the names of their members. A room is a path; nothing is left of it when its last member
 //! has gone. The lock is taken when somebody comes or goes, and never for a message.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -14,7 +14,7 @@ pub struct Rooms(Mutex<HashMap<Arc<str>, Room>>);
 
 #[derive(Default)]
 struct Room {
-    /// The names that somebody has, from before the 101 until the others have been told that it has left.
+    /// The names that somebody has, from before the 101 until the others have heard that it has left.
     taken: HashSet<String>,
     /// The names that the others see.
     present: BTreeSet<String>,

@@ -99,7 +99,7 @@ fn lent_memory_gives_room_before_as_much_arrived() {
     decoder.decode(&wire[..14 + 20_000]).unwrap();
     assert_eq!(decoder.reserve_room().map(|room| room.len()), Some(80_000), "what is left of the memory");
     decoder.decode(&wire[14 + 20_000..14 + 90_000]).unwrap();
-    assert_eq!(decoder.reserve_room().map(|room| room.len()), Some(90_000), "as much as has come");
+    assert_eq!(decoder.reserve_room().map(|room| room.len()), Some(90_000), "as much as has arrived");
 }
 
 #[test]

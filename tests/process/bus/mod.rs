@@ -165,7 +165,7 @@ fn large_message_is_closed_with_1009_and_long_path_gets_414() {
 }
 
 #[test]
-fn room_over_the_bound_gets_503_and_one_that_ends_frees_its_place() {
+fn room_over_the_bound_gets_503_until_another_room_ends() {
     let redis = Redis::start();
     let [program] = servers(&redis, &[]);
     let mut clients: Vec<Client> = (0..999).map(|i| Client::connect(program.address, &format!("/chat/{i}"))).collect();
@@ -201,7 +201,7 @@ fn stream_is_trimmed_and_expires() {
 }
 
 #[test]
-fn password_comes_from_the_environment_and_not_from_the_command_line() {
+fn password_comes_from_the_environment_only() {
     let redis = Redis::start_with(Some("secret"));
     let mut command = plainsocket(&["--listen", "127.0.0.1:0", "--bus", &redis.url()]);
     command.env("PLAINSOCKET_BUS_PASSWORD", "secret").stderr(std::process::Stdio::null());

@@ -7,7 +7,7 @@ use serde_json::json;
 use std::time::{Duration, Instant};
 
 #[test]
-fn without_the_bus_the_chat_is_refused_with_503_until_it_is_there() {
+fn chat_without_the_bus_gets_503_until_the_bus_is_there() {
     let mut redis = Redis::absent();
     let program = Program::start(&["--bus", &redis.url()]);
     let (status, head) = answer(&program, "/chat");

@@ -16,7 +16,7 @@ use std::thread;
 /// The most messages that are asked for at once for a member that catches up.
 const CHUNK: usize = 100;
 
-/// What is known of a client before its 101.
+/// The server's knowledge of a client before its 101.
 pub struct Guest {
     member: Member,
     subscription: Subscription,
@@ -109,12 +109,12 @@ fn catch_up(
     }
 }
 
-/// What a client is told of its message with this number, counted from 1, which is not on the bus.
+/// Returns the notice that a client's message, by its number from 1, is not on the bus.
 fn refusal(number: u64, failure: &Failure, wants_events: bool) -> String {
     let (known, words) = match failure {
         Failure::Unavailable => (true, "was not passed on: the bus is unavailable"),
         Failure::Late => (true, "was not passed on: the bus took too long"),
-        Failure::NoAnswer => (false, "may be lost: the bus did not answer"),
+        Failure::NoAnswer => (false, "might be lost: the bus did not answer"),
         Failure::Refused(reason) => {
             warn!("the bus refuses a message: {reason}");
             (true, "was not passed on: the bus refused it")

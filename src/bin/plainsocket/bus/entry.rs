@@ -1,4 +1,4 @@
-//! What is on the bus: the id of a message, and the fields of its entry in a stream.
+//! A message on the bus: its id, and the fields of its entry in a stream.
 
 use crate::rooms::check_name;
 use plainsocket::Message;
@@ -57,7 +57,7 @@ pub struct Entry {
     pub said: Option<Said>,
 }
 
-/// Who said what.
+/// A message with the name of its sender.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Said {
     pub from: String,
@@ -77,12 +77,12 @@ impl Entry {
 }
 
 impl Said {
-    /// What says on the bus whether a message is text.
+    /// Returns the letter that marks a message on the bus as text or binary.
     pub fn kind(&self) -> &'static str {
         if matches!(self.message, Message::Text(_)) { "t" } else { "b" }
     }
 
-    /// Checks everything, as if a client had sent it: whoever reaches Redis can write to a stream.
+    /// Checks everything, as if a client had sent it: anyone who reaches Redis can write to a stream.
     fn from_fields(fields: Vec<Vec<u8>>) -> Option<Said> {
         let [k, kind, n, from, d, data] = <[Vec<u8>; 6]>::try_from(fields).ok()?;
         if (&*k, &*n, &*d) != (b"k", b"n", b"d") || data.len() > LARGEST {

@@ -23,8 +23,8 @@ const BATCH: usize = 64;
 
 /// Adds a message to a stream. Redis runs it without another command in between.
 ///
-/// Its first lines are a fence: a command that lay in the socket of a frozen Redis must not be obeyed later, after its
-/// sender was told that it has failed, because then it could overtake what the client has sent since.
+/// Its first lines are a fence: a command that has waited in the socket of a frozen Redis must not be obeyed later,
+/// after its sender has learned that it failed, because then it could overtake what the client has sent since.
 const PUBLISH: &str = "\
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -111,7 +111,7 @@ impl Link {
         publishes && self.searcher.try_lock().map_or(true, |searcher| searcher.is_some())
     }
 
-    /// Asks for a sign of life on the connections that nobody uses now, because what is between here and Redis can drop
+    /// Sends a `PING` on the connections that nobody uses now, because what is between here and Redis can drop
     /// those that are silent for long. A message would find that out too late.
     pub fn keep_alive(&self) {
         if let Ok(mut publisher) = self.publisher.try_lock()
@@ -126,7 +126,7 @@ impl Link {
         }
     }
 
-    /// Adds a message to a stream, and waits for the answer: at most `PATIENCE` for a Redis that stands still.
+    /// Adds a message to a stream, and waits for the answer: at most `PATIENCE` for a Redis that hangs.
     ///
     /// The first thread that arrives sends; the others leave their messages, and the next one sends them all together.
     pub fn publish(&self, key: Arc<str>, said: Said) -> Result<Id, Failure> {

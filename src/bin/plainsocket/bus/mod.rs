@@ -20,7 +20,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::{env, io, thread};
 
-/// What the key of each stream begins with: nobody's path reaches a key of another program.
+/// The begin of each stream's key: nobody's path reaches a key of another program.
 const PREFIX: &str = "plainsocket:";
 
 /// The longest path of a room, in bytes: a stranger names the key.

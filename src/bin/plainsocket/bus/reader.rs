@@ -20,10 +20,11 @@ const BLOCK: Duration = Duration::from_millis(500);
 /// The most entries in one answer, over all streams. With messages of the largest size these are 250 MiB.
 const MOST_ENTRIES: usize = 1000;
 
-/// How many bytes go to a member in one write, unless one message is larger. What its socket does not take waits for it.
+/// How many bytes go to a member in one write, unless one message is larger. Bytes that its socket does not take wait
+/// for it.
 const ONE_WRITE: usize = 16 * 1024;
 
-/// How often the connections that nobody uses are asked for a sign of life.
+/// How often the connections that nobody uses get a `PING`.
 const CHECK: Duration = Duration::from_secs(2);
 
 /// The pauses between two tries to connect: they are doubled from the first to the last one.

@@ -2,7 +2,7 @@
 //!
 //! Each member has an id: that of the last message it has got. The reader gives a member only what follows it. A member
 //! that catches up gets old messages from its own thread, and until it is done the reader puts new ones aside for it. So
-//! it gets each message once and in order, whoever of the two threads comes first.
+//! it gets each message once and in order, whichever of the two threads is first.
 
 use super::entry::{Entry, Id, Missing, Said};
 use super::lock;
@@ -107,7 +107,7 @@ impl Room {
     pub fn announce(&self, event: &str, words: &str) {
         for seat in lock(&self.inner).members.values() {
             let notice = if seat.wants_events { event.to_owned() } else { events::plain_notice(words) };
-            // A member that cannot be told leaves by its own thread, here as everywhere below.
+            // A member that cannot be reached leaves by its own thread, here as everywhere below.
             let _ = seat.sender.send(notice);
         }
     }
@@ -192,7 +192,7 @@ pub fn form(entry: &Entry, wants_events: bool) -> Option<Message> {
     Some(events::message(from, message, Some(&entry.id.to_string())).into())
 }
 
-/// What a member is told about messages that it does not get.
+/// Returns the notice about messages that a member does not get.
 pub fn gap(missing: Missing, wants_events: bool) -> String {
     let count = if let Missing::Count(count) = missing { Some(count) } else { None };
     if wants_events {
