@@ -24,7 +24,7 @@ const BATCH: usize = 64;
 /// Adds a message to a stream. Redis runs it without another command in between.
 ///
 /// Its first lines are a fence: a command that has waited in the socket of a frozen Redis must not be obeyed later,
-/// after its sender has learned that it failed, because then it could overtake what the client has sent since.
+/// after its sender has learned that it failed. It could overtake messages that the client has sent since then.
 const PUBLISH: &str = "\
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
