@@ -4,18 +4,15 @@
 //! | --- | --- |
 //! | `server`, `service` | [`Server`]: what a program sets up and runs; what the threads of all clients share |
 //! | `routes` | what is served at which path; a path that ends in `/*` |
-//! | `handle`, `running` | [`Handle`]: counts a running server's clients, and shuts it down; [`Running`]: a server in a
-//! thread |
+//! | `handle`, `running` | [`Handle`]: counts clients, and shuts the server down; [`Running`]: a server in a thread |
 //! | `listeners`, `machine` | the listening sockets; the limits of the machine |
-//! | `accept`, `refusal` | the accept loop: a seat and a thread for each client; a reply without a thread: 429 and 503
-//! |
+//! | `accept`, `refusal` | the accept loop: a seat and a thread for each client; a 429 or 503 without a thread |
 //! | `client` | **one client's life**, from top to bottom |
 //! | `opening`, `reply` | the opening handshake's I/O; what all HTTP replies have in common |
 //! | `seat`, `registry` | a connection slot: taken, entered, left; who is connected |
 //! | `counters` | [`Counters`]: a running server in numbers; each client keeps its own |
 //! | `connection` | [`Connection`], what a handler holds: `recv`, `send`, `broadcast`, `close` |
-//! | `connection/events`, `connection/ending` | the next event out of the client's bytes, or a wait; the end after the
-//! handler |
+//! | `connection/events`, `connection/ending` | the client's next event, or a wait; the end after the handler |
 //! | `connection/push` | the broadcast to other clients, and the Sender of this one |
 //! | `sender` | [`Sender`]: what other threads hold of one client |
 //! | `receive`, `inbox` | waits for bytes and decodes them; the buffer between the socket and the decoders |
