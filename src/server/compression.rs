@@ -9,9 +9,9 @@ use crate::protocol::frame::Header;
 use std::cell::OnceCell;
 use std::sync::Mutex;
 
-/// How many idle compressors are kept, of 312 KiB each, and how many inflaters, of 40 KiB: more threads than that are
-/// seldom at work at the same time.
+/// How many idle compressors are kept: 312 KiB each. More threads than that seldom work at the same time.
 const MOST_IDLE: usize = 4;
+/// How many idle inflaters are kept: 40 KiB each.
 const MOST_INFLATERS: usize = 16;
 
 /// The smallest window of ours, as the base-2 logarithm, and how many sizes there are.
