@@ -153,7 +153,7 @@ pub fn the_list_knows_who_is_there(subject: &Subject, trial: &Trial) -> Result<(
         trial,
         "leave for the first once more",
         "it does no harm",
-        "A client may be let go by two threads at once.",
+        "A client can be let go by two threads at once.",
     );
     alone.leave(ann.peer)?;
     trial.equal(alone.listed()?.len(), 1)
@@ -231,7 +231,7 @@ pub fn the_list_is_free_while_somebody_is_written_to(subject: &Subject, trial: &
         trial,
         "broadcast to a member of /chat that does not read; meanwhile clients(), join and leave for others",
         "these return at once",
-        "A write to a slow member waits. Whoever wants the list must not wait with it.",
+        "A write to a slow member waits. A thread that wants the list must not wait with it.",
     );
     let writing = alone.broadcast("/chat", &BIG);
     wait_for_bytes(&slow.talk).map_err(|lesson| writing.panic(trial).unwrap_or(lesson))?;
@@ -260,7 +260,7 @@ pub fn who_took_half_a_frame_is_let_go(subject: &Subject, trial: &Trial) -> Resu
         trial,
         "broadcast of 16 MiB; two members do not read, and their write timeout is 100 ms; a third reads",
         "the third gets the frame; the two are let go, and their sockets are shut down",
-        "A write that fails may have written a part of the frame, and nothing can follow that.",
+        "A write that fails can have written a part of the frame, and nothing can follow that.",
     );
     let writing = alone.broadcast("/chat", &BIG);
     let seen = fine.talk.look_for(trial.patience * 2);
@@ -305,7 +305,7 @@ pub fn frames_of_two_writers_are_not_mixed(subject: &Subject, trial: &Trial) -> 
         trial,
         "three threads write a frame of 8 MiB each to one client, two with Client::send, one with broadcast",
         "the client gets one frame after the other",
-        "§5.4: frames are not interleaved. A big write is done in parts, and between two of them another thread may write.",
+        "§5.4: frames are not interleaved. A big write is done in parts, and between two of them another thread can write.",
     );
     // The frames are made before the threads begin, which then have nothing to do but to write.
     let tasks = THREE.each_ref().map(|frame| {
@@ -462,7 +462,7 @@ pub fn a_silent_client_can_be_written_to(subject: &Subject, trial: &Trial) -> Re
         trial,
         "a client on /chat is silent; another thread calls clients() and Client::send, with 81 02 68 69",
         "the client gets the frame",
-        "serve_client waits in a read most of the time. Nobody else may have to wait for that.",
+        "serve_client waits in a read most of the time. No other thread should have to wait for that.",
     );
     house.say_to_all(b"\x81\x02hi")?;
     Ok(talk.expect(0x81, b"hi")?)
@@ -518,10 +518,9 @@ fn other_paths_echo(house: &House, trial: &Trial) -> Result<(), Lesson> {
     let (mut other, _other) = greet()?;
     for talk in [&mut one, &mut other] {
         talk.send(&[masked(0x81, b"mine"), masked(0x89, b"?")].concat());
-        for (expected, first, payload) in [
-            ("each gets the text", 0x81, &b"mine"[..]),
-            ("each gets the text once, and behind it its Pong", 0x8A, b"?"),
-        ] {
+        for (expected, first, payload) in
+            [("each gets the text", 0x81, &b"mine"[..]), ("each gets the text once, and after it its Pong", 0x8A, b"?")]
+        {
             let sent = "/chat2: two clients, and each says \"mine\", then sends a Ping";
             HOUSE.case(trial, sent, expected, ROOM);
             talk.expect(first, payload).map_err(|asked| asked.lesson.named(Mistake::PathPrefix))?;
@@ -543,8 +542,8 @@ pub fn replies_go_through_send(subject: &Subject, trial: &Trial) -> Result<(), L
         HOUSE.case(
             trial,
             format!("another thread is writing a frame of 16 MiB to a client; meanwhile the client sends {what}"),
-            format!("the whole frame, and behind it {}", describe(first, reply)),
-            "§5.4: frames are not interleaved. Whoever writes to a client does it through Client::send.",
+            format!("the whole frame, and after it {}", describe(first, reply)),
+            "§5.4: frames are not interleaved. Every thread that writes to a client does so through Client::send.",
         );
         let Some((_, client)) = house.clients()?.pop() else {
             return Err(trial.came("nobody is in the list").named(Mistake::NotListed));
@@ -580,7 +579,7 @@ pub fn who_has_closed_is_not_in_the_list(subject: &Subject, trial: &Trial) -> Re
             trial,
             format!("another thread is writing a frame of 16 MiB to a client, which sends {what}; then clients()"),
             "an empty list, though the server's Close still has to wait for the frame",
-            "§5.5.1: nothing may follow a Close. Who is in the list can get a broadcast at any time: so first `leave`.",
+            "§5.5.1: nothing is allowed to follow a Close. A client in the list can get a broadcast at any time: so first `leave`.",
         );
         let Some((_, client)) = house.clients()?.pop() else {
             return Err(trial.came("nobody is in the list").named(Mistake::NotListed));
@@ -604,7 +603,7 @@ pub fn who_has_closed_is_not_in_the_list(subject: &Subject, trial: &Trial) -> Re
 pub fn a_write_has_a_limit(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
     let house = House::new(subject, trial, Settings { send_timeout: Duration::from_millis(150), ..quick() });
     let (talk, task) = house.greet("/chat")?;
-    let limit = "settings.send_timeout says how long a write may wait; the socket's write timeout keeps to it.";
+    let limit = "settings.send_timeout says how long a write can wait; the socket's write timeout keeps to it.";
     HOUSE.case(
         trial,
         "a client on /chat does not read; broadcast of 16 MiB; send_timeout is 150 ms",
@@ -634,7 +633,7 @@ pub fn who_cannot_be_written_to_is_let_go(subject: &Subject, trial: &Trial) -> R
     let (mut talk, task) = house.greet("/echo")?;
     HOUSE.case(
         trial,
-        "/echo: a client sends messages and reads none of what comes back; send_timeout is 150 ms",
+        "/echo: a client sends messages and reads none of the replies; send_timeout is 150 ms",
         "its serve_client returns, and it is not in the list",
         "A write that takes longer than send_timeout is an error. It ends the client's life like any other.",
     );
@@ -704,7 +703,7 @@ pub fn a_member_that_does_not_read_holds_nobody_up(subject: &Subject, trial: &Tr
             trial,
             "/chat: one member does not read; Ann sends 16 messages of 1 MiB, one after the other",
             "Ann and Bob get each of them",
-            "Once the slow one's buffers are full, a write to it waits. settings.send_timeout says for how long.",
+            "Once the slow client's buffers are full, a write to it waits. settings.send_timeout says for how long.",
         );
         ann.send(&message);
         for member in [&mut ann, &mut bob] {

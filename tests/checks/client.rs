@@ -127,9 +127,9 @@ pub fn the_reply_is_looked_at(subject: &Subject, trial: &Trial) -> Result<(), Le
     let (mut talk, request, task) = open(subject, trial)?;
     let frame = b"\x81\x02hi";
     trial.case(
-        "open; the reply is a good 101, and behind it in the same segment comes the frame 81 02 68 69",
+        "open; the reply is a good 101, and after it in the same segment comes the frame 81 02 68 69",
         "Ok(Some(81 02 68 69))",
-        "§4.1, and TCP: what comes behind the blank line are frames already, and names have no case.",
+        "§4.1, and TCP: the bytes after the blank line are frames already, and names have no case.",
     );
     let good = accept_for(value(&request, "Sec-WebSocket-Key"));
     talk.send(&[reply(&good).as_bytes(), frame].concat());
@@ -161,7 +161,7 @@ pub fn the_reply_is_looked_at(subject: &Subject, trial: &Trial) -> Result<(), Le
         }
     }
     let (talk, _, task) = open(subject, trial)?;
-    trial.case("open; the server ends its side without a reply", "Ok(None), or an error", why);
+    trial.case("open; the server closes its side without a reply", "Ok(None), or an error", why);
     drop(talk);
     match task.finish(trial) {
         Ok((Ok(Some(_)), _)) => Err(trial.came("Ok(Some(...))").named(Mistake::StatusNotAsked)),

@@ -44,7 +44,7 @@ pub fn messages_come_back(subject: &Subject, trial: &Trial) -> Result<(), Lesson
     }
     let frames = [masked(0x81, b"one"), masked(0x81, b"two")].concat();
     talk.ask("two messages in one segment", &frames, 0x81, b"one", ECHO)?;
-    trial.case("two messages in one segment, \"one\" and \"two\"", "behind the text \"one\" the text \"two\"", ECHO);
+    trial.case("two messages in one segment, \"one\" and \"two\"", "after the text \"one\" the text \"two\"", ECHO);
     talk.expect(0x81, b"two").map_err(|asked| asked.lesson.named(Mistake::LeftoverDropped))?;
     Ok(())
 }
@@ -108,11 +108,11 @@ pub fn a_close_is_answered_and_tcp_ends(subject: &Subject, trial: &Trial) -> Res
             if lesson.mistake.is_some() { lesson } else { lesson.named(mistake) }
         })?;
         talk.hang_up();
-        trial.case("the same, and the client ends its side too", "serve_client returns", why);
+        trial.case("the same, and the client closes its side too", "serve_client returns", why);
         task.finish(trial)?;
     }
     let (mut talk, _task) = serve(subject, trial, quick())?;
-    let why = "§5.5.1: nothing may follow a Close frame, and nothing behind the client's is looked at.";
+    let why = "§5.5.1: nothing is allowed to follow a Close frame, and nothing after the client's is looked at.";
     let bytes = [masked(0x88, b"\x03\xE8"), masked(0x81, b"late"), masked(0x89, b"?")].concat();
     talk.ask_close("a Close, a text and a Ping in one segment", &bytes, Some(1000), why).map_err(
         |asked| match asked.seen {
@@ -134,7 +134,7 @@ pub fn a_broken_rule_is_told(subject: &Subject, trial: &Trial) -> Result<(), Les
         ("a continuation of nothing", masked(0x80, b"lo"), 1002),
         ("a text that is not UTF-8", masked(0x81, b"\xFF"), 1007),
         ("a message over the limit of 1000", masked(0x82, &[7; 1001]), 1009),
-        ("a frame without a mask, and many bytes behind it", [b"\x81\x05Hello", &[0; 200_000][..]].concat(), 1002),
+        ("a frame without a mask, and many bytes after it", [b"\x81\x05Hello", &[0; 200_000][..]].concat(), 1002),
         ("a Close with code 1005", masked(0x88, b"\x03\xED"), 1002),
     ];
     for (sent, bytes, code) in cases {
@@ -170,7 +170,7 @@ pub fn the_limit_of_the_settings_holds(subject: &Subject, trial: &Trial) -> Resu
         }
         // The first is over the limit before a byte of its payload has come.
         let too_big = [
-            ("one frame, of which the header has come", whole(limit + 1)[..10].to_vec()),
+            ("one frame, whose header has arrived", whole(limit + 1)[..10].to_vec()),
             ("one frame", whole(limit + 1)),
             ("two fragments", parts(limit + 1)),
         ];
@@ -203,7 +203,7 @@ pub fn the_time_of_the_settings_holds(subject: &Subject, trial: &Trial) -> Resul
     let (_long_client, long) = waits(Duration::from_secs(600))?;
     let (_short_client, short) = waits(Duration::from_millis(30))?;
     trial.case(
-        "two clients that send a Close and never end their side; close_timeout is 30 ms for one, and 10 minutes for the other",
+        "two clients that send a Close and never close their side; close_timeout is 30 ms for one, and 10 minutes for the other",
         "serve_client returns for the first alone",
         why,
     );
@@ -218,13 +218,13 @@ pub fn the_time_of_the_settings_holds(subject: &Subject, trial: &Trial) -> Resul
 }
 
 pub fn a_refused_client_reads_the_reply(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
-    let why = "§7.1.1 holds for every end: shut down writing, then read until the client ends its side too. \
+    let why = "§7.1.1 holds for every end: shut down writing, then read until the client closes its side too. \
                A socket that is dropped with unread bytes in it resets the connection.";
     let (client, server) = connected_pair();
     let mut talk = Talk::over(trial, client);
     trial.case(
-        "a request without Sec-WebSocket-Key, and 200000 bytes behind it",
-        "HTTP/1.1 400, then the end of the stream; serve_client reads on until the client ends its side too",
+        "a request without Sec-WebSocket-Key, and 200000 bytes after it",
+        "HTTP/1.1 400, then the end of the stream; serve_client reads on until the client closes its side too",
         why,
     );
     talk.send(
@@ -250,7 +250,7 @@ pub fn a_refused_client_reads_the_reply(subject: &Subject, trial: &Trial) -> Res
 }
 
 pub fn a_client_that_leaves_ends_its_thread(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
-    let why = "Phones lose their network in the middle of a message. The thread must not stay behind.";
+    let why = "Phones lose their network in the middle of a message. The thread must not stay there.";
     let ignored = |lesson: Lesson| match lesson.mistake {
         Some(Mistake::Hangs) => lesson.named(Mistake::EndOfClientIgnored),
         _ => lesson,
@@ -277,7 +277,7 @@ pub fn a_client_that_leaves_ends_its_thread(subject: &Subject, trial: &Trial) ->
 pub fn a_write_that_fails_is_no_panic(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
     let (mut talk, task) = serve(subject, trial, quick())?;
     trial.case(
-        "messages, until the server cannot send back any more, since the client does not read; then the client is gone",
+        "messages, until the server cannot send back any more, because the client does not read; then the client is gone",
         "serve_client returns",
         "A write fails when nobody is there to take it. That ends this client's life, and its thread in good order.",
     );

@@ -84,7 +84,7 @@ const CLIENTS_END: &str =
 pub fn the_close_reaches_the_client(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
     trial.case(
         "10000 bytes that the server does not read; then it writes a Close frame and calls hang_up(stream, patience)",
-        "the client reads the Close and then the end of the stream; hang_up reads on until the client ends its side too",
+        "the client reads the Close and then the end of the stream; hang_up reads on until the client closes its side too",
         "§7.1.1: the server ends TCP first. A socket that is dropped with unread bytes in it resets the connection, and the \
          client loses what it has not read.",
     );
@@ -92,7 +92,7 @@ pub fn the_close_reaches_the_client(subject: &Subject, trial: &Trial) -> Result<
     let mut talk = Talk::over(trial, client);
     talk.send(&[0; 10_000]);
     server.set_read_timeout(Some(trial.patience)).expect("set_read_timeout");
-    server.peek(&mut [0]).expect("the client's bytes have come");
+    server.peek(&mut [0]).expect("the client's bytes have arrived");
     server.write_all(b"\x88\x02\x03\xE8").expect("a Close fits into the socket's buffer");
     // So long that whoever waits for its end is noticed.
     let (hang_up, patience) = (subject.hang_up, trial.patience * 4);
@@ -117,7 +117,7 @@ pub fn the_close_reaches_the_client(subject: &Subject, trial: &Trial) -> Result<
         return Err(dropped());
     }
     talk.hang_up();
-    trial.case("the same; then the client ends its side too", "hang_up returns at once", CLIENTS_END);
+    trial.case("the same; then the client closes its side too", "hang_up returns at once", CLIENTS_END);
     task.finish(trial).map_err(|lesson| match lesson.mistake {
         Some(Mistake::Hangs) => lesson.named(Mistake::DrainSpins),
         _ => lesson,
@@ -125,13 +125,13 @@ pub fn the_close_reaches_the_client(subject: &Subject, trial: &Trial) -> Result<
 }
 
 pub fn a_client_that_stays_is_left(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
-    let why = "§7.1.1: wait for the client's end, but not for ever: whatever a client makes us hold has a bound.";
+    let why = "§7.1.1: wait for the client's end, but not forever: whatever a client makes us hold has a bound.";
     let patience = Duration::from_millis(100);
     let for_ever = |lesson: Lesson| match lesson.mistake {
         Some(Mistake::Hangs) => lesson.named(Mistake::DrainForever),
         _ => lesson,
     };
-    trial.case("nothing; the client never ends its side, and hang_up has 100 ms of patience", "hang_up returns", why);
+    trial.case("nothing; the client never closes its side, and hang_up has 100 ms of patience", "hang_up returns", why);
     let (client, server) = connected_pair();
     let hang_up = subject.hang_up;
     let outcome = Task::start(move || hang_up(server, patience)).finish(trial).map_err(for_ever);
@@ -141,7 +141,7 @@ pub fn a_client_that_stays_is_left(subject: &Subject, trial: &Trial) -> Result<(
 
 pub fn the_patience_is_the_callers(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
     trial.case(
-        "two clients that never end their side; hang_up has 30 ms of patience with one, and 10 minutes with the other",
+        "two clients that never close their side; hang_up has 30 ms of patience with one, and 10 minutes with the other",
         "hang_up returns for the first alone",
         "§7.1.1 leaves the time to you, and `patience` is the caller's word on it.",
     );
@@ -180,9 +180,9 @@ fn reads_on(trial: &Trial, task: &Task<()>, patience: Duration) -> Lesson {
 pub fn a_client_that_floods_is_left(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
     let patience = Duration::from_millis(300);
     trial.case(
-        "bytes without a pause, for ever; hang_up has 300 ms of patience",
+        "bytes without a pause, forever; hang_up has 300 ms of patience",
         "hang_up returns",
-        "§7.1.1: wait for the client's end, but not for ever. No read of this one times out, since its bytes are there \
+        "§7.1.1: wait for the client's end, but not forever. No read of this one times out, because its bytes are there \
          already: the deadline is looked at before each read.",
     );
     // Several at once: on a busy machine one may come to a pause against its will, and then a read times out after all.
@@ -216,9 +216,9 @@ fn flood(mut client: &TcpStream, enough: &AtomicBool) {
 }
 
 pub fn a_client_that_dribbles_is_left(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
-    let why = "§7.1.1: wait for the client's end, but not for ever: whatever a client makes us hold has a bound.";
+    let why = "§7.1.1: wait for the client's end, but not forever: whatever a client makes us hold has a bound.";
     let patience = Duration::from_millis(200);
-    trial.case("a byte every 20 ms, for ever; hang_up has 200 ms of patience", "hang_up returns", why);
+    trial.case("a byte every 20 ms, forever; hang_up has 200 ms of patience", "hang_up returns", why);
     let (client, server) = connected_pair();
     let mut talk = Talk::over(trial, client);
     let hang_up = subject.hang_up;

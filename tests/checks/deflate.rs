@@ -9,7 +9,7 @@ use super::talk::masked;
 use super::words::{BINARY, CONTINUATION, Frame, TEXT};
 
 const AGREEMENT: &str = "RFC 7692 §5 and §7.1: the client offers, and the server takes one offer with parameters that it \
-                         understands, or none. The reply says without context takeover that each message stands alone.";
+                         understands, or none. The reply says without context takeover that each message is compressed alone.";
 
 /// The name and the parameters of a reply.
 fn parts(reply: &str) -> Vec<String> {
@@ -234,7 +234,7 @@ pub fn the_limit_is_for_what_comes_out(subject: &Subject, trial: &Trial) -> Resu
             Ok(bytes) if fits && bytes.len() == size => {}
             Err(1009) if !fits && produced <= limit + 8192 => {}
             Err(1009) if !fits => {
-                let came = format!("{shown}, after {produced} bytes had come out");
+                let came = format!("{shown}, after {produced} bytes had been inflated");
                 return Err(trial.came(came).named(Mistake::InflatedBeforeAsked));
             }
             Err(1009) => return Err(trial.came(shown).named(Mistake::LimitExclusive)),

@@ -9,7 +9,7 @@ use super::words::{BINARY, CLOSE, CONTINUATION, Frame, Header, PING, PONG, TEXT}
 
 // Step 05
 
-const MORE: &str = "A read may end anywhere, within a header too. Then nothing is wrong: the rest is on its way.";
+const MORE: &str = "A read can end anywhere, within a header too. Then nothing is wrong: the rest is on its way.";
 
 fn decode(subject: &Subject, trial: &Trial, bytes: &[u8], expected: Header, why: &'static str) -> Result<(), Lesson> {
     trial.case(format!("decode_header, with {}", hex(bytes)), format!("Ok(Some({expected:?}))"), why);
@@ -419,7 +419,7 @@ pub fn half_a_frame_waits_for_the_rest(subject: &Subject, trial: &Trial) -> Resu
 }
 
 pub fn three_frames_come_out_one_by_one(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
-    let why = "TCP has no message boundaries: one read may bring three frames. i in §5.3 counts from 0 in each.";
+    let why = "TCP has no message boundaries: one read can bring three frames. i in §5.3 counts from 0 in each.";
     let payloads: [&[u8]; 3] = [b"one", b"three", b"two"];
     let mut buffer: Vec<u8> = payloads.iter().flat_map(|payload| masked(0x81, payload)).collect();
     for (at, payload) in payloads.into_iter().enumerate() {

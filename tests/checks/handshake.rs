@@ -106,7 +106,7 @@ pub fn the_client_reads_its_101(subject: &Subject, trial: &Trial) -> Result<(), 
     }
     trial.case(
         "the request of §1.3 in one piece; the client has read its 101",
-        "nothing behind the blank line of the 101",
+        "nothing after the blank line of the 101",
         "§4.2.2: with the blank line the handshake is over. What follows are frames.",
     );
     // Then what it has written ends here.
@@ -267,7 +267,7 @@ pub fn a_refusal_names_what_would_be_accepted(subject: &Subject, trial: &Trial) 
             "Upgrade: websocket, Connection: Upgrade and Sec-WebSocket-Version: 13",
             &FOR_426,
         ),
-        (request("/").replace("GET", "POST"), "HTTP/1.1 405 ", "an Allow header, in which GET stands", &FOR_405),
+        (request("/").replace("GET", "POST"), "HTTP/1.1 405 ", "an Allow header that names GET", &FOR_405),
     ];
     for (head, start, expected, needed) in cases {
         for Needed { name, token, why, mistake } in needed {
@@ -291,7 +291,7 @@ pub fn a_client_that_leaves_is_let_go(subject: &Subject, trial: &Trial) -> Resul
     trial.case(
         "half of the request, then the end of the stream",
         "shake_hands returns: Ok(None) or an error",
-        "A read of 0 bytes means that the client has ended its side: nothing more will come.",
+        "A read of 0 bytes means that the client has closed its side: nothing more will follow.",
     );
     let (mut talk, task) = shake(subject, trial);
     talk.send(b"GET /chat HTTP/1.1\r\n");

@@ -9,7 +9,7 @@ use super::talk::{FIN, Seen, Talk, masked};
 use super::words::{PING, Settings, Verdict};
 use std::time::{Duration, Instant};
 
-const WHY: &str = "§5.5.2: a Ping may serve \"as a means to verify that the remote endpoint is still responsive\".";
+const WHY: &str = "§5.5.2: a Ping can serve \"as a means to verify that the remote endpoint is still responsive\".";
 
 const INTERVAL: Duration = Duration::from_millis(150);
 
@@ -40,7 +40,7 @@ pub fn the_verdict_goes_by_two_times(subject: &Subject, trial: &Trial) -> Result
         trial.case(
             format!("verdict({silent} s, {asked}, ...); ping_interval is 20 s, pong_timeout 10 s"),
             format!("{expected:?}"),
-            "After ping_interval of silence a Ping; after pong_timeout without a sign of life since that Ping, the end.",
+            "After ping_interval of silence send a Ping; after pong_timeout without activity after that Ping, end the connection.",
         );
         let came = (subject.verdict)(seconds(silent), pinged.map(seconds), &settings);
         let mistake = match (expected, came) {
@@ -84,7 +84,7 @@ pub fn the_watch_sleeps(subject: &Subject, trial: &Trial) -> Result<(), Lesson> 
     trial.case(
         "a client that says nothing, for a moment",
         "nearly no work: a look at the list now and then",
-        "`watch` sleeps between two looks, a tenth of `ping_interval`. Without a sleep it takes a whole processor.",
+        "`watch` sleeps between two looks, a tenth of `ping_interval`. Without a sleep it burns a core.",
     );
     // We use up some of the processor's time too: where the machine is busy, we wait as long as a busy thread would.
     let (mut own, mut others) = (Duration::ZERO, Duration::ZERO);
@@ -230,10 +230,10 @@ pub fn a_write_that_fails_does_not_end_it(subject: &Subject, trial: &Trial) -> R
     full.flood();
     let mut silent = server.connect(trial, "/echo")?;
     trial.case(
-        "one client sends messages and reads none of what comes back, so its Ping cannot be sent; another is silent, \
+        "one client sends messages and reads none of the replies, so its Ping cannot be sent; another is silent, \
          but answers each Ping",
         "the other gets its Pings, also when the first has been given up",
-        "One thread watches everybody. What goes wrong with one client must not end it.",
+        "One thread watches everybody. A fault of one client must not end it.",
     );
     // The Ping waits for the lock until the client's own thread is given up, and then for as long at most.
     let begin = Instant::now();

@@ -73,7 +73,7 @@ pub fn the_announced_length_is_not_believed(subject: &Subject, trial: &Trial) ->
 }
 
 fn announced_lengths(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
-    let why = "§10.4: the header says how many bytes the payload has. Not one of them has come, and none should be waited for.";
+    let why = "§10.4: the header says how many bytes the payload has. Not one of them has arrived, and none should be waited for.";
     // The last is more than any machine has room for.
     for announced in [1001_u64, 1 << 30, u64::MAX >> 1] {
         let mut buffer = vec![0x82];

@@ -50,7 +50,7 @@ pub fn nothing_else_is_answered(subject: &Subject, trial: &Trial) -> Result<(), 
         frame(true, CLOSE, b""),
     ] {
         let why = match other.opcode {
-            PONG => "§5.5.3: a Pong may come unasked; \"a response to an unsolicited Pong frame is not expected\".",
+            PONG => "§5.5.3: a Pong can come unasked; \"a response to an unsolicited Pong frame is not expected\".",
             _ => "§5.5.2: it is a Ping that is answered with a Pong. Other frames are for other functions.",
         };
         trial.case(format!("answer_ping, with {}", shown(&other)), "None", why);

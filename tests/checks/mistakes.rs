@@ -40,7 +40,7 @@ mistakes! {
         so does `abort`.";
     StackOverflows, None, "Your code called itself until the stack was full. What ends the recursion? A loop needs no stack.";
     MemoryRunsOut, None, "Your code asked for more memory than there is. Whatever a client announces is only a number: reserve \
-        room for what has come, and ask for the limit first.";
+        room for what has arrived, and ask for the limit first.";
     ThreadsRunOut, None, "Your code started threads until no more could be had. One for each client is enough: what ends the \
         loop that starts them?";
     PrintsForEver, None, "Your code prints without an end. What ends the loop in which it does?";
@@ -67,15 +67,15 @@ mistakes! {
         `STANDARD`.";
     ValueNotTrimmed, Some(6), "White space is left on the value. Trim it on both sides: a key with a space before it has \
         another hash.";
-    ValueCutAtColon, None, "You split the line at every colon. A value may hold some itself: split at the first.";
-    SpaceExpected, None, "You split the line at a colon and a space. The space may be missing: split at the colon, \
+    ValueCutAtColon, None, "You split the line at every colon. A value can hold some itself: split at the first.";
+    SpaceExpected, None, "You split the line at a colon and a space. The space can be missing: split at the colon, \
         then trim.";
     NamesChanged, None, "You changed the case of the names. Keep them as they came; ignore the case where you compare.";
     QueryCut, None, "You cut the query off. Keep the path as it was sent.";
     PathChanged, None, "The path is another one than was sent. It is the whole second word, with its slash and its query.";
     HeadersLost, None, "You have more headers than were sent, or fewer. Each line after the first is one, in the order in which \
         they came.";
-    LastColon, None, "You split a line at its last colon. A value may hold some itself: split at the first.";
+    LastColon, None, "You split a line at its last colon. A value can hold some itself: split at the first.";
     WordsNotCounted, None, "You did not count the words of the first line. It has three, no more and no fewer: 400.";
     SpacesSkipped, None, "You took several spaces for one, or a tab for a space. One space separates the words: `split(' ')`.";
     VersionOfHttp, None, "You took another version of HTTP. Compare the whole third word with `HTTP/1.1`: 400.";
@@ -83,9 +83,9 @@ mistakes! {
     ColonNotAsked, None, "You took a header line without a colon: 400.";
     HostInPart, None, "You took another header for Host. Compare the whole name, and ignore its case.";
     OtherStatus, None, "You refused it rightly, and with another number than the page asks for. Which of your checks came first?";
-    WholeHeadNotTaken, None, "The blank line has come, and you ask for more bytes. Nothing more will come: refuse it now.";
+    WholeHeadNotTaken, None, "The blank line has arrived, and you ask for more bytes. Nothing more will follow: refuse it now.";
     HeadLimit, None, "Your limit is some bytes off. A head of 8192 bytes is fine, its blank line included and whatever is after \
-        it; one of 8193 bytes is not, whether its blank line has come or not.";
+        it; one of 8193 bytes is not, whether its blank line has arrived or not.";
     LongHeadAwaited, None, "You wait for the end of a head that is too long already. A client that never sends it fills your \
         memory: 431.";
     MethodInAnyCase, None, "You compared the method without case. Names of headers have none, a method has: `get` is \
@@ -95,24 +95,24 @@ mistakes! {
     BareNewline, Some(25), "You took a bare \\n for the end of a line. A line ends with \\r\\n, both of them.";
     EndsAtBareNewlines, Some(25), "You took \\n\\n for the end of the head. It ends at \\r\\n\\r\\n alone.";
     HeadWithoutBlankLine, Some(25), "You did not wait for the blank line. The head ends at \\r\\n\\r\\n, wherever a read ends.";
-    HeadSwallowsFrames, Some(4), "You counted the bytes behind the blank line as part of the head. They are frames already.";
+    HeadSwallowsFrames, Some(4), "You counted the bytes after the blank line as part of the head. They are frames already.";
     LengthWithoutBlankLine, None, "Your length leaves out the blank line, or a part of it. It belongs to the head: \
         count it too.";
-    FramesReadAsText, Some(4), "You looked for text behind the blank line. Those bytes are frames: cut them off \
+    FramesReadAsText, Some(4), "You looked for text after the blank line. Those bytes are frames: cut them off \
         before you make text of the head.";
     HeadEndAtTheEnd, Some(4), "You looked for the blank line at the very end of the bytes. It is the first \
-        \\r\\n\\r\\n, wherever it stands.";
-    LimitBeforeEnd, None, "You counted what stands behind the head. The limit is for a head: look for its end first.";
+        \\r\\n\\r\\n, wherever it is.";
+    LimitBeforeEnd, None, "You counted the bytes after the head. The limit is for a head: look for its end first.";
     HostNotAsked, None, "You took a request without a Host header. HTTP/1.1 asks for one: 400.";
     CountedInRepairedText, None, "You counted in the repaired text; a repaired byte takes three. Find the end in the bytes.";
-    LongHeadAccepted, None, "You took a head that is too long, since its end had come. Had it come in two reads, it would be \
+    LongHeadAccepted, None, "You took a head that is too long, because its end had arrived. Had it come in two reads, it would be \
         refused. Look at the length of a complete head too: 431.";
     ConnectionNotAList, Some(1), "You compared the whole Connection header with `Upgrade`. It is a list of tokens, in any case; \
-        browsers send `keep-alive, Upgrade`.";
+        some clients send `keep-alive, Upgrade`.";
     UpgradeNotAList, None, "You compared the whole Upgrade header with `websocket`. It is a list of tokens too.";
-    ElementNotTrimmed, Some(1), "You did not trim the elements of the list: behind the comma stands a space.";
+    ElementNotTrimmed, Some(1), "You did not trim the elements of the list: after the comma there is a space.";
     OneElementOnly, None, "You looked at one element of the list, its first or its last. Any of them can be the token.";
-    CommaAndSpace, None, "You split the list at a comma and a space. The space may be missing: split at the comma, \
+    CommaAndSpace, None, "You split the list at a comma and a space. The space can be missing: split at the comma, \
         then trim.";
     OneHeaderOnly, None, "You looked at one header of that name only. Headers of the same name are one list: look at \
         all of them.";
@@ -139,12 +139,11 @@ mistakes! {
     SubprotocolPromised, None, "You promised a subprotocol that you do not speak. Leave its header out: that \
         declines it.";
     NoBlankLineInReply, None, "Your reply has no blank line at its end, so the client goes on waiting for headers.";
-    ReplyBareNewline, None, "A bare \\n stands in your reply. Each line ends with \\r\\n. (Inside the quotes of a \
-        Rust text a line break of the code counts too, unless a \\ stands before it.)";
+    ReplyBareNewline, None, "A bare \\n is in your reply. Each line ends with \\r\\n. (Inside the quotes of a \
+        Rust text a line break of the code counts too, unless a \\ is before it.)";
     ReplyIndented, None, "A line of your reply begins with white space: the indentation of your code got into the \
         text. End the line of code before it with a \\.";
-    StatusWithoutSpace, None, "The status line needs a space behind the number, then any words or none. The space stands \
-        there even if there are no words.";
+    StatusWithoutSpace, None, "The status line needs a space after the number, then any words or none. The space is there even if there are no words.";
     NoReply, None, "You returned without an answer on the socket. A refusal is an HTTP reply too: write it first.";
     RefusedAndKept, None, "You have refused the client, and returned something else than `Ok(None)`: there is no WebSocket connection.";
     UpgradeNotNamed, None, "Your 426 does not say what to upgrade to. Add the line `Upgrade: websocket`.";
@@ -152,13 +151,13 @@ mistakes! {
         `Connection: Upgrade`, or write `Connection: close, Upgrade`.";
     VersionNotNamed, None, "Your 426 does not say which version you speak. Add the line `Sec-WebSocket-Version: 13`.";
     AllowMissing, None, "Your 405 does not say which method is right. Add the line `Allow: GET`.";
-    BytesBehindReply, None, "You sent something behind the blank line of the 101. The client takes it for a frame.";
+    BytesBehindReply, None, "You sent something after the blank line of the 101. The client takes it for a frame.";
     ReadToEndOfStream, Some(25), "You read until the end of the stream. The client never sends EOF: it waits for your reply. The head \
         ends at \\r\\n\\r\\n.";
-    EndIgnored, None, "A read of 0 bytes is the end of the stream. Your loop takes it for nothing and goes on for ever.";
+    EndIgnored, None, "A read of 0 bytes is the end of the stream. Your loop takes it for nothing and goes on forever.";
     OneReadOneRequest, Some(2), "You took one read for the whole request. TCP has no message boundaries; keep a buffer and read on.";
-    FrameBehindHeadLost, Some(4), "Your reader swallowed the frame behind the head. Hand on what is left in the buffer.";
-    HeadInRest, Some(4), "You handed the head on with the rest. The rest begins behind the blank line.";
+    FrameBehindHeadLost, Some(4), "Your reader swallowed the frame after the head. Hand on what is left in the buffer.";
+    HeadInRest, Some(4), "You handed the head on with the rest. The rest begins after the blank line.";
     WholeArrayTaken, None, "You took the whole array. A read fills only the beginning of it: as many bytes as it says.";
     // Frames.
     LengthMarker, Some(3), "You took the marker for the length. 126 means: the next two bytes are the length; 127: the next eight.";
@@ -166,7 +165,7 @@ mistakes! {
     LengthBoundary, Some(3), "The boundaries are off by one: up to 125 in one byte, up to 65535 in two more, above that in eight more.";
     LengthSigned, Some(3), "You read the length as a signed number, and it became negative. It is unsigned, as u16 \
         and u64 are.";
-    LengthWidth, Some(3), "Behind 126 the length has two bytes, behind 127 it has eight, and all of them count.";
+    LengthWidth, Some(3), "After 126 the length has two bytes, after 127 it has eight, and all of them count.";
     MaskBitInLength, None, "You left the MASK bit in the length. The length is the other seven bits: `& 0x7F`.";
     LengthPlace, Some(3), "You read the length from other bytes. It begins with the third: bytes[2] and bytes[3], or \
         bytes[2..10].";
@@ -175,7 +174,7 @@ mistakes! {
     KeyInHeaderSize, None, "You counted the masking key. `size` is that of the header alone: 2, 4 or 10.";
     HeaderTooPatient, None, "You ask for more bytes than this header has. It ends before the masking key: 2, 4 or 10 \
         bytes.";
-    KnownRefused, None, "You refused a known opcode. Known are 0, 1, 2, 8, 9 and 10.";
+    KnownRefused, None, "You refused a known opcode. The known ones are 0, 1, 2, 8, 9 and 10.";
     MaskAskedInHeader, None, "You refused a header without a mask. Here only say what you find; step 07 refuses.";
     ReservedAccepted, Some(21), "You accepted an RSV bit or a reserved opcode. Nobody has agreed on what it means: 1002.";
     ControlRules, Some(20), "You accepted a control frame that is fragmented or over 125 bytes: 1002.";
@@ -183,7 +182,7 @@ mistakes! {
     LengthTopBit, None, "You accepted a length whose top bit is set: 1002.";
     MarkerTakenTwice, Some(3), "You have read the length, 127, and took it for a marker again. Only the seven bits are a \
         marker: `else if`, or a `match` on the seven bits.";
-    HeaderTooEager, Some(2), "Half a header has come, and you decided already. Say that more bytes are needed.";
+    HeaderTooEager, Some(2), "Half a header has arrived, and you decided already. Say that more bytes are needed.";
     ShiftTooFar, None, "A shift went beyond its type. `+` binds before `<<`, so `a << 8 + b` is `a << (8 + b)`: write `(a << 8) | b`, \
         or `from_be_bytes`.";
     NothingUnmasked, None, "The payload is as it was. Change the bytes themselves, not a copy of them: \
@@ -192,13 +191,13 @@ mistakes! {
     FourBytesOnly, None, "Only the first four bytes are unmasked. After the fourth byte of the key comes its first again: `key[i % 4]`.";
     KeyReversed, None, "You used the key from its end. Byte 0 of the payload goes with byte 0 of the key.";
     OneByteOfTheKey, None, "You used one byte of the key for the whole payload. There are four, one after the other: `key[i % 4]`.";
-    KeyIndexPanics, None, "The key has four bytes, and the payload may have more. After the fourth comes the first again: \
+    KeyIndexPanics, None, "The key has four bytes, and the payload can have more. After the fourth comes the first again: \
         `key[i % 4]`.";
     KeyOfAnotherFrame, None, "You used the key of another frame, or no key. Each frame has its own, in the four bytes before its payload.";
     OpcodeNotWritten, None, "The first byte has another opcode than the one that was given: `0x80 | opcode`.";
     LongFormMissing, None, "You have no form for a payload of this length, and its length was cut. There are three: one byte, 126 and \
         two bytes, 127 and eight bytes.";
-    PayloadNotWhole, None, "The length is right, and the bytes behind it are not the payload: all of it, unchanged, in its order.";
+    PayloadNotWhole, None, "The length is right, and the bytes after it are not the payload: all of it, unchanged, in its order.";
     EndIsNoClose, None, "You took the end of the stream for a Close frame or for a broken rule. Nobody has sent one: `Ok(None)`.";
     EndIsNoError, None, "You took the end of the stream for an error. Between two frames it is a client that has left: `Ok(None)`.";
     CodeNotPassedOn, None, "`take_frame` has refused the frame, and its code did not reach your caller as it was: `take_frame(...)?`.";
@@ -207,8 +206,8 @@ mistakes! {
     ReplyMasked, Some(9), "You masked the reply. A server never masks.";
     FinMissing, None, "The FIN bit (0x80) is missing: the client waits for more fragments.";
     LengthNotShort, None, "You wrote the length in more bytes than it needs. Up to 125 the second byte holds it.";
-    PayloadForgotten, None, "The payload is missing. It stands behind the header.";
-    HalfFrameTaken, Some(2), "Half a frame has come, and you took it for a whole one. TCP has no message boundaries; keep a buffer.";
+    PayloadForgotten, None, "The payload is missing. It is after the header.";
+    HalfFrameTaken, Some(2), "Half a frame has arrived, and you took it for a whole one. TCP has no message boundaries; keep a buffer.";
     BufferTouched, Some(2), "You changed the buffer though the frame is not complete. The next call needs these \
         bytes: leave them.";
     LeftoverDropped, Some(4), "Your reader swallowed the second frame. Take one frame from the front; leave the rest in the buffer.";
@@ -218,7 +217,7 @@ mistakes! {
     PartNotRemoved, None, "You removed a part of the frame. All of it goes: header, masking key and payload.";
     PayloadAtKey, None, "You took the payload from where the masking key begins. It begins four bytes further on.";
     PayloadToTheEnd, None, "You took all that is in the buffer. The payload has as many bytes as the header says.";
-    HeaderSizeFixed, None, "You took a header of two bytes for granted. It may have 4 or 10: `header.size` tells.";
+    HeaderSizeFixed, None, "You took a header of two bytes for granted. It can have 4 or 10: `header.size` tells.";
     WholeNotTaken, None, "A whole frame is there, and you ask for more. It has its header, four bytes of key, and \
         its payload.";
     NotUnmasked, None, "The payload is still masked. Call `unmask` with the frame's key.";
@@ -226,7 +225,7 @@ mistakes! {
     UnmaskedAccepted, Some(11), "You accepted a client's frame without a mask. Fail with 1002.";
     UnmaskedLate, Some(11), "You wait for more before you refuse a frame without a mask. Its second byte shows it \
         already: ask there.";
-    OneReadOneFrame, Some(2), "You took one read for one frame. TCP has no message boundaries; keep what came and read on.";
+    OneReadOneFrame, Some(2), "You took one read for one frame. TCP has no message boundaries; keep the rest and read on.";
     ReadBeforeBuffer, None, "You read from the socket although a whole frame is in the buffer. Look into the buffer \
         first.";
     PartialLost, Some(24), "The timeout came in the middle of a frame, and the bytes before it were lost (`read_exact` does that). Keep \
@@ -244,17 +243,17 @@ mistakes! {
     PingEndsMessage, Some(13), "The Ping in the middle ended the message. Its FIN bit is its own; the message goes on.";
     NothingToContinue, Some(16), "You accepted a continuation while no message is open. Know whether one is: 1002.";
     MessageInsideMessage, Some(16), "You began a new message inside another. Know whether one is open: 1002.";
-    PingRefused, None, "You refused a control frame in the middle of a message. It may stand there: `Ok(None)`, and the message goes on.";
+    PingRefused, None, "You refused a control frame in the middle of a message. It is allowed there: `Ok(None)`, and the message goes on.";
     WholeMessageKept, None, "A frame with FIN and an opcode of its own is a whole message, and you did not return it.";
-    FinNotAsked, None, "You returned a message before its last fragment had come. Without FIN it goes on: `Ok(None)`.";
-    LastFragmentIgnored, None, "The last fragment has come, the one with FIN, and you did not return the message.";
-    GoodFragmentRefused, None, "You refused a good fragment. While a message is open, frames of opcode 0 continue it, until one has FIN.";
+    FinNotAsked, None, "You returned a message before its last fragment had arrived. Without FIN it goes on: `Ok(None)`.";
+    LastFragmentIgnored, None, "The last fragment has arrived, the one with FIN, and you did not return the message.";
+    GoodFragmentRefused, None, "You refused a good fragment. While a message is open, frames of opcode 0 continue it, until a frame has FIN.";
     EmptyIsOpen, Some(16), "The first fragment was empty, and you took its message for closed. Whether a message is open is not \
-        whether bytes have come: remember it by itself.";
+        whether bytes have arrived: remember it by itself.";
     FirstFragmentLost, None, "The message lacks the bytes of its first fragment. Keep them: a message is all its fragments.";
-    MessageNotReset, None, "The last message is still there. Once you have handed it out, nothing of it may be left: no bytes, and none is open.";
+    MessageNotReset, None, "The last message is still there. Once you have handed it out, nothing of it must remain: no bytes, and none is open.";
     OpcodeOfContinuation, None, "The message's opcode is that of its first frame; a continuation has 0.";
-    Utf8PerFrame, Some(14), "You checked each frame by itself. A character may be split over two fragments; check the message.";
+    Utf8PerFrame, Some(14), "You checked each frame by itself. A character can be split over two fragments; check the message.";
     InvalidUtf8Accepted, Some(15), "You let invalid UTF-8 through. Fail with 1007.";
     TextCode, None, "The code for a text that is not UTF-8 is 1007.";
     LastOpcodeAsked, None, "You check a text that comes in one frame, and not one that comes in fragments. The last fragment has opcode 0: \
@@ -280,50 +279,51 @@ mistakes! {
         you asked?";
     // The closing handshake.
     NoCloseReply, Some(17), "You sent no Close in reply to the Close. The browser reports 1006.";
-    CodeNeverSent, Some(18), "You sent 1005, 1006 or 1015, which never stand in a Close frame. A client that sends one breaks a rule: 1002.";
+    CodeNeverSent, Some(18), "You sent 1005, 1006 or 1015, which are never in a Close frame. A client that sends one breaks a rule: 1002.";
     EmptyCloseGotCode, Some(18), "The client's Close had an empty payload, and you answered with a code. Without a code there is none to \
         send back: the payload of your Close is empty too.";
     BadCodeEchoed, None, "You echoed a Close payload that breaks a rule. `answer_close` answers it with the two bytes of 1002.";
     HalfACode, None, "One byte is half a code, which breaks a rule: answer it with the two bytes of 1002.";
     ReasonCode, None, "The code for a reason that is not UTF-8 is 1007, as for any text.";
     FrameForPayload, None, "You returned a whole frame. It is the payload alone that is asked for; step 14 makes a frame of it.";
-    GoodCodeRefused, None, "You refused a code that may be sent. Allowed are 1000 to 1003, 1007 to 1014 (the last three of them \
+    GoodCodeRefused, None, "You refused a code that is allowed in a Close. The allowed ones are 1000 to 1003, 1007 to \
+    1014 (the last three of them \
         are younger than the RFC) and 3000 to 4999.";
     CodeLittleEndian, None, "The two bytes of the code are in the wrong order. They are big-endian: `from_be_bytes`, `to_be_bytes`.";
     ReasonNotChecked, None, "You did not check the reason. It has to be UTF-8: 1007.";
     CloseDestroyed, Some(19), "You dropped the socket with unread bytes in it, and the reset destroyed your Close. Shut down \
         writing alone (`Shutdown::Write`), then drain.";
-    EndNotSent, None, "You wait for the client's end before you end your own side. Shut down writing first.";
-    DrainForever, None, "You drain without a deadline. A client that never ends its side holds your thread for ever.";
-    DrainTimeoutAnew, None, "Your timeout begins anew with each read, so a byte now and then holds your thread for ever. Compute one \
-        deadline before the loop; each read may take what is left until then.";
-    DrainSpins, None, "The client has ended its side, and you go on reading. A read of 0 bytes is the end of the stream: return.";
+    EndNotSent, None, "You wait for the client's end before you close your own side. Shut down writing first.";
+    DrainForever, None, "You drain without a deadline. A client that never closes its side holds your thread forever.";
+    DrainTimeoutAnew, None, "Your timeout restarts with each read, so a byte now and then holds your thread forever. Compute one \
+        deadline before the loop; each read can take what is left until then.";
+    DrainSpins, None, "The client has closed its side, and you go on reading. A read of 0 bytes is the end of the stream: return.";
     ZeroTimeout, None, "The deadline is over, and you read on. `set_read_timeout(Some(ZERO))` is refused and the old \
         timeout stays: return when nothing is left.";
-    PatienceIgnored, None, "`hang_up` has a time of its own. `patience` says how long it may take: compute the deadline from it.";
+    PatienceIgnored, None, "`hang_up` has a time of its own. `patience` says how long it can take: compute the deadline from it.";
     CloseTimeoutIgnored, None, "`serve_client` has a time of its own. `settings.close_timeout` is what `hang_up` gets.";
     MaxMessageIgnored, None, "Another limit than `settings.max_message` holds, in `read_frame`, in `Assembler::new`, or in both.";
-    SentBehindClose, None, "You sent something behind your Close frame. Nothing may follow it.";
+    SentBehindClose, None, "You sent something after your Close frame. Nothing is allowed to follow it.";
     NoCloseForFault, None, "You ended the connection without saying why. Send a Close frame with the code first.";
     FaultIgnored, None, "You let the fault pass, and the connection goes on. Send a Close frame with the code of the fault, then hang up.";
     FaultCode, None, "Your Close has another code than the fault. `read_frame` and `take` return the code: send that.";
     ReadsBehindClose, None, "You sent the Close and went on: the loop must end there, and `hang_up` follows.";
-    RefusalDestroyed, None, "You dropped a client that was refused while bytes from it lay unread. The reset may destroy your reply: \
+    RefusalDestroyed, None, "You dropped a client that was refused while bytes from it were unread. The reset can destroy your reply: \
         `hang_up` here too.";
     OpcodeNotKept, None, "The message came back with another opcode. Send it back as what it was, text or binary: `message.opcode`.";
-    AssemblerAnew, None, "The last fragment was refused, since your Assembler did not know of the first. Make one Assembler for the \
+    AssemblerAnew, None, "The last fragment was refused, because your Assembler did not know of the first. Make one Assembler for the \
         client, before the loop.";
     EndOfClientIgnored, None, "The client has left, and `serve_client` does not return. `None` of `read_frame` and an error both end the \
         loop.";
     PingUnanswered, None, "The Ping was not answered. Every Ping gets its Pong, even while a message is open.";
     WriteUnwrapped, None, "You took it for granted that a write succeeds. It fails when the client has left or does \
-        not read: no `unwrap` on it. Leave the loop with `?`, so that what stands behind it is done.";
+        not read: no `unwrap` on it. Leave the loop with `?`, so that the lines after it run.";
     // Clients.
     OneAfterTheOther, None, "You serve one client after the other. A client that is silent must not keep the next one waiting: a thread \
         for each.";
     OneEndsAll, None, "One client's end ended the server. What goes wrong with a client concerns its thread only.";
-    RunReturns, None, "`run` has returned. It accepts clients for ever; its caller ends the process when it returns.";
-    NeverAccepts, None, "Not even a lone client is answered. `run` never comes to accept: what stands before the loop \
+    RunReturns, None, "`run` has returned. It accepts clients forever; its caller ends the process when it returns.";
+    NeverAccepts, None, "Not even a lone client is answered. `run` never comes to accept: the code before the loop \
         does not return.";
     NotEverybody, None, "The message did not reach everybody in the room, the sender included.";
     WrongRoom, None, "A message went to a client on another path. Only those on the path of the message get it.";
@@ -334,7 +334,7 @@ mistakes! {
     PayloadOnly, None, "You sent the payload alone. Encode it first: `encode_frame(message.opcode, &message.payload)`.";
     NotListed, None, "The client is not in the list. `join` enters it; `serve_client` calls `join` after the handshake, and before it reads a \
         frame.";
-    NeverLeft, None, "A client that has gone is still in the list, and its socket stays open for ever. Call `leave` whichever way \
+    NeverLeft, None, "A client that has gone is still in the list, and its socket stays open forever. Call `leave` whichever way \
         the client ends.";
     WrongOneLeft, None, "`leave` must remove this client, and no other.";
     ListLocked, None, "You hold the lock of the list while you write. A slow member then keeps everybody from joining and leaving: copy \
@@ -352,9 +352,9 @@ mistakes! {
     Deadlock, None, "This thread waits for a lock, and nobody slow is there. Most likely it holds that lock itself: a guard lives to \
         the end of its block, or of its `match` or `for`. Do you call a function that locks again?";
     RegistryForEach, None, "Each client has a list of its own. Make one Registry in `run`, before the loop, and share it.";
-    LeftTooLate, None, "The client is still in the list while its Close is being sent, so a broadcast may write \
-        behind the Close. `leave` comes first, then the Close, then `hang_up`.";
-    WriteIgnored, None, "A write to the client has failed, and its thread goes on. A part of a frame may have gone \
+    LeftTooLate, None, "The client is still in the list while its Close is being sent, so a broadcast can write \
+        after the Close. `leave` comes first, then the Close, then `hang_up`.";
+    WriteIgnored, None, "A write to the client has failed, and its thread goes on. A part of a frame can have gone \
         out, and nothing can follow it: leave the loop with `?`.";
     PathPrefix, None, "You compared a part of the path, or ignored its case. `/chat2` is another path than `/chat`: compare \
         with `==`.";
@@ -362,17 +362,17 @@ mistakes! {
     NoPing, None, "You sent no Ping. Does `run` start `watch`? Or is a lock that `watch` needs held over a read?";
     NeverDropped, None, "You never drop a client that stays silent. `shut_down` its socket, which wakes its thread; to forget it is not \
         enough.";
-    LivingDropped, None, "You dropped a client that had answered. Any frame is a sign of life, a Pong too: it ends the silence, and the \
+    LivingDropped, None, "You dropped a client that had answered. Any frame counts as activity, a Pong too: it ends the silence, and the \
         Ping before it does not count any more.";
     WatchEndsAll, None, "Nobody is served any more. `watch` never returns: start it in a thread of its own, before the loop of `run`.";
     DroppedUnasked, None, "You dropped a silent client without asking it. First a Ping; then it has `pong_timeout` to answer.";
     PingAgain, None, "You sent a second Ping in one silence. Note when you have sent one; until the client is heard again, it is enough.";
-    NotHeard, None, "You sent a Ping to a client that was not silent. Set `last_heard` in `serve_client` whenever a frame has come.";
+    NotHeard, None, "You sent a Ping to a client that was not silent. Set `last_heard` in `serve_client` whenever a frame has arrived.";
     TimeReached, None, "A time is over as soon as it is reached: `silent >= ping_interval` for the Ping, `since >= pong_timeout` for the end.";
     TimesSwapped, None, "You compared with the other time. The silence goes with `ping_interval`, and the age of the Ping with \
         `pong_timeout`.";
     TimesRounded, None, "You rounded a time. Compare the Durations as they are, not their `as_secs()`.";
-    WatchSpins, None, "Your `watch` does not sleep, and takes a whole processor. Sleep in its loop: a tenth of `ping_interval`.";
+    WatchSpins, None, "Your `watch` does not sleep, and burns a core. Sleep in its loop: a tenth of `ping_interval`.";
     WatchDeadlock, None, "No Ping, and no echo any more: `watch` holds a lock of the client that others need, itself perhaps. A guard \
         in a `match` or an `if let` lives to its end: take what you need out first.";
     WatchHoldsList, None, "A Ping waits for a client that does not read, and nobody can join meanwhile: `watch` holds the list. Copy \
@@ -381,7 +381,7 @@ mistakes! {
         this client and go on: no `unwrap` and no `return` in `watch`.";
     TooEarly, None, "You decide too early. Silence below `ping_interval` is fine; so is a Ping that is younger than `pong_timeout`.";
     // Push.
-    TickNotEncoded, None, "You returned the text alone. What goes over the wire is a frame: `encode_frame(TEXT, ...)`.";
+    TickNotEncoded, None, "You returned the text alone. A frame goes over the wire: `encode_frame(TEXT, ...)`.";
     TickNotText, None, "You made a binary frame. A tick is text: opcode 1.";
     TickOtherText, None, "The text is another one. It is `tick ` and the number, which can be as large as a `u64`: no cast.";
     TickNotCounted, None, "The number did not go up. Count in `push_ticks`, which is one call for all ticks of a client.";
@@ -395,7 +395,7 @@ mistakes! {
         came. The first `send` that fails is the end of it; do not try again.";
     TickUnwrapped, None, "A `send` has failed, and your ticker panicked. That its client has gone is the usual end of the ticks: \
         no `unwrap`, just return.";
-    ShutDownAtClose, None, "The Close has just gone out, and another thread has ended the connection: that may destroy the \
+    ShutDownAtClose, None, "The Close has just gone out, and another thread has ended the connection: that can destroy the \
         Close. An error after a Close is no reason for `shut_down`. Only a write that has failed is one, and `send` can \
         see to that itself.";
     TicksNotStarted, None, "No tick came, not even after the client had spoken. Does `serve_client` start `push_ticks`, in a thread \
@@ -405,7 +405,7 @@ mistakes! {
     TickerInOwnThread, None, "Ticks come, and no reply. The client's own thread runs `push_ticks`, and does not read any more: \
         start it with `thread::spawn`.";
     TicksInSilenceOnly, None, "Ticks come only while the client is silent. You send them when a read has timed out, and each \
-        message begins that time anew. Let another thread send them; it needs no read that ends.";
+        message begins that time again. Let another thread send them; it needs no read that ends.";
     TicksToOneOnly, None, "One client gets ticks, and another on the same path gets none. Start `push_ticks` for each of them.";
     TickerDiesWithFirst, None, "The first client has left, and the ticks of all others ended with it. What ends with a client \
         is its own ticks: a thread for each.";
@@ -416,19 +416,19 @@ mistakes! {
         clone is the same socket: every thread that writes to it goes through `send`, with its lock and its mark.";
     TicksLost, None, "A tick is missing. If one cannot be sent at once, wait for the lock; do not leave it out.";
     // Compression.
-    OfferDeclined, None, "You declined an offer that you can take. There may be several, with commas between them, and each has \
-        its parameters behind semicolons.";
-    ParameterTaken, None, "You took an offer with a parameter that asks for something you do not do. Decline it: whoever takes an \
+    OfferDeclined, None, "You declined an offer that you can take. There can be several, with commas between them, and each has \
+        its parameters after semicolons.";
+    ParameterTaken, None, "You took an offer with a parameter that asks for something you do not do. Decline it: a server that takes an \
         offer takes all of it.";
     NotThisExtension, None, "You took another extension. Compare its whole name with `permessage-deflate`.";
     OfferEchoed, None, "Your reply has a parameter that is for the client to say. Write what you agree to, and do not send the \
         offer back.";
     TakeoverAllowed, None, "Your reply lacks `server_no_context_takeover` or `client_no_context_takeover`. Without them a message \
-        may refer to the one before.";
+        can refer to the one before.";
     Rsv1Refused, None, "You refused a frame with RSV1. Here it is allowed, in the first frame of a message: take the bit out \
         before `take_frame` sees it.";
     Rsv1Removed, None, "The frame is not complete, and RSV1 is gone from the buffer. The next call needs it: put it back.";
-    Rsv1Read, None, "The bit is told the wrong way. It is RSV1, 0x40 of the first byte: set means compressed.";
+    Rsv1Read, None, "You read the bit the wrong way. It is RSV1, 0x40 of the first byte: set means compressed.";
     Rsv1OnContinuation, None, "You accepted RSV1 in a continuation. Only the first frame says that the message is compressed: 1002.";
     Rsv1OnControl, None, "You accepted RSV1 in a control frame. Control frames are never compressed: 1002.";
     OtherRsvTaken, None, "You accepted RSV2 or RSV3. The agreement is about RSV1 alone: 1002.";
@@ -439,11 +439,11 @@ mistakes! {
     CompressedCounted, None, "You refused a message that is within the limit. The limit is for the bytes that come out.";
     BadDeflate, None, "These bytes are no DEFLATE. An error of `Inflate` is 1007 here.";
     InflatedBeforeAsked, None, "You inflated all of it, and asked for the limit then. Ask piece by piece: a few KiB become many MiB.";
-    InflatedUnbounded, None, "The message is over the limit once it is inflated, and nobody counts what comes out: 1009.";
+    InflatedUnbounded, None, "The message is over the limit once it is inflated, and nobody counts the bytes that come out: 1009.";
     // A client.
     ClientNotMasked, None, "You sent a frame without a mask. A client masks every frame, Pongs too.";
     KeyWithoutMasking, None, "The key is there, and the payload is not masked with it.";
-    KeyNotSent, None, "The payload is masked, and the key is missing. It stands between the length and the payload.";
+    KeyNotSent, None, "The payload is masked, and the key is missing. It is between the length and the payload.";
     RequestIncomplete, None, "Your request lacks a part, or has another one: see `expected`.";
     ClientKey, None, "The key is 16 random bytes in base64, others for each connection: `random_bytes::<16>()`.";
     GoodReplyRefused, None, "You refused what a good server sends. Names of headers have no case, and a server does not mask.";

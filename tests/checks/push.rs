@@ -156,7 +156,7 @@ pub fn nothing_follows_a_close(subject: &Subject, trial: &Trial) -> Result<(), L
         trial,
         "Client::send with a Close, 88 02 03 e8; then with a tick",
         "the Close goes out; for the tick an error, and the client gets nothing",
-        "§5.5.1: nothing may follow a Close. The thread that ticks cannot know what the client's own thread sends.",
+        "§5.5.1: nothing is allowed to follow a Close. The thread that ticks cannot know what the client's own thread sends.",
     );
     for (frame, may_go) in [(&b"\x88\x02\x03\xE8"[..], true), (b"\x81\x06tick 1", false)] {
         let client = Arc::clone(&ann.client);
@@ -508,7 +508,7 @@ pub fn ticks_stop_with_the_close(subject: &Subject, trial: &Trial) -> Result<(),
     let ends = [
         ("a Close", masked(0x88, b"\x03\xE8")),
         ("a frame without a mask", b"\x81\x02hi".to_vec()),
-        ("nothing more, and ends its side", Vec::new()),
+        ("nothing more, and closes its side", Vec::new()),
     ];
     for (what, bytes) in ends {
         let house = House::new(subject, trial, every(Duration::from_millis(1)));
@@ -517,7 +517,7 @@ pub fn ticks_stop_with_the_close(subject: &Subject, trial: &Trial) -> Result<(),
             trial,
             format!("a client on /ticks sends {what}; tick_interval is 1 ms"),
             "ticks, then the Close if there is one, then the end of the stream",
-            "§5.5.1: nothing may follow a Close.",
+            "§5.5.1: nothing is allowed to follow a Close.",
         );
         ann.tick(Mistake::TicksNotStarted)?;
         // A thread that still holds the client when it has gone keeps its socket open too.

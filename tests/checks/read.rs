@@ -159,7 +159,7 @@ pub fn a_timeout_loses_nothing(subject: &Subject, trial: &Trial) -> Result<(), L
 }
 
 pub fn the_end_of_the_stream_is_told(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
-    let why = "A read of 0 bytes means that the client has ended its side: nothing more will come.";
+    let why = "A read of 0 bytes means that the client has closed its side: nothing more will follow.";
     for (sent, bytes) in [("nothing", &b""[..]), ("half a frame", b"\x81\x85\x37")] {
         trial.case(format!("{sent}, then the end of the stream"), "Ok(None), or within a frame an error", why);
         let (mut talk, side) = start(trial);

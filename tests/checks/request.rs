@@ -9,7 +9,7 @@ use super::words::{Head, Request};
 // Step 02
 
 const HEAD_ENDS: &str =
-    "RFC 9112 §2.1: the head ends at the first \\r\\n\\r\\n. Until that has come, more bytes are needed.";
+    "RFC 9112 §2.1: the head ends at the first \\r\\n\\r\\n. Until that has arrived, more bytes are needed.";
 const NAME_AND_VALUE: &str = "RFC 9112 §5: a line is `Name: value`; white space around the value is not part of it.";
 
 pub fn a_head_becomes_a_request(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
@@ -99,16 +99,12 @@ pub fn bytes_behind_the_head_are_left_alone(subject: &Subject, trial: &Trial) ->
     let blank_line = b"\x81\x84\0\0\0\0\r\n\r\n".to_vec();
     // More than a head may have, but the head is short.
     let long = masked(0x82, &[b'x'; 9000]);
-    for (frame, what) in [(text, ""), (blank_line, ", in which \\r\\n\\r\\n stands"), (long, "")] {
+    for (frame, what) in [(text, ""), (blank_line, ", in which \\r\\n\\r\\n occurs"), (long, "")] {
         let bytes = [head.as_bytes(), &frame].concat();
         trial.case(
-            format!(
-                "parse_request, with a request of {} bytes, behind it a frame of {}{what}",
-                head.len(),
-                frame.len()
-            ),
+            format!("parse_request, with a request of {} bytes, after it a frame of {}{what}", head.len(), frame.len()),
             format!("Complete, with length {}", head.len()),
-            "§4.1: once the request is sent, a hasty client may send frames. The same read can bring both.",
+            "§4.1: once the request is sent, a hasty client can send frames. The same read can bring both.",
         );
         match (subject.parse_request)(&bytes) {
             Head::Complete { length, .. } if length == head.len() => {}
@@ -137,7 +133,7 @@ pub fn a_bare_newline_ends_no_line(subject: &Subject, trial: &Trial) -> Result<(
         (good.replace("\r\n", "\n"), Mistake::BareNewline),
         (good.replace("\r\n\r\n", "\n\n"), Mistake::EndsAtBareNewlines),
     ] {
-        trial.case(format!("parse_request, with {head:?}"), "Refused(400), or Incomplete for ever", why);
+        trial.case(format!("parse_request, with {head:?}"), "Refused(400), or Incomplete forever", why);
         let came = (subject.parse_request)(head.as_bytes());
         if let Head::Complete { .. } = came {
             return Err(trial.came(format!("{came:?}")).named(mistake));
@@ -234,7 +230,7 @@ pub fn the_limit_is_exact(subject: &Subject, trial: &Trial) -> Result<(), Lesson
         let bytes = head_of(length) + &"x".repeat(behind);
         let fits = length <= 8192;
         let expected = if fits { format!("Complete, with length {length}") } else { "Refused(431)".to_owned() };
-        let more = if behind > 0 { ", and one byte behind it" } else { "" };
+        let more = if behind > 0 { ", and one byte after it" } else { "" };
         trial.case(format!("parse_request, with a head of {length} bytes{more}"), expected, why);
         match (subject.parse_request)(bytes.as_bytes()) {
             Head::Complete { length: came, .. } if fits && came == length => {}
@@ -283,7 +279,7 @@ pub fn a_strange_head_is_no_panic(subject: &Subject, trial: &Trial) -> Result<()
         trial.case(
             format!("parse_request, with \"{}\"", head.escape_ascii()),
             "Refused(400)",
-            "Anybody may send anything: what is no request is refused, and the server lives on.",
+            "Anybody can send anything: what is no request is refused, and the server lives on.",
         );
         trial.equal((subject.parse_request)(head), Head::Refused(400))?;
     }
@@ -295,7 +291,7 @@ pub fn a_byte_that_is_no_text_is_one_byte(subject: &Subject, trial: &Trial) -> R
     trial.case(
         format!("parse_request, with \"{}\"", bytes.escape_ascii()),
         format!("Complete, with length {}, or Refused(400), as you like", bytes.len()),
-        "RFC 9110 §5.5: a value may hold bytes above 127, which need not be UTF-8.",
+        "RFC 9110 §5.5: a value can hold bytes above 127, which need not be UTF-8.",
     );
     match (subject.parse_request)(&bytes) {
         Head::Complete { length, .. } if length == bytes.len() => Ok(()),
@@ -390,7 +386,7 @@ pub fn a_good_request_gets_its_101(subject: &Subject, trial: &Trial) -> Result<(
 pub fn connection_and_upgrade_are_lists(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
     // Does it know a list, when no space stands in it?
     let knows = |name: &str, value: &str| (subject.answer)(&with(name, &value.replace(' ', ""))).is_ok();
-    let why = "§4.2.1 rule 4: the Connection header \"includes the token\" Upgrade, and Firefox sends two tokens.";
+    let why = "§4.2.1 rule 4: the Connection header \"includes the token\" Upgrade, and some clients send two tokens.";
     for value in ["keep-alive, Upgrade", "Upgrade, keep-alive"] {
         let sent = format!("Connection: {value}");
         welcome(subject, trial, &sent, &with("Connection", value), why).map_err(|lesson| {
@@ -414,7 +410,7 @@ pub fn connection_and_upgrade_are_lists(subject: &Subject, trial: &Trial) -> Res
 }
 
 pub fn a_list_may_go_on_in_another_header(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
-    let why = "RFC 9110 §5.3: headers of the same name are one list, as if a comma stood between their values.";
+    let why = "RFC 9110 §5.3: headers of the same name are one list, as if there were a comma between their values.";
     for (name, [first, second]) in [
         ("Connection", ["keep-alive", "Upgrade"]),
         ("Connection", ["Upgrade", "keep-alive"]),

@@ -94,7 +94,7 @@ pub fn the_end_of_a_client_is_its_end(subject: &Subject, trial: &Trial) -> Resul
     trial.case(
         "the end of the client's side",
         "the end of the stream: the server drops its socket",
-        "A read of 0 bytes means that the client has ended its side: nothing more will come.",
+        "A read of 0 bytes means that the client has closed its side: nothing more will follow.",
     );
     talk.hang_up();
     match talk.look() {

@@ -146,7 +146,7 @@ const PATTERNS: &[Pattern] = &[
     pattern(r"\b(?:behaviors?|colors?|honors?|favors?|neighbors?|canceled|labeled|gr[a]y|centers?)\b", "",
         "British spelling",
         ["Its behavior is plain.", "Its behaviour is plain."]),
-    pattern(r"\((?:[^ ()]+ ){12,}[^ ()]+\)", "",
+    pattern(r"\((?:[^ ()]+ ){12,}[^ ()]+\)", r"\(Header \{[^{}]*\}\)",
         "a parenthesis of at most 12 words",
         ["It waits (for one two three four five six seven eight nine ten eleven twelve).", "It waits (5 s)."]),
     pattern(r"{BEGIN}(?:[^ ]+ ){40}", "",
@@ -160,9 +160,7 @@ const PATTERNS: &[Pattern] = &[
 
 /// What is not yet as it should be: files, or folders that end in `/`. The list may only shrink.
 #[rustfmt::skip]
-const NOT_YET: &[&str] = &[
-    "tests/",
-];
+const NOT_YET: &[&str] = &[];
 
 /// Names of tests that are longer than they should be. The list may only shrink.
 const LONG_NAMES: &[&str] = &[];

@@ -142,7 +142,18 @@ fn below(sentences: Vec<Sentence>, lines: usize) -> impl Iterator<Item = Sentenc
 pub fn of_text(text: &str) -> Vec<Sentence> {
     let lines = text.lines().enumerate();
     let sentence = |line, (_, text)| Sentence { line: line + 1, place: Place::Text, text };
-    lines.flat_map(|(line, text)| split(text).into_iter().map(move |found| sentence(line, found))).collect()
+    lines
+        .flat_map(|(line, text)| split(&without_code(text)).into_iter().map(move |found| sentence(line, found)))
+        .collect()
+}
+
+/// A line with `CODE` instead of each piece of code that begins and ends in it.
+fn without_code(line: &str) -> String {
+    let parts: Vec<&str> = line.split('`').collect();
+    if parts.len() % 2 == 0 {
+        return line.to_owned();
+    }
+    parts.iter().enumerate().map(|(index, part)| if index % 2 == 1 { "CODE" } else { part }).collect()
 }
 
 fn literals(tokens: TokenStream, each: &mut impl FnMut(usize, &str)) {
@@ -200,5 +211,6 @@ mod tests {
     #[test]
     fn card_yields_each_line() {
         assert_eq!(texts(&of_text("  sent  a\n  why   b. C\n")), [(1, "sent  a"), (2, "why   b."), (2, "C")]);
+        assert_eq!(texts(&of_text("`else if` or `a. B`")), [(1, "CODE or CODE")]);
     }
 }
