@@ -322,8 +322,7 @@ impl Inflater {
     }
 
     fn begin_stream(&mut self, message: &[u8]) -> Result<(), ProtocolError> {
-        // A stream can have two bytes, and each new one copies a window: without a bound that is endless work (our
-        // choice).
+        // A stream can have two bytes, and each new one copies a window: work without end, but for a bound (our choice).
         self.streams += 1;
         if self.streams * SHORTEST > self.taken + 4 * SHORTEST {
             return Err(ProtocolError::InvalidDeflate);

@@ -149,11 +149,9 @@ pub fn of_text(text: &str) -> Vec<Sentence> {
 
 /// A line with `CODE` instead of each piece of code that begins and ends in it.
 fn without_code(line: &str) -> String {
-    let parts: Vec<&str> = line.split('`').collect();
-    if parts.len() % 2 == 0 {
-        return line.to_owned();
-    }
-    parts.iter().enumerate().map(|(index, part)| if index % 2 == 1 { "CODE" } else { part }).collect()
+    let is_closed = line.matches('`').count() & 1 == 0;
+    let part = |(index, part)| if is_closed && index & 1 == 1 { "CODE" } else { part };
+    line.split('`').enumerate().map(part).collect()
 }
 
 fn literals(tokens: TokenStream, each: &mut impl FnMut(usize, &str)) {
