@@ -206,7 +206,8 @@ mod from_outside {
         for i in 0..COUNT {
             assert_eq!(client.read_frame(), (TEXT, b"Hello".to_vec()));
             if i % 100 == 0 {
-                assert_eq!(program.status("Threads"), before);
+                // One that has begun before can have ended.
+                assert!(program.status("Threads") <= before);
             }
         }
     }
