@@ -40,6 +40,7 @@ fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     let mut bytes = vec![first];
     match payload.len() {
         length @ 0..126 => bytes.push(0x80 | length as u8),
+        length @ 126..0x1_0000 => bytes.extend([&[0xFE][..], &(length as u16).to_be_bytes()].concat()),
         length => bytes.extend([&[0xFF][..], &(length as u64).to_be_bytes()].concat()),
     }
     bytes.extend(KEY);
@@ -58,9 +59,56 @@ fn handler(connection: &mut Connection) -> Result<(), Error> {
     Ok(())
 }
 
+/// Whether the talker and the server compress the large message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Large {
+    Plain,
+    #[cfg(feature = "deflate")]
+    Compressed,
+}
+
+impl Large {
+    fn config(self) -> Config {
+        Config {
+            close_timeout: Duration::from_secs(10),
+            #[cfg(feature = "deflate")]
+            compression: crate::Compression::PerMessage,
+            ..Config::default()
+        }
+    }
+
+    /// The header of the talker's request, and of the response to it.
+    fn extensions(self) -> [&'static str; 2] {
+        match self {
+            Large::Plain => [""; 2],
+            #[cfg(feature = "deflate")]
+            Large::Compressed => [
+                "Sec-WebSocket-Extensions: permessage-deflate\r\n",
+                "Sec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover; \
+                 client_no_context_takeover\r\n",
+            ],
+        }
+    }
+
+    /// The first byte of the large message's frame, and its payload.
+    fn frame(self) -> (u8, Vec<u8>) {
+        let message = vec![7; 100_000];
+        match self {
+            Large::Plain => (0x82, message),
+            #[cfg(feature = "deflate")]
+            Large::Compressed => {
+                use crate::protocol::deflate::{Agreement, Deflater};
+                let mut compressed = Vec::new();
+                Deflater::new(Agreement::default()).compress(&message, &mut compressed);
+                (0xC2, compressed)
+            }
+        }
+    }
+}
+
 /// A server without a listener, and whether a handler has panicked.
-fn service() -> (Arc<Service>, Arc<AtomicBool>) {
-    let config = Config { close_timeout: Duration::from_secs(10), ..Config::default() };
+fn service(large: Large) -> (Arc<Service>, Arc<AtomicBool>) {
+    let config = large.config();
     let panicked = Arc::new(AtomicBool::new(false));
     let its_panicked = Arc::clone(&panicked);
     let mut service = Service { config, ..Service::new().expect("descriptors") };
@@ -83,11 +131,11 @@ fn welcome(service: &Arc<Service>, client: &ClientsEnd, port: u16) -> JoinHandle
 }
 
 /// The whole conversation, with `faults` from the call with this number on for one client's socket.
-fn converse(whose: Who, call: usize, faults: &[Fault]) -> Outcome {
+fn converse(large: Large, whose: Who, call: usize, faults: &[Fault]) -> Outcome {
     let most = |who| if who == whose { usize::MAX } else { 0 };
     let plan = |who| iter::repeat_n(None, call).chain(faults.iter().copied().map(Some)).take(most(who));
     let (talker, listener) = (ClientsEnd::new(None, plan(Who::Talker)), ClientsEnd::new(None, plan(Who::Listener)));
-    let (service, panicked) = service();
+    let (service, panicked) = service(large);
 
     listener.send(request("/talk"));
     let listening = welcome(&service, &listener, 1);
@@ -97,15 +145,18 @@ fn converse(whose: Who, call: usize, faults: &[Fault]) -> Outcome {
         thread::yield_now();
     }
 
-    let head = request("/talk");
+    let head = request("/talk").replace("\r\n\r\n", &format!("\r\n{}\r\n", large.extensions()[0]));
     let (first, second) = head.split_at(30);
+    let (opcode, payload) = large.frame();
+    let message = frame(opcode, &payload);
+    let (begin, rest) = message.split_at(message.len() * 3 / 5);
     for piece in [
         first.into(),
         [second.as_bytes(), &frame(0x01, b"Hel")].concat(),
         frame(0x89, b"are you there?"),
         frame(0x80, b"lo"),
-        frame(0x82, &[7; 100_000])[..60_000].to_vec(),
-        frame(0x82, &[7; 100_000])[60_000..].to_vec(),
+        begin.to_vec(),
+        rest.to_vec(),
         frame(0x88, &1000_u16.to_be_bytes()),
     ] {
         talker.send(piece);
@@ -133,33 +184,52 @@ fn converse(whose: Who, call: usize, faults: &[Fault]) -> Outcome {
 }
 
 /// The bytes sent to the clients when nothing fails; for the listener: before the broadcast, and in all.
-fn good() -> (Vec<u8>, Vec<u8>, Vec<u8>) {
-    let head = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-                Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nDate: Thu, 01 Jan 1970 00:00:00 GMT\r\n\r\n";
-    let large = [&[0x82, 0x7F, 0, 0, 0, 0, 0, 1, 0x86, 0xA0][..], &[7; 100_000]].concat();
-    let talker = [head.as_bytes(), b"\x8A\x0Eare you there?", b"\x81\x05Hello", &large, b"\x88\x02\x03\xE8"].concat();
-    let alone = [head.as_bytes(), b"\x81\x0Astill here\x88\x00"].concat();
-    let both = [head.as_bytes(), b"\x81\x05Hello\x81\x0Astill here\x88\x00"].concat();
+fn good(large: Large) -> (Vec<u8>, Vec<u8>, Vec<u8>) {
+    let head = |extensions: &str| {
+        format!(
+            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+             Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n{extensions}\
+             Date: Thu, 01 Jan 1970 00:00:00 GMT\r\n\r\n"
+        )
+    };
+    let (opcode, payload) = large.frame();
+    let mut message = frame(opcode, &payload);
+    // The server's has no mask.
+    let header = message.len() - payload.len() - KEY.len();
+    message.truncate(header);
+    message[1] &= 0x7F;
+    message.extend(payload);
+    let hello = b"\x8A\x0Eare you there?\x81\x05Hello";
+    let talker = [head(large.extensions()[1]).as_bytes(), hello, &message, b"\x88\x02\x03\xE8"].concat();
+    let alone = [head("").as_bytes(), b"\x81\x0Astill here\x88\x00"].concat();
+    let both = [head("").as_bytes(), b"\x81\x05Hello\x81\x0Astill here\x88\x00"].concat();
     (talker, alone, both)
 }
 
 #[test]
 fn without_a_fault_both_clients_get_all() {
-    let outcome = converse(Who::Talker, MOST_CALLS, &[Fault::BrokenPipe]);
-    let (talker, _, listener) = good();
-    assert!(outcome.faulty.is_empty(), "no call was reached");
-    assert!(outcome.talker == talker && outcome.listener == listener);
+    let both_ways = [
+        Large::Plain,
+        #[cfg(feature = "deflate")]
+        Large::Compressed,
+    ];
+    for large in both_ways {
+        let outcome = converse(large, Who::Talker, MOST_CALLS, &[Fault::BrokenPipe]);
+        let (talker, _, listener) = good(large);
+        assert!(outcome.faulty.is_empty(), "no call was reached");
+        assert!(outcome.talker == talker && outcome.listener == listener, "{large:?}");
+    }
 }
 
 /// Every call of the conversation for one client's socket, with every fault, each after the faults `before`; returns
 /// how often each call had the fault.
-fn every_call(whose: Who, before: &[Fault]) -> HashMap<&'static str, usize> {
-    let (talker, alone, both) = good();
+fn every_call(large: Large, whose: Who, before: &[Fault]) -> HashMap<&'static str, usize> {
+    let (talker, alone, both) = good(large);
     let mut reached = HashMap::new();
     for fault in Fault::ALL {
         let mut calls_in_vain = 0;
         for call in 0..MOST_CALLS {
-            let outcome = converse(whose, call, &[before, &[fault]].concat());
+            let outcome = converse(large, whose, call, &[before, &[fault]].concat());
             let place = format!("{whose:?}: {fault:?} at call {call}, {:?}", outcome.faulty);
             let Some((name, _)) = outcome.faulty.get(before.len()) else {
                 // Only fatal faults concern a call that sets something, so one that concerns none is not yet the end.
@@ -190,23 +260,30 @@ fn every_call(whose: Who, before: &[Fault]) -> HashMap<&'static str, usize> {
 
 #[test]
 fn failing_call_ends_its_thread_and_no_other() {
-    let calls = every_call(Who::Talker, &[]);
+    let calls = every_call(Large::Plain, Who::Talker, &[]);
     let names: HashSet<_> = calls.keys().copied().collect();
     let all = ["read", "read_now", "write", "write_vectored", "set_nodelay", "set_read_timeout", "shutdown"];
     assert_eq!(names, HashSet::from(all), "{calls:?}");
+}
+
+#[cfg(feature = "deflate")]
+#[test]
+fn failing_call_ends_its_thread_with_compression_too() {
+    let calls = every_call(Large::Compressed, Who::Talker, &[]);
+    assert!(calls["read"] >= Fault::ALL.len() && calls["write"] >= Fault::ALL.len(), "{calls:?}");
 }
 
 #[test]
 fn recipient_io_error_does_not_reach_sender() {
     // A thread that is busy looks for more a few times, and how often differs on a busy machine. So the calls have
     // other numbers in the next conversation, and a fault can miss a write.
-    let enough = (0..3).any(|_| every_call(Who::Listener, &[])["write"] >= 3 * Fault::ALL.len());
+    let enough = (0..3).any(|_| every_call(Large::Plain, Who::Listener, &[])["write"] >= 3 * Fault::ALL.len());
     assert!(enough, "its 101, the broadcast, its own broadcast");
 }
 
 #[test]
 fn failing_wait_for_room_ends_its_thread_and_the_others_go_on() {
     // The 101 is waited for; what is full later is left to the drain thread, whose write is the next.
-    let calls = every_call(Who::Talker, &[Fault::WouldBlock]);
+    let calls = every_call(Large::Plain, Who::Talker, &[Fault::WouldBlock]);
     assert!(calls["wait_for_room"] >= Fault::ALL.len() && calls["write"] >= Fault::ALL.len(), "{calls:?}");
 }
