@@ -48,7 +48,7 @@ impl Request {
         let start = if bytes.starts_with(b"\r\n") { 2 } else { 0 };
         let Some(length) = head_length(&bytes[start..], MAX_HEAD - start)? else { return Ok(None) };
         let end = start + length;
-        // One char a byte: HTTP takes bytes over 0x7F as opaque, and no rule of ours looks at them.
+        // Each byte becomes one `char`. HTTP gives bytes over 0x7F no meaning, and no rule of ours looks at them.
         let head: String = bytes[start..end - 4].iter().map(|&byte| byte as char).collect();
         let mut lines = head.split("\r\n");
         let (method, target, version) = parse_request_line(lines.next().unwrap_or_default())?;

@@ -111,7 +111,7 @@ fn read_request(service: &Service, seat: &Seat, inbox: &mut Inbox, share: &mut S
         count(share, inbox.size())?;
         if let Some((request, length)) = Request::parse(inbox.unread()).map_err(Failure::Refused)? {
             inbox.consume(length);
-            // The connection keeps the request, and the buffer as long as the head has made it.
+            // The connection keeps the request, and also the buffer, which can have grown to the length of the head.
             count(share, inbox.size() + length)?;
             return Ok(request);
         }
