@@ -32,7 +32,7 @@ impl Connection {
                     return Ok(Received::Message(message));
                 }
                 Some(Event::Ping(payload)) => self.batch.answer_ping(&payload, &mut self.closing)?,
-                // The receiver has noted it: a Pong is activity, and answers nothing else.
+                // The receiver has noted that the client is alive, and a Pong needs no answer.
                 Some(Event::Pong(_)) => {}
                 Some(Event::Close(close)) => self.closing.answer(close, &mut self.batch)?,
                 None => return Ok(Received::Nothing),
