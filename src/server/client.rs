@@ -42,7 +42,7 @@ fn serve(service: &Service, seat: &Seat, opened: Opened, inbox: Inbox, share: Sh
     let result = catch_unwind(AssertUnwindSafe(|| handler(&mut connection)));
     let result = result.unwrap_or_else(|_| Err(Error::handler("panicked")));
     let code = if result.is_ok() { CloseCode::NORMAL } else { CloseCode::INTERNAL_ERROR };
-    // The handler has failed by itself if the connection is still open, or its socket in order.
+    // The fault is the handler's if the connection is still open, or for an `Io` error, if the socket is in order.
     let by_itself = match &result {
         Err(Error::Io(_)) => !connection.is_lost(),
         Err(_) => connection.is_open(),

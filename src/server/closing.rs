@@ -153,7 +153,7 @@ impl Closing {
 
     pub(super) fn send_close(&mut self, close: Option<CloseFrame>, batch: &mut Batch) -> Result<(), Error> {
         if !self.is_open() {
-            // Frames gathered for the others go out however this connection ends.
+            // Frames gathered for the others are sent, whichever way this connection ends.
             batch.flush_to_others();
             return Ok(());
         }

@@ -17,7 +17,7 @@ impl Connection {
         if let Some(close) = self.close_frame() {
             seat.note_close(close.code);
         }
-        // Before our FIN. After a clean close the thread does not linger, so it needs no place for that.
+        // The seat is freed before our FIN. After a clean close the thread ends soon; otherwise it first lingers.
         if self.is_closed() {
             seat.leave()
         } else {
