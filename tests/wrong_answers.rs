@@ -175,6 +175,9 @@ fn card_of_a_process(wrong: &WrongAnswer) -> Result<String, String> {
     judge(wrong, child::run(&mut command, &report).expect("a child process").result)
 }
 
+/// The wrong answers whose end is in a line of the library.
+const IN_THE_LIBRARY: [&str; 4] = ["in-the-library", "capacity", "reserves-what-is-announced", "keeps-everything"];
+
 #[test]
 fn every_way_to_end_a_process_gets_a_card() {
     let check = |wrong: &'static WrongAnswer| {
@@ -182,6 +185,8 @@ fn every_way_to_end_a_process_gets_a_card() {
     };
     let disturbed: Vec<&WrongAnswer> = thread::scope(|scope| {
         let endings = ENDINGS.iter().chain(BOUNDED_ENDINGS);
+        // Only a build with debug information, as `cargo steps` makes it, knows the learner's line below the library's.
+        let endings = endings.filter(|wrong| cfg!(debug_assertions) || !IN_THE_LIBRARY.contains(&wrong.name));
         let threads: Vec<_> = endings.map(|wrong| (wrong, scope.spawn(move || check(wrong)))).collect();
         let outcomes = threads.into_iter().map(|(wrong, thread)| (wrong, thread.join().expect("no panic")));
         outcomes.filter_map(|(wrong, card)| card.is_err().then_some(wrong)).collect()
