@@ -21,7 +21,7 @@ impl Connection {
         self.finish_last_frame()?;
         while !self.closing.is_over() {
             match self.next_event(limit)? {
-                // Messages that arrive after our Close are dropped (§5.5.1).
+                // Messages that arrive after our Close are dropped (our choice).
                 Some(Event::Message(_)) if !self.closing.is_open() => {}
                 Some(Event::Message(message)) => {
                     self.outbox().incoming.count_message();
