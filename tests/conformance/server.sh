@@ -3,7 +3,7 @@
 #
 # start_server takes flags for it. After it: $address is HOST:PORT, $reports a directory that exists. build_server only sees
 # to it that there is a program, $server.
-# choose_one_page, called before it, starts the server of docs/one-page.rs instead; choose_deflate one that can compress.
+# choose_one_page, called before it, starts the server of docs/one-page.rs instead; choose_deflate one with all features.
 
 # PLAINSOCKET may be relative to where the caller stands, which the cd leaves.
 server=${PLAINSOCKET:+$(realpath -- "$PLAINSOCKET")}
@@ -26,8 +26,8 @@ choose_one_page() {
 
 # In a folder of its own, so that neither build replaces the other.
 choose_deflate() {
-    build+=(--features deflate --target-dir "$target/deflate")
-    built=$target/deflate/release
+    build+=(--features deflate,redis --target-dir "$target/features")
+    built=$target/features/release
 }
 
 die() {
