@@ -17,7 +17,7 @@ const FUNCTION: usize = 40;
 /// The most lines of code in all, without comments, blank lines and tests. The design's target is 2,000: when the sum
 /// falls, lower this with it. It was 3,502 before programs could push from any thread, decide before the 101, serve rooms,
 /// wait with a limit and read counters, and 4,341 before clients could agree to compression.
-const CODE: usize = 4600;
+const CODE: usize = 4522;
 
 /// What only the feature deflate needs. The bars for a file and a function hold for it, too.
 const OPTIONAL: [&str; 4] =
