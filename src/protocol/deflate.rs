@@ -242,15 +242,15 @@ impl Incoming {
     /// Begins to inflate a message.
     pub(super) fn begin(&mut self) -> Inflater {
         let history = self.history.take();
-        let mut zlib = self.spare.take().unwrap_or_else(|| Zlib::new(false));
-        zlib.reset(false);
+        let zlib = self.spare.take().unwrap_or_else(|| Zlib::new(false));
         let mut inflater = Inflater { zlib, history, taken: 0, streams: 1, is_at_end: false, finished: 0 };
         inflater.fill_window(&[]);
         inflater
     }
 
     /// Keeps the end of a message for the window of the next one.
-    pub(super) fn end(&mut self, inflater: Inflater, message: &[u8]) {
+    pub(super) fn end(&mut self, mut inflater: Inflater, message: &[u8]) {
+        inflater.zlib.reset(false);
         self.history = inflater.history.map(|history| window(&history, message).into_owned());
         self.spare = Some(inflater.zlib);
     }

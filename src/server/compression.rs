@@ -63,16 +63,21 @@ impl Inflaters {
 
 /// The same frames for each window that clients have agreed to, compressed when the first client needs them.
 #[derive(Default)]
-pub(super) struct Compressed<'a>(OnceCell<Box<[OnceCell<Option<Frames<'a>>>; SIZES]>>);
+pub(super) struct Compressed<'a>(OnceCell<Option<Box<Sizes<'a>>>>);
+
+/// `None`: memory was at its bound.
+type Sizes<'a> = [OnceCell<Option<Frames<'a>>>; SIZES];
 
 impl<'a> Compressed<'a> {
-    /// Returns the frames for a window. The first call compresses them, and `None` is kept too.
+    /// Returns the frames for a window. The first call asks whether that is worth it, and the first one for each window
+    /// compresses them; both answers are kept, `None` too.
     pub(super) fn get(
         &self,
         agreement: Agreement,
+        is_worth_it: impl FnOnce() -> bool,
         compress: impl FnOnce() -> Option<Frames<'a>>,
     ) -> Option<&Frames<'a>> {
-        let sizes = self.0.get_or_init(Box::default);
+        let sizes = self.0.get_or_init(|| is_worth_it().then(Box::default)).as_ref()?;
         sizes[usize::from(agreement.window_bits()) - SMALLEST].get_or_init(compress).as_ref()
     }
 }

@@ -65,13 +65,10 @@ impl<'a> Frames<'a> {
     /// Returns these frames as a client gets them that has agreed to compression: compressed once for all that have
     /// agreed alike. Hold no lock here, because it takes time.
     pub(super) fn compressed(&self, agreement: Agreement) -> &Frames<'a> {
-        let [frames, last] = self.pieces();
-        match self.registry {
-            Some(registry) if compression::is_worth_it(frames) => {
-                self.compressed.get(agreement, || self.compress(agreement, registry, [frames, last])).unwrap_or(self)
-            }
-            _ => self,
-        }
+        let Some(registry) = self.registry else { return self };
+        let is_worth_it = || compression::is_worth_it(self.pieces()[0]);
+        let compress = || self.compress(agreement, registry, self.pieces());
+        self.compressed.get(agreement, is_worth_it, compress).unwrap_or(self)
     }
 
     /// Compresses the frames. `None`: memory is at its bound.
