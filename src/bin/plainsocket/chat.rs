@@ -81,7 +81,7 @@ impl<'a> Presence<'a> {
 impl Drop for Presence<'_> {
     fn drop(&mut self) {
         let count = self.member.leave(self.wants_events);
-        // The errors are this client's own. After a panic it is still connected, and what it sends would wait.
+        // The errors are this client's own. After a panic it is still connected, and the event would stay in its batch.
         let _ = self.announce(events::left, count);
         let _ = self.connection.flush();
     }
