@@ -45,6 +45,8 @@ fn the_built_book_has_no_broken_link() {
     let mut dead = Vec::new();
     for (path, html) in &pages {
         assert!(!html.contains("&lt;!-- "), "{path} shows a comment");
+        let raw = unrendered(html);
+        assert!(raw.is_empty(), "{path} shows its Markdown:\n{}", raw.join("\n"));
         for target in ["href", "src"].iter().flat_map(|name| attribute(html, name)) {
             if !target.contains(':') && !leads_somewhere(&pages, path, &target) {
                 dead.push(format!("{path}: {target}"));
@@ -63,5 +65,29 @@ fn leads_somewhere(pages: &HashMap<String, String>, from: &str, target: &str) ->
         (None | Some(""), _) => Path::new(&at(&path)).exists(),
         (Some(anchor), Some(html)) => attribute(html, "id").iter().any(|id| id == anchor),
         (Some(_), None) => false,
+    }
+}
+
+/// The lines that show Markdown or HTML to the reader, because nothing rendered it: an empty line is missing below a
+/// `<summary>`, say, or a link is split by a bracket too many.
+fn unrendered(html: &str) -> Vec<String> {
+    const MARKS: [&str; 7] = ["**", "](", "][", "[^", "`", "&lt;/", "&lt;details"];
+    let main = html.split_once("<main>").and_then(|(_, rest)| rest.split_once("</main>")).map_or(html, |(main, _)| main);
+    let without_code: String = main.split("</code>").filter_map(|part| part.split("<code").next()).collect();
+    let text: String = without_code.split('<').map(|part| part.split_once('>').map_or(part, |(_, text)| text)).collect();
+    let is_raw = |line: &&str| line.starts_with(['|', '#']) || MARKS.iter().any(|mark| line.contains(mark));
+    text.lines().map(str::trim).filter(is_raw).map(str::to_owned).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::unrendered;
+
+    #[test]
+    fn markdown_that_is_shown_as_such_is_found_outside_of_code() {
+        for text in ["a **b**", "[a](b.md)", "a `b`", "| a | b |", "## a", "see[^1]", "&lt;/details&gt;"] {
+            assert_eq!(unrendered(&format!("<p>fine</p><main><p>\n{text}\n</p></main>")), [text]);
+            assert_eq!(unrendered(&format!("{text}<main><p>a <code class=\"x\">{text}</code>, b</p></main>")), [""; 0]);
+        }
     }
 }
