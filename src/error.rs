@@ -39,7 +39,7 @@ pub enum Error {
     Io(io::Error),
     /// The client broke a rule, and was sent the Close code for it unless a Close frame had been sent before.
     Protocol(ProtocolError),
-    /// A message follows the Close frame: "the application MUST NOT send any more data frames" (§5.5.1).
+    /// A message follows the Close frame, but an application "MUST NOT send any more data frames" (§5.5.1).
     Closed,
     /// The client was disconnected as a slow consumer: it read too slowly, or memory was at its bound and what waits
     /// for it had to go. See [`Config::max_backlog`](crate::Config::max_backlog) and

@@ -46,7 +46,7 @@ pub enum Compression {
     /// Declines every offer.
     #[default]
     Off,
-    /// Compresses each message by itself ("no context takeover", §7.1.1), so that an idle client keeps no window.
+    /// Compresses each message by itself (no context takeover, §7.1.1), so that an idle client keeps no window.
     PerMessage,
     /// Lets messages refer to the ones before them, in both directions. A client keeps 344 KiB of the server's memory,
     /// and without room for that in half of [`Config::max_memory`](crate::Config::max_memory) it gets `PerMessage`.
@@ -157,7 +157,7 @@ fn unquoted(value: &str) -> String {
     value.trim_matches([' ', '\t']).replace(['"', '\\'], "")
 }
 
-/// Parses "a decimal integer value without leading zeroes between 8 to 15 inclusive" (§7.1.2).
+/// Parses "a decimal integer value without leading zeroes between 8 to 15, inclusive" (§7.1.2.1).
 fn window_bits(value: &str) -> Option<u8> {
     (8..=15).find(|bits| bits.to_string() == value)
 }

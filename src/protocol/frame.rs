@@ -168,7 +168,7 @@ fn decode_length(bits: u8, rest: &[u8]) -> Result<Option<(u64, usize)>, Protocol
 /// Masks or unmasks `payload` in place (§5.3), and returns whether the result is all ASCII.
 ///
 /// "Octet i of the transformed data ... is the XOR of octet i of the original data ... with octet at index i modulo 4 of the
-/// masking key". `offset` is how many bytes of the frame's payload came before these, for a payload in pieces. The check of
+/// masking key" (§5.3). `offset` is how many bytes of the frame's payload came before these, for a payload in pieces. The check of
 /// text needs the answer about ASCII, which costs nothing here.
 ///
 /// ```

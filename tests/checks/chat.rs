@@ -305,7 +305,8 @@ pub fn frames_of_two_writers_are_not_mixed(subject: &Subject, trial: &Trial) -> 
         trial,
         "three threads write a frame of 8 MiB each to one client, two with Client::send, one with broadcast",
         "the client gets one frame after the other",
-        "§5.4: frames are not interleaved. A big write is done in parts, and between two of them another thread can write.",
+        "§5.2: a payload follows its header directly, so frames are not interleaved. A big write is done in parts, \
+         and between two of them another thread can write.",
     );
     // The frames are made before the threads begin, which then have nothing to do but to write.
     let tasks = THREE.each_ref().map(|frame| {
@@ -543,7 +544,8 @@ pub fn replies_go_through_send(subject: &Subject, trial: &Trial) -> Result<(), L
             trial,
             format!("another thread is writing a frame of 16 MiB to a client; meanwhile the client sends {what}"),
             format!("the whole frame, and after it {}", describe(first, reply)),
-            "§5.4: frames are not interleaved. Every thread that writes to a client does so through Client::send.",
+            "§5.2: a payload follows its header directly, so frames are not interleaved. Every thread that writes to \
+             a client does so through Client::send.",
         );
         let Some((_, client)) = house.clients()?.pop() else {
             return Err(trial.came("nobody is in the list").named(Mistake::NotListed));
@@ -579,7 +581,8 @@ pub fn who_has_closed_is_not_in_the_list(subject: &Subject, trial: &Trial) -> Re
             trial,
             format!("another thread is writing a frame of 16 MiB to a client, which sends {what}; then clients()"),
             "an empty list, though the server's Close still has to wait for the frame",
-            "§5.5.1: nothing is allowed to follow a Close. A client in the list can get a broadcast at any time: so first `leave`.",
+            "§5.5.1: no message is allowed to follow a Close. A client in the list can get a broadcast at any time: \
+             so first `leave`.",
         );
         let Some((_, client)) = house.clients()?.pop() else {
             return Err(trial.came("nobody is in the list").named(Mistake::NotListed));

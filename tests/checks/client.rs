@@ -275,7 +275,7 @@ pub fn a_masked_answer_and_a_close_are_the_end(subject: &Subject, trial: &Trial)
     drop((talk, client));
     let (server, client) = connected_pair();
     let mut talk = Talk::over(trial, server);
-    trial.case("say; the server sends a Close", "Ok(None), or an error", "§5.5.1: nothing follows a Close.");
+    trial.case("say; the server sends a Close", "Ok(None), or an error", "§5.5.1: no message follows a Close.");
     let task = say(subject, Client { stream: client, buffer: Vec::new() }, "Hello");
     expect_masked(&mut talk, 0x81, b"Hello")?;
     talk.send(b"\x88\x02\x03\xE8");

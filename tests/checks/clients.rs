@@ -112,7 +112,7 @@ pub fn a_close_is_answered_and_tcp_ends(subject: &Subject, trial: &Trial) -> Res
         task.finish(trial)?;
     }
     let (mut talk, _task) = serve(subject, trial, quick())?;
-    let why = "§5.5.1: nothing is allowed to follow a Close frame, and nothing after the client's is looked at.";
+    let why = "§5.5.1: no message follows a Close frame; §1.4: nothing after the client's is looked at.";
     let bytes = [masked(0x88, b"\x03\xE8"), masked(0x81, b"late"), masked(0x89, b"?")].concat();
     talk.ask_close("a Close, a text and a Ping in one segment", &bytes, Some(1000), why).map_err(
         |asked| match asked.seen {

@@ -50,7 +50,7 @@ pub fn nothing_else_is_answered(subject: &Subject, trial: &Trial) -> Result<(), 
         frame(true, CLOSE, b""),
     ] {
         let why = match other.opcode {
-            PONG => "§5.5.3: a Pong can come unasked; \"a response to an unsolicited Pong frame is not expected\".",
+            PONG => "§5.5.3: a Pong can come unasked. \"A response to an unsolicited Pong frame is not expected.\"",
             _ => "§5.5.2: it is a Ping that is answered with a Pong. Other frames are for other functions.",
         };
         trial.case(format!("answer_ping, with {}", shown(&other)), "None", why);
@@ -127,8 +127,7 @@ impl From<Wrong> for Lesson {
 pub const NO_LIMIT: usize = 1 << 20;
 
 pub fn one_frame_is_a_message(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
-    let why =
-        "§5.4: \"An unfragmented message consists of a single frame with the FIN bit set and an opcode other than 0.\"";
+    let why = "§5.4: \"An unfragmented message consists of a single frame with the FIN bit set ... and an opcode other than 0.\"";
     let frames = [
         (frame(true, TEXT, b"Hello"), message(TEXT, b"Hello")),
         (frame(true, BINARY, b"bytes"), message(BINARY, b"bytes")),
@@ -177,7 +176,7 @@ pub fn fragments_are_put_together(subject: &Subject, trial: &Trial) -> Result<()
 
 pub fn a_control_frame_may_stand_in_the_middle(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
     let why =
-        "§5.4: \"Control frames MAY be injected in the middle of a fragmented message.\" They are not part of it.";
+        "§5.4: \"Control frames ... MAY be injected in the middle of a fragmented message.\" They are not part of it.";
     for (opcode, payload) in [(PING, &b"!"[..]), (PONG, b"!"), (CLOSE, b"")] {
         let frames = [
             (frame(false, TEXT, b"Hel"), Ok(None)),

@@ -156,7 +156,8 @@ pub fn nothing_follows_a_close(subject: &Subject, trial: &Trial) -> Result<(), L
         trial,
         "Client::send with a Close, 88 02 03 e8; then with a tick",
         "the Close goes out; for the tick an error, and the client gets nothing",
-        "§5.5.1: nothing is allowed to follow a Close. The thread that ticks cannot know what the client's own thread sends.",
+        "§5.5.1: no message is allowed to follow a Close. The thread that ticks cannot know what the client's own \
+         thread sends.",
     );
     for (frame, may_go) in [(&b"\x88\x02\x03\xE8"[..], true), (b"\x81\x06tick 1", false)] {
         let client = Arc::clone(&ann.client);
@@ -479,7 +480,8 @@ pub fn a_tick_waits_for_the_frame_before_it(subject: &Subject, trial: &Trial) ->
         trial,
         "the same; then Ann reads",
         "her ticks so far, the whole echo, and more ticks after it",
-        "§5.4: frames are not interleaved. A tick that is due while another frame is going out waits for its end.",
+        "§5.2: a payload follows its header directly, so frames are not interleaved. A tick that is due while another \
+         frame is going out waits for its end.",
     );
     loop {
         let seen = ann.look(trial.patience)?;
@@ -517,7 +519,7 @@ pub fn ticks_stop_with_the_close(subject: &Subject, trial: &Trial) -> Result<(),
             trial,
             format!("a client on /ticks sends {what}; tick_interval is 1 ms"),
             "ticks, then the Close if there is one, then the end of the stream",
-            "§5.5.1: nothing is allowed to follow a Close.",
+            "§5.5.1: no message is allowed to follow a Close.",
         );
         ann.tick(Mistake::TicksNotStarted)?;
         // A thread that still holds the client when it has gone keeps its socket open too.

@@ -13,6 +13,7 @@ mod prose;
 mod python;
 mod quote;
 mod replay;
+mod rfc;
 mod source;
 #[path = "../support/mod.rs"]
 mod support;

@@ -26,7 +26,16 @@ const CODE: &str = "CODE";
 
 /// The sentences of a Markdown page, without its code and without what it quotes.
 pub fn of_markdown(text: &str) -> Vec<Sentence> {
-    let mut collector = Collector { text, ..Collector::default() };
+    collect(Collector { text, ..Collector::default() })
+}
+
+/// The paragraphs of a Markdown page, without its code.
+pub fn paragraphs_of_markdown(text: &str) -> Vec<Sentence> {
+    collect(Collector { text, whole: true, ..Collector::default() })
+}
+
+fn collect(mut collector: Collector) -> Vec<Sentence> {
+    let text = collector.text;
     for (event, range) in Parser::new_ext(text, Options::ENABLE_TABLES).into_offset_iter() {
         collector.read(event, range.start);
     }
@@ -37,6 +46,8 @@ pub fn of_markdown(text: &str) -> Vec<Sentence> {
 #[derive(Default)]
 struct Collector<'a> {
     text: &'a str,
+    /// Leaves each paragraph whole, with what it quotes.
+    whole: bool,
     found: Vec<Sentence>,
     /// The text since the last paragraph's end, and the line of each of its pieces.
     paragraph: String,
@@ -74,7 +85,8 @@ impl Collector<'_> {
         let lines = mem::take(&mut self.lines);
         // The rows of a table without a head, as comments have them.
         let place = if self.paragraph.starts_with("| ") { Place::Cell } else { place };
-        for (at, text) in split(&mem::take(&mut self.paragraph)) {
+        let paragraph = mem::take(&mut self.paragraph);
+        for (at, text) in if self.whole { vec![(0, paragraph)] } else { split(&paragraph) } {
             let line = lines.iter().rev().find(|(begin, _)| *begin <= at).map_or(1, |(_, line)| *line);
             self.found.push(Sentence { line, place, text });
         }
@@ -106,13 +118,23 @@ fn split(paragraph: &str) -> Vec<(usize, String)> {
 
 /// The sentences of a Rust file's comments and of its literal texts.
 pub fn of_rust(text: &str) -> Vec<Sentence> {
+    read_rust(text, of_markdown, of_text)
+}
+
+/// The paragraphs of a Rust file's comments, and its literal texts.
+pub fn paragraphs_of_rust(text: &str) -> Vec<Sentence> {
+    let literal = |text: &str| vec![Sentence { line: 1, place: Place::Text, text: text.to_owned() }];
+    read_rust(text, paragraphs_of_markdown, literal)
+}
+
+fn read_rust(text: &str, page: fn(&str) -> Vec<Sentence>, plain: fn(&str) -> Vec<Sentence>) -> Vec<Sentence> {
     let mut found = Vec::new();
     let (mut comment, mut first) = (String::new(), 0);
     for (index, line) in text.lines().chain([""]).enumerate() {
         let Some(words) = line.trim_start().strip_prefix("//") else {
-            found.extend(below(of_markdown(&mem::take(&mut comment)), first));
+            found.extend(below(page(&mem::take(&mut comment)), first));
             if let Some((_, words)) = line.split_once(" // ").filter(|(code, _)| code.matches('"').count() % 2 == 0) {
-                found.extend(below(of_markdown(words), index));
+                found.extend(below(page(words), index));
             }
             continue;
         };
@@ -127,7 +149,7 @@ pub fn of_rust(text: &str) -> Vec<Sentence> {
     literals(text.parse().expect("a file in Rust"), &mut |line, literal| {
         // The tokens of a doc comment are literals too.
         if !lines[line - 1].trim_start().starts_with("//") {
-            found.extend(below(of_text(literal), line - 1));
+            found.extend(below(plain(literal), line - 1));
         }
     });
     found

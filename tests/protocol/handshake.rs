@@ -292,7 +292,7 @@ fn an_absolute_target_does_not_excuse_a_missing_or_invalid_host() {
     assert!(parse(b"GET http://good/ HTTP/1.0\r\n\r\n").is_ok(), "HTTP/1.0 knows no Host");
 }
 
-// RFC 9110 §4.2.1 and §4.2.4: "a recipient ... MUST reject it as invalid" without a host; a user's name is an error
+// RFC 9110 §4.2.1: "A recipient ... MUST reject it as invalid" without a host; §4.2.4: a user's name is an error
 
 #[test]
 fn an_absolute_target_has_a_host_and_no_user() {
@@ -365,7 +365,7 @@ fn offers_of_extensions_that_keep_the_grammar_are_accepted() {
         "permessage-deflate;server_max_window_bits=10;client_max_window_bits",
         "permessage-bzip2; client_max_compress_level=9",
         "mux; max-channels=4; flow-control, deflate-stream",
-        // RFC 7692 §5.1: quoted or not, it is the same.
+        // §9.1: quoted or not, it is the same.
         "permessage-deflate; client_max_window_bits=\"10\"",
         "a; b=\"\\c\\d\"",
         "a;b=c;b=c,a",
