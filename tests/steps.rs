@@ -10,19 +10,20 @@
 //! $ cargo steps --serve     # run your server
 //! ```
 
-/// All that your server sees of the checks.
+/// The part of the checks that your server can see.
 #[allow(dead_code)] // a stub uses nothing yet
 mod checks {
     pub mod inflate;
     pub mod random;
     pub mod words;
 }
-// Stubs use nothing yet, half of a solution uses half.
+// A stub uses none of its parameters, and a half-written solution uses only some of them.
 #[allow(unused, clippy::ptr_arg)]
 mod my_server;
 
 fn main() -> std::process::ExitCode {
-    // In a block, where no path leads to the checks: what you have not defined yet, rustc shall not look for in there.
+    // The block hides the checks: no path leads into it, so rustc suggests none of their names for what you have not
+    // defined yet.
     #[path = "checks/all.rs"]
     mod all;
     all::runner::main()

@@ -1,7 +1,8 @@
-//! The tests of the protocol, of the server over sockets, and of the source's layers. Those over sockets mostly wait, for a timeout
-//! or for another thread, so all of them are one file to cargo, and the others run meanwhile.
+//! The tests of the protocol, of the server over sockets, of the program's process and of the source's layers. Most of
+//! them wait, for a timeout or for another thread. So all of them are one file to cargo, in which the others run
+//! meanwhile.
 
-// It takes in `support/bytes.rs` by itself, because a learner's tests have no `support`.
+// `checks` includes `support/bytes.rs` itself, because a learner's tests have no `support`.
 #[allow(clippy::duplicate_mod)]
 mod checks;
 mod layers;

@@ -6,7 +6,7 @@ use sha1_smol::Sha1;
 
 // ---- step 01 ----
 
-/// The value of `Sec-WebSocket-Accept` for the value of `Sec-WebSocket-Key`.
+/// Returns the value of `Sec-WebSocket-Accept` that answers this value of `Sec-WebSocket-Key`.
 pub fn accept_key(key: &str) -> String {
     todo!("step 01: the accept key")
 }

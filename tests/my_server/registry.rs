@@ -1,4 +1,4 @@
-//! Your server: who is connected. `Registry::default()` makes an empty one.
+//! Your server: the registry of connected clients. `Registry::default()` makes an empty one.
 
 use std::collections::HashMap;
 use std::io::{self, Write};
@@ -8,16 +8,17 @@ use std::time::Instant;
 
 // ---- step 16 ----
 
-/// The checks of the first stage call its functions and those of `Client`: keep their names and what they take.
+/// Holds the connected clients. The checks of the first stage call the functions of `Registry` and of `Client`, so keep
+/// their names and parameters.
 #[derive(Default)]
 pub struct Registry {
     clients: Mutex<HashMap<SocketAddr, Arc<Client>>>,
 }
 
-/// What other threads need to reach a client.
+/// Holds what other threads need to reach a client.
 pub struct Client {
     pub path: String,
-    /// Whoever writes holds the lock for one whole frame. It is never held over a read.
+    /// A thread that writes holds the lock for one whole frame. No thread holds it during a read.
     stream: Mutex<TcpStream>,
     // Step 17: what must the heartbeat know of a client?
     // Step 18: how does a thread that writes learn that nothing can follow?
@@ -29,29 +30,29 @@ impl Client {
         todo!("step 16: one frame, one lock")
     }
 
-    /// Ends the connection at once, both ways: a read in the client's own thread wakes up.
+    /// Ends the connection at once, in both directions, so that a read in the client's own thread returns.
     pub fn shut_down(&self) {
         todo!("step 16: let a client go")
     }
 }
 
 impl Registry {
-    /// Enters a client. `stream` is a clone of its socket, for writing.
+    /// Adds a client. `stream` is a clone of its socket, for writing.
     pub fn join(&self, peer: SocketAddr, path: &str, stream: TcpStream) -> Arc<Client> {
         todo!("step 16: enter a client")
     }
 
-    /// Removes a client; it does no harm if it is not there.
+    /// Removes a client. Does nothing if the client is not there.
     pub fn leave(&self, peer: SocketAddr) {
         todo!("step 16: remove a client")
     }
 
-    /// A copy of the list, made under the lock. Whoever uses it does not hold the lock any more.
+    /// Returns a copy of the list, made under the lock. The caller uses the copy without holding the lock.
     pub fn clients(&self) -> Vec<(SocketAddr, Arc<Client>)> {
         todo!("step 16: copy the list")
     }
 
-    /// Sends a frame to every client on this path. Whoever cannot be written to is let go.
+    /// Sends a frame to every client on this path, and removes each client that cannot be written to.
     pub fn broadcast(&self, path: &str, frame: &[u8]) {
         todo!("step 16: send to everybody")
     }

@@ -16,15 +16,16 @@ pub fn parse_request(bytes: &[u8]) -> Head {
 
 // ---- step 03 ----
 
-/// The 101 for a request, as text with its blank line; or the HTTP status for one that may not become a WebSocket.
+/// Returns the 101 for a request, as text with its blank line, or the HTTP status for a request that must not become a
+/// WebSocket.
 pub fn answer(request: &Request) -> Result<String, u16> {
     todo!("step 03: the answer to a request")
 }
 
 // ---- step 04 ----
 
-/// Reads a request from the socket and answers it. Returns the request, and the bytes that came behind it. `None`: there
-/// is no WebSocket connection, since the request was refused or the client has left.
+/// Reads a request from the socket and answers it. Returns the request and the bytes received after it, or `None` if
+/// there is no WebSocket connection, because the request was refused or the client has left.
 pub fn shake_hands(stream: &mut TcpStream) -> io::Result<Option<(Request, Vec<u8>)>> {
     todo!("step 04: the handshake over a socket")
 }

@@ -15,14 +15,14 @@ use std::thread;
 
 // ---- step 14 ----
 
-/// One client, from its handshake to its end. `registry` is for step 16.
+/// Serves one client, from its handshake to its end. `registry` is for step 16.
 pub fn serve_client(mut stream: TcpStream, registry: &Registry, settings: &Settings) {
     todo!("step 14: one client's life")
 }
 
 // ---- step 15 ----
 
-/// Accepts clients for ever.
+/// Accepts clients forever.
 pub fn run(listener: TcpListener, settings: Settings) {
     todo!("step 15: a thread for each client")
 }

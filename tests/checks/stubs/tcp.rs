@@ -6,7 +6,7 @@ use std::thread;
 
 // ---- step 00 ----
 
-/// Accepts clients forever, and sends back to each of them what it sends.
+/// Accepts clients forever, and sends each client's bytes back to it.
 pub fn echo_bytes(listener: TcpListener) {
     todo!("step 00: an echo over TCP")
 }
