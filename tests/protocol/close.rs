@@ -71,7 +71,7 @@ fn the_reason_is_utf8() {
     let close = CloseFrame::new(CloseCode::GOING_AWAY, "bis später");
     assert_eq!(CloseFrame::decode(&close.encode()), Ok(Some(close)));
     assert_eq!(CloseFrame::decode(b"\x03\xE8\xFF"), Err(E::InvalidUtf8));
-    // Not even a character that is only cut short: nothing follows a Close.
+    // A character that is only cut short is refused too, because nothing can follow a Close.
     assert_eq!(CloseFrame::decode(b"\x03\xE8\xE2\x82"), Err(E::InvalidUtf8));
 }
 

@@ -63,7 +63,7 @@ fn decode(compression: Compression, bytes: &[u8]) -> (Vec<Event>, Option<E>) {
     whole
 }
 
-/// The messages that both ways of keeping a window decode to.
+/// Returns the messages of `frames`. Checks that both ways of keeping a window decode the same ones.
 fn messages(frames: &[Vec<u8>]) -> Vec<Event> {
     let [alone, with_context] =
         [Compression::PerMessage, Compression::Context].map(|compression| decode(compression, &frames.concat()));
@@ -83,7 +83,7 @@ fn text(text: &str) -> Event {
     Event::Message(Message::from(text))
 }
 
-/// Compresses with zlib itself, and without the tail.
+/// Compresses with zlib and removes the tail.
 fn deflated(bytes: &[u8]) -> Vec<u8> {
     let mut zlib = Compress::new(flate2::Compression::new(9), false);
     let mut out = Vec::with_capacity(bytes.len() + 1000);
@@ -226,7 +226,7 @@ fn message_refers_to_earlier_ones_only_with_context_takeover() {
 
 #[test]
 fn window_goes_on_after_bfinal_within_and_after_a_message() {
-    // Refers five bytes back, after a stream that BFINAL has ended.
+    // One stream that BFINAL ends, and one that refers five bytes back into it.
     let (ended, refers) = (&b"\xf3\x48\xcd\xc9\xc9\x07\x00"[..], &b"\xf2\x00\x11\x00\x00"[..]);
     assert_eq!(messages(&[frame(TEXT | RSV1, &[ended, refers].concat())]), [text("HelloHello")]);
     let two = [frame(TEXT | RSV1, ended), frame(TEXT | RSV1, refers)].concat();
@@ -283,7 +283,7 @@ fn limit_holds_to_the_byte_for_what_comes_out() {
 #[test]
 fn incompressible_message_can_take_more_bytes_than_it_has() {
     let bytes = noise(LIMIT);
-    // A stored block of five bytes more for every byte is the worst that a sender makes without reason.
+    // The worst that a sender makes without bad intent: a stored block for each byte, which adds five bytes to each.
     let stored: Vec<u8> = bytes[..LIMIT / 10].iter().flat_map(|byte| [0, 1, 0, 0xfe, 0xff, *byte]).collect();
     let frames = [frame(BINARY | RSV1, &deflated(&bytes)), frame(BINARY | RSV1, &[&stored[..], &[0]].concat())];
     let expected = [&bytes[..], &bytes[..LIMIT / 10]].map(|bytes| Event::Message(Message::Binary(bytes.to_vec())));
@@ -324,11 +324,11 @@ fn bomb_grows_by_steps_that_the_owner_can_count() {
     assert!(held <= limit + 128 * 1024, "{held} bytes");
 }
 
-// §7.2.2 Data that is no DEFLATE
+// §7.2.2 Data that is not DEFLATE
 
 #[test]
 fn bad_data_is_refused_at_its_first_bad_byte() {
-    // A block of the reserved type 3, in a frame that goes on for long.
+    // A block of the reserved type 3, in a frame with 1,000 more bytes.
     let frame = frame(BINARY | RSV1, &[&[0x06][..], &[0; 1000]].concat());
     let mut decoder = decoder(Compression::PerMessage, LIMIT);
     let (used, event) = decoder.decode(&frame[..8]).unwrap();
@@ -357,7 +357,7 @@ fn text_is_checked_as_it_comes_out() {
             Ok((used, _)) => at += used,
             Err(error) => break error,
         }
-        // A byte of the header is not taken by itself.
+        // The decoder takes the header as a whole, not byte by byte.
         if at < 8 {
             at = 8;
             decoder = self::decoder(Compression::PerMessage, LIMIT);
@@ -382,7 +382,7 @@ impl Ascii for Vec<u8> {
 
 #[test]
 fn streams_without_end_are_refused() {
-    // An empty stream is two bytes. A few are in order, for a sender that ends one with each fragment.
+    // An empty stream is two bytes. A few of them are allowed, because a sender can end a stream with each fragment.
     let few = [&[0x03, 0x00].repeat(3)[..], &HELLO].concat();
     assert_eq!(messages(&[frame(TEXT | RSV1, &few)]), [text("Hello")]);
     let many = [0x03, 0x00].repeat(5000);
@@ -455,7 +455,7 @@ fn deflater_with_window(bits: u8) -> Deflater {
     Deflater::new(negotiate(&[&offer], Compression::Context).unwrap())
 }
 
-/// Inflates byte by byte, so that zlib finds what it has made only in a window of this size.
+/// Inflates byte by byte, so that zlib refers to earlier output only through a window of this size.
 fn inflate_within(bits: u8, compressed: &[u8]) -> Vec<u8> {
     let mut zlib = Decompress::new_with_window_bits(false, bits);
     let (mut out, mut used) = (Vec::new(), 0);

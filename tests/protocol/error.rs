@@ -1,4 +1,4 @@
-//! What an error tells of itself. Pure: no socket.
+//! The text and the source of an error. Pure: no socket.
 
 use plainsocket::{Error, ProtocolError};
 use std::error::Error as _;

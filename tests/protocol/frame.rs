@@ -10,7 +10,7 @@ fn header(fin: bool, opcode: Opcode, masked: bool, length: u64) -> Header {
     Header { fin, rsv1: false, opcode, masked, length }
 }
 
-/// Decodes, and proves on the way that every shorter piece asks for more.
+/// Decodes, and checks that every shorter piece asks for more.
 fn decode(bytes: &[u8]) -> Result<(Header, usize), E> {
     for cut in 0..bytes.len() {
         match Header::decode(&bytes[..cut]) {
@@ -160,7 +160,7 @@ fn masking_is_at_least_four_times_as_fast_as_the_plain_loop() {
     assert!(plain >= wide * 4, "plain {plain:?}, wide {wide:?}");
 }
 
-/// The fastest of many runs: the one that nothing disturbed.
+/// Returns the time of the fastest of many runs, which was disturbed least.
 fn fastest(mut run: impl FnMut()) -> Duration {
     let time = |_| {
         let started = Instant::now();
@@ -183,7 +183,7 @@ fn a_control_frame_must_not_be_fragmented() {
 fn a_control_frame_takes_125_bytes_and_no_more() {
     for first in [0x88, 0x89, 0x8A] {
         assert!(decode(&frame(first, &[0; 125])).is_ok());
-        // Told at the second byte: the length itself is not waited for.
+        // The second byte is enough for this error: the decoder does not wait for the length.
         assert_eq!(Header::decode(&[first, 0xFE]), Err(E::ControlTooLong));
         assert_eq!(Header::decode(&[first, 0xFF]), Err(E::ControlTooLong));
     }

@@ -6,7 +6,7 @@ use plainsocket::protocol::request::{MAX_HEAD, Method, Request};
 use plainsocket::protocol::response::Response;
 use plainsocket::protocol::upgrade::accept_key;
 
-/// Parses, and proves on the way that every shorter piece asks for more or fails in the same way.
+/// Parses, and checks that every shorter piece asks for more or fails in the same way.
 fn parse(bytes: &[u8]) -> Result<(Request, usize), E> {
     for cut in 0..bytes.len() {
         match Request::parse(&bytes[..cut]) {
@@ -24,7 +24,7 @@ fn parse(bytes: &[u8]) -> Result<(Request, usize), E> {
     Request::parse(bytes).map(|found| found.expect("the head is complete"))
 }
 
-/// What becomes of a request whose text is `head`: the reply's head, or the fault.
+/// Answers a request with this head: returns the head of the reply, or the error.
 fn answer(head: &str) -> Result<String, E> {
     let (request, used) = parse(head.as_bytes())?;
     assert_eq!(used, head.len());
@@ -109,7 +109,7 @@ fn the_subprotocol_is_the_first_of_ours_that_is_offered() {
         assert_eq!(request.select_subprotocol(&ours), expected, "{offered:?}");
         assert_eq!(request.select_subprotocol(&[]), None);
     }
-    // What is no token can be nobody's subprotocol, though the list has it.
+    // A name that is no token is never chosen, even if the server's list has it.
     let (request, _) = Request::parse(with_line("Sec-WebSocket-Protocol: v 2").as_bytes()).unwrap().unwrap();
     assert_eq!(request.select_subprotocol(&["v 2".to_owned()]), None);
 }
@@ -139,7 +139,7 @@ fn names_and_tokens_have_no_case_and_lists_have_many_shapes() {
 fn a_token_is_a_whole_word() {
     for connection in ["Upgraded", "Upgrade\u{a0}", "\u{85}Upgrade", "Up grade"] {
         let head = with("Connection: Upgrade", &format!("Connection: {connection}"));
-        // One char a byte, as a client would send Latin-1.
+        // Each char becomes one byte, as in Latin-1.
         let bytes: Vec<u8> = head.chars().map(|c| c as u8).collect();
         let (request, _) = parse(&bytes).unwrap();
         assert_eq!(request.accept(&[]), Err(E::ConnectionTokenMissing), "{connection:?}");
@@ -189,7 +189,7 @@ const AUTHORITIES: [&str; 17] = [
     "[1:2:3:4:5:6:7::]",
 ];
 
-/// What looks like an authority and is none.
+/// Texts that look like an authority and are none.
 const NO_AUTHORITIES: [&str; 32] = [
     ":",
     ":80",
@@ -270,7 +270,7 @@ fn the_host_of_an_absolute_target_replaces_host() {
         let refused = || E::OriginNotAllowed(origin.to_owned());
         assert_eq!(answer(&head).map(drop), if fits { Ok(()) } else { Err(refused()) }, "{origin}");
     }
-    // A path that looks like a URI is a path.
+    // A path that looks like a URI is still a path.
     let (request, _) = parse(absolute("/http://good/", "Host: x").as_bytes()).unwrap();
     assert_eq!(request.header("Host"), Some("x"));
 }
@@ -292,7 +292,7 @@ fn an_absolute_target_does_not_excuse_a_missing_or_invalid_host() {
     assert!(parse(b"GET http://good/ HTTP/1.0\r\n\r\n").is_ok(), "HTTP/1.0 knows no Host");
 }
 
-// RFC 9110 §4.2.1: "A recipient ... MUST reject it as invalid" without a host; §4.2.4: a user's name is an error
+// RFC 9110 §4.2.1: "A recipient ... MUST reject it as invalid" without a host; §4.2.4: a user name is an error
 
 #[test]
 fn an_absolute_target_has_a_host_and_no_user() {
@@ -324,9 +324,9 @@ fn the_key_is_sixteen_bytes_of_base64() {
     {
         assert_eq!(answer(&with("dGhlIHNhbXBsZSBub25jZQ==", key)), Err(E::KeyInvalid), "{key}");
     }
-    // Random characters of base64 may leave bits behind the last byte; the key is hashed as it came.
+    // Random characters of base64 can leave spare bits after the last byte. The key is hashed as it was received.
     assert!(answer(&with("dGhlIHNhbXBsZSBub25jZQ==", "dGhlIHNhbXBsZSBub25jZZ==")).is_ok());
-    // §4.1's own example is such a key (erratum 3150).
+    // The example in §4.1 is such a key (erratum 3150).
     assert!(answer(&with("dGhlIHNhbXBsZSBub25jZQ==", "AQIDBAUGBwgJCgsMDQ4PEC==")).is_ok());
 }
 
@@ -365,11 +365,11 @@ fn offers_of_extensions_that_keep_the_grammar_are_accepted() {
         "permessage-deflate;server_max_window_bits=10;client_max_window_bits",
         "permessage-bzip2; client_max_compress_level=9",
         "mux; max-channels=4; flow-control, deflate-stream",
-        // §9.1: quoted or not, it is the same.
+        // §9.1: a value means the same with and without quotes.
         "permessage-deflate; client_max_window_bits=\"10\"",
         "a; b=\"\\c\\d\"",
         "a;b=c;b=c,a",
-        // White space and empty elements may be anywhere between two words.
+        // White space and empty elements are allowed between any two words.
         "a\t;\tb\t=\tc\t,\td",
         "a ; b = \"c\" , d",
         ", ,a,, b,",
@@ -434,14 +434,14 @@ fn malformed_offers_of_extensions_are_refused() {
         let head = with_line(&format!("Sec-WebSocket-Extensions: {offer}"));
         assert_eq!(answer(&head), Err(E::ExtensionsInvalid), "{offer}");
     }
-    // A plain request has no extensions to negotiate.
+    // A request that is no upgrade has no extensions to negotiate, so its header is not checked.
     let plain = with("Upgrade: websocket", "Sec-WebSocket-Extensions: ;");
     assert!(parse(plain.as_bytes()).is_ok());
 }
 
 // §10.2 Origin Considerations
 
-/// Whether a page of `origin` may connect to the server that it calls `host`.
+/// Returns whether a page of `origin` is allowed to connect to the server that it calls `host`.
 fn may_connect(origin: &str, host: &str, allowed: &[&str]) -> bool {
     let head = with_line(&format!("Origin: {origin}")).replace("server.example.com", host);
     let (request, _) = parse(head.as_bytes()).unwrap();
@@ -585,7 +585,7 @@ fn another_major_version_of_http_is_not_supported() {
         let plain = format!("GET / {version}\r\nHost: x\r\n\r\n");
         assert_eq!(parse(plain.as_bytes()).map(drop), Err(E::HttpVersionUnsupported), "{version}");
     }
-    // How a client of HTTP/2 begins (RFC 9113 §3.4).
+    // The first bytes of an HTTP/2 client (RFC 9113 §3.4).
     assert_eq!(parse(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").map(drop), Err(E::HttpVersionUnsupported));
     for version in ["HTTP/2", "HTTP/10.0", "HTTP/1.10", "HTTP/-1.0", "HTTP/a.b"] {
         assert_eq!(answer(&with("HTTP/1.1", version)), Err(E::BadRequestLine), "{version}");
@@ -630,7 +630,7 @@ fn a_target_that_is_too_long_by_itself_is_named() {
         assert_eq!(Request::parse(head.as_bytes()), Err(E::TargetTooLong));
         assert_eq!(Request::parse(&head.as_bytes()[..MAX_HEAD - 1]), Ok(None));
     }
-    // Here it is not the target that is too long.
+    // In these heads the target is not what is too long.
     for head in [with_line(&format!("X: {long}")), long.clone()] {
         assert_eq!(Request::parse(head.as_bytes()), Err(E::HeadTooLong));
     }
@@ -771,7 +771,7 @@ fn a_hundred_headers_are_fine_and_one_more_is_not() {
     assert_eq!(Request::parse(head(101).as_bytes()), Err(E::TooManyHeaders));
 }
 
-// One place where a fault becomes a reply
+// How an error becomes a reply
 
 #[test]
 fn every_handshake_error_has_its_status_and_body() {

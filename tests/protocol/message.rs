@@ -29,7 +29,7 @@ fn decode_in_pieces(bytes: &[u8], size: usize) -> (Vec<Event>, Option<E>) {
     (events, None)
 }
 
-/// The same whatever the pieces: all at once, byte by byte, and in between.
+/// Decodes `bytes` at once, byte by byte, and in pieces of sizes in between. The result must not depend on the size.
 fn decode(bytes: &[u8]) -> (Vec<Event>, Option<E>) {
     let whole = decode_in_pieces(bytes, bytes.len().max(1));
     for size in [1, 2, 3, 5, 7, 11, 64] {
@@ -149,7 +149,7 @@ fn a_close_carries_its_code_and_reason() {
 
 // §5.6 and §8.1: UTF-8
 
-/// Valid text of every length of character, and its code points at the edges.
+/// Valid text with characters of each length, and with the first and last code points of each length.
 const EDGES: &str = "\0\x7F\u{80}\u{7FF}\u{800}\u{D7FF}\u{E000}\u{FFFD}\u{FFFE}\u{10000}\u{10FFFF} κόσμε 🦀";
 
 #[test]
@@ -164,7 +164,7 @@ fn a_character_may_be_split_over_fragments_at_any_byte() {
     assert_events(&single, &[text(EDGES)]);
 }
 
-/// What is not UTF-8, and how many bytes of it can still become some.
+/// Bytes that are not UTF-8, and how many of them could still begin a character.
 const INVALID: &[(&[u8], usize)] = &[
     (b"\x80", 0),
     (b"\xC0\xAF", 0),
@@ -236,10 +236,10 @@ fn the_limit_is_checked_when_a_length_is_announced() {
             0..65536 => [&[BINARY, 0xFE], &(length as u16).to_be_bytes()[..]].concat(),
             _ => [&[BINARY, 0xFF], &length.to_be_bytes()[..]].concat(),
         };
-        // The masking key has not even come.
+        // Not even the masking key has been received.
         assert_eq!(MessageDecoder::new(LIMIT).decode(&wire), Err(E::MessageTooBig(LIMIT)), "{length}");
     }
-    // A length near 2^63 on top of what is there must not overflow into a small one.
+    // A length near 2^63, added to the bytes received so far, must not overflow into a small one.
     let second = [&[0x80, 0xFF], &i64::MAX.to_be_bytes()[..]].concat();
     assert_error(&[frame(0x02, b"ab"), second], E::MessageTooBig(LIMIT));
 }
@@ -257,7 +257,7 @@ fn hundred_thousand_tiny_fragments_take_under_a_second() {
             let (used, event) = MessageDecoder::new(COUNT).decode(&wire).unwrap();
             (started.elapsed(), used, event)
         };
-        // Three times at most, because other processes can have the processor meanwhile.
+        // There are up to three tries, because other processes can use the processor meanwhile.
         let quick = (0..3).map(|_| decode()).find(|(took, ..)| *took < Duration::from_secs(1));
         let (_, used, event) = quick.expect("under a second");
         assert_eq!(used, length);

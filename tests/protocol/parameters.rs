@@ -1,5 +1,5 @@
-//! What a request says about its client: the query's values (the URL standard's forms), cookies (RFC 6265 §4.2), and the
-//! subprotocols that it offers.
+//! The parts of a request that describe its client: the query's values (the URL standard's forms), cookies (RFC 6265
+//! §4.2), and the subprotocols that it offers.
 
 use plainsocket::protocol::request::{Method, Request};
 use proptest::prelude::*;
@@ -98,7 +98,7 @@ fn offered_subprotocols_keep_their_order_over_several_lines() {
     assert_eq!(asked("/", &[]).offered_subprotocols().count(), 0);
 }
 
-/// Encodes every byte of a name or value.
+/// Percent-encodes every byte of a name or value.
 fn percent(text: &str) -> String {
     text.bytes().map(|byte| format!("%{byte:02X}")).collect()
 }

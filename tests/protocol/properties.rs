@@ -1,4 +1,4 @@
-//! What holds for every frame, mask and stream, tried on some that are drawn by chance. Pure: no socket.
+//! Properties of every frame, mask and stream, tried on random ones. Pure: no socket.
 
 use crate::support::{BINARY, CLOSE, PING, PONG, TEXT, frame};
 use plainsocket::protocol::decoder::{Event, MessageDecoder};
@@ -8,7 +8,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
-/// A case that fails is shown in full, and becomes a test of its own: no file need remember it.
+/// A case that fails is printed in full and becomes a test of its own, so proptest need not write it to a file.
 fn cases(cases: u32) -> ProptestConfig {
     ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
 }
@@ -43,7 +43,7 @@ fn opcode() -> impl Strategy<Value = Opcode> {
     select(vec![Opcode::Continuation, Opcode::Text, Opcode::Binary, Opcode::Close, Opcode::Ping, Opcode::Pong])
 }
 
-/// Of each form, and often just at its edge.
+/// A payload length of each of the three forms, often right at the edge of one.
 fn length() -> impl Strategy<Value = u64> {
     prop_oneof![0..=125u64, 126..=0xFFFFu64, 0x1_0000..=i64::MAX as u64, select(vec![125, 126, 0xFFFF, 0x1_0000])]
 }
@@ -72,7 +72,7 @@ proptest! {
     }
 }
 
-/// The frame of a server as a client would have sent it.
+/// A server's frame, masked as if a client had sent it.
 fn with_mask(server_frame: &[u8], payload_length: usize, key: [u8; 4]) -> Vec<u8> {
     let (header, payload) = server_frame.split_at(server_frame.len() - payload_length);
     let mut wire = header.to_vec();
@@ -136,7 +136,7 @@ proptest! {
     #[test]
     fn masking_is_what_the_definition_says_and_its_own_inverse(
         bytes in vec(any::<u8>(), 0..200),
-        start in 0..64usize, // of the slice in memory: where it lies must not matter
+        start in 0..64usize, // of the slice in memory: its address must not matter
         key: [u8; 4],
         offset: u64,
     ) {
@@ -167,7 +167,7 @@ proptest! {
 /// The opcode and payload of a Ping or Pong.
 type Control = (u8, Vec<u8>);
 
-/// A message with the places where it is cut into fragments, and perhaps a control frame behind each fragment but the last.
+/// A message, the places where it is cut into fragments, and perhaps a control frame after each fragment but the last.
 #[derive(Debug, Clone)]
 struct Sent {
     message: Message,
@@ -182,7 +182,7 @@ fn sent() -> impl Strategy<Value = Sent> {
     (message, cuts).prop_map(|(message, cuts)| Sent { message, cuts })
 }
 
-/// What goes over the wire, and what it amounts to.
+/// The bytes on the wire, and the events that they must yield.
 fn stream(all: &[Sent]) -> (Vec<u8>, Vec<Event>) {
     let (mut wire, mut events) = (Vec::new(), Vec::new());
     for Sent { message, cuts } in all {
@@ -206,7 +206,7 @@ fn stream(all: &[Sent]) -> (Vec<u8>, Vec<Event>) {
     (wire, events)
 }
 
-/// Something that breaks a rule wherever a new message may begin.
+/// Bytes that break a rule wherever a new message can begin, and the error.
 fn broken() -> impl Strategy<Value = (Vec<u8>, E)> {
     prop_oneof![
         (0..=255u8).prop_filter("RSV", |first| first & 0x70 != 0).prop_map(|first| (vec![first], E::ReservedBit)),
@@ -249,7 +249,7 @@ proptest! {
     ) {
         let (mut wire, events) = stream(&all);
         wire.extend(bad);
-        // Without what follows, too: the error needs none of it.
+        // The error is the same without the bytes that follow.
         prop_assert_eq!(decode(&wire, &cuts), (events.clone(), Some(error)));
         wire.extend(behind);
         prop_assert_eq!(decode(&wire, &cuts), (events, Some(error)));

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 pub(super) const LIMIT: usize = 1000;
 
-/// The frames of `wire` in pieces of `size` bytes, without a decoder.
+/// The frames that a dissector sees in `wire`, in pieces of `size` bytes, without a decoder beside it.
 pub(super) fn split(direction: Direction, wire: &[u8], size: usize) -> Vec<Frame> {
     let mut dissector = Dissector::new(direction);
     let mut frames = Vec::new();
@@ -27,7 +27,7 @@ pub(super) fn split(direction: Direction, wire: &[u8], size: usize) -> Vec<Frame
     frames
 }
 
-/// The same beside a decoder, with pieces that end at `ends`, up to the first broken frame; and the error.
+/// Does the same beside a decoder, with pieces that end at `ends`, up to the first broken frame. Returns its error too.
 fn watch(wire: &[u8], ends: impl IntoIterator<Item = usize>) -> (Vec<Frame>, Option<E>) {
     watch_with(MessageDecoder::new(LIMIT), wire, ends)
 }
@@ -60,7 +60,7 @@ pub(super) fn watch_with(
 fn watch_all(wire: &[u8]) -> (Vec<Frame>, Option<E>) {
     let (frames, error) = watch(wire, [wire.len()]);
     let (single, _) = watch(wire, 0..=wire.len());
-    // A broken frame is told as soon as the rule is seen to be broken: one byte at a time that is earlier.
+    // A broken frame is reported as soon as its bytes break a rule, and single bytes show that earlier.
     let whole = frames.len() - usize::from(error.is_some());
     assert_eq!(single[..whole], frames[..whole], "one byte at a time");
     assert_eq!(single.len(), frames.len());
@@ -71,7 +71,7 @@ pub(super) fn parse(json: &str) -> Value {
     serde_json::from_str(json).unwrap_or_else(|error| panic!("{error}: {json}"))
 }
 
-/// The only frame of `wire`, whichever way it is cut.
+/// Returns the only frame of `wire`. It must be the same however the bytes are cut.
 pub(super) fn only(direction: Direction, wire: &[u8]) -> Frame {
     let frames = split(direction, wire, wire.len());
     assert_eq!(split(direction, wire, 1), frames, "one byte at a time");
@@ -279,7 +279,7 @@ fn sixty_four_kibibytes() {
     assert_eq!(lines.last(), Some(&"                  the first 128 of 65536 bytes"));
     let json = parse(&frame.to_json());
     assert_eq!(name_bits_value(&json["fields"][7]).1, format!("{:064b}", 65536));
-    // Bytes that can be printed are shown as text, though it is no text message.
+    // Printable bytes are shown as text, even if the message is no text message.
     assert_eq!((&json["length"], &json["text"]), (&json!(65536), &json!("a".repeat(SHOWN))));
 }
 
@@ -380,7 +380,7 @@ fn every_broken_rule_names_its_field_and_its_section() {
     }
 }
 
-/// The frame that is too much may be a short one: its own length says nothing.
+/// The frame that exceeds the limit can be short, so its own length says nothing.
 #[test]
 fn message_over_the_limit_reports_the_length_it_would_have() {
     for (wire, length) in [
@@ -450,7 +450,7 @@ fn text_is_shown_where_it_is_text() {
     assert_eq!(long.payload.len(), SHOWN);
 }
 
-/// What somebody might send to take over a terminal, a log or a page.
+/// Texts with which an attacker could take over a terminal, a log or a page.
 const HOSTILE: [&str; 7] = [
     "\u{1b}[2J\u{1b}]0;owned\u{7}",
     "\u{9b}31m",
@@ -461,8 +461,8 @@ const HOSTILE: [&str; 7] = [
     "\u{0}\u{8}\u{7f}\u{85}",
 ];
 
-/// Whatever was sent: no character that moves a cursor, begins a tag or cannot be seen; and nothing wider than a
-/// terminal.
+/// Checks that a frame can be printed, whatever was sent: no character moves a cursor, begins a tag or is invisible,
+/// and no line is wider than a terminal.
 pub(super) fn assert_printable(frame: &Frame) {
     let (text, line, json) = (frame.to_text(), frame.to_line(), frame.to_json());
     let invisible =
@@ -587,7 +587,7 @@ fn each_header_that_clients_send_is_explained_in_its_own_words() {
 fn hostile_headers_are_escaped_and_long_ones_cut() {
     let hostile = "\u{9b}31m\u{85}<b>\u{ad}\"";
     let head = request("/").replace("Host", &format!("Accept: {}\r\nUser-Agent: {hostile}\r\nHost", "x".repeat(5000)));
-    // A head is read one char a byte.
+    // Each byte of a head is read as one char.
     let handshake = handshake(&head);
     let (text, json) = (handshake.to_text(), handshake.to_json());
     assert!(!text.replace('\n', "").contains(char::is_control) && !json.contains(|c: char| c.is_control() || c == '<'));
@@ -644,9 +644,9 @@ fn long_lines_of_a_handshake_are_cut_in_every_form() {
     assert!(handshake.to_json().len() < 5000, "{}", handshake.to_json());
 }
 
-// Whatever comes
+// Arbitrary bytes
 
-/// Frames that keep the rules and such that do not, and bytes by chance.
+/// Frames that keep the rules, frames that break them, and random bytes.
 fn anything() -> impl Strategy<Value = Vec<u8>> {
     let first = select(vec![TEXT, BINARY, 0x01, 0x02, 0x00, 0x80, PING, PONG, CLOSE, 0xC1, 0x83]);
     let payload = prop_oneof![
@@ -710,7 +710,7 @@ proptest! {
     }
 }
 
-/// The error of a decoder that nobody looks at.
+/// Returns the error of a decoder that has no dissector beside it.
 fn decode(wire: &[u8]) -> Option<E> {
     let mut decoder = MessageDecoder::new(LIMIT);
     let mut rest = wire;
