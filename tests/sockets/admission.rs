@@ -1,4 +1,4 @@
-//! What a program decides about a client before the 101: who is let in, with which headers and value, and who is not.
+//! What a program decides before the 101: which clients it lets in, with which headers and value, and which it refuses
 
 use crate::support::{Client, DEADLINE, TEXT, frame, header, request, status, wait_for};
 use plainsocket::{Admission, Config, Connection, Error, Refusal, Request, Running, Server};
@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
-/// A server of one test, which ends with the test.
+/// The server of one test, which shuts down at the end of the test.
 struct Served {
     running: Option<Running>,
     address: SocketAddr,
@@ -39,7 +39,7 @@ impl Served {
         (client, head)
     }
 
-    /// The same for a client that is refused: the reply is whole, and the server's FIN follows it.
+    /// Does the same for a client that is refused: the reply is complete, and the server's FIN follows it.
     fn refused(&self, path: &str, lines: &str) -> (String, String) {
         let (mut client, head) = self.ask(path, lines);
         let body = String::from_utf8(client.read_to_end()).unwrap();
@@ -275,7 +275,7 @@ fn request_that_breaks_a_rule_does_not_reach_admit() {
     assert_eq!(calls.load(Ordering::SeqCst), 1);
 }
 
-// Faults of the program's own
+// Errors in the program's own code
 
 #[test]
 fn panic_of_admit_is_a_500_and_frees_the_seat() {
@@ -290,7 +290,7 @@ fn panic_of_admit_is_a_500_and_frees_the_seat() {
     let (mut bystander, head) = served.ask("/?text=hi", "");
     assert_eq!((status(&head), header(&head, "X-Text")), (101, Some("hi")));
     assert_eq!(read_text(&mut bystander), "Hello hi");
-    // A panic, and what would split the response: a panic too.
+    // A panic, and values that would split the response, which end in a panic too.
     for path in ["/", "/?text=a%0D%0ASet-Cookie:%20admin=1", "/?text=a%0Ab", "/?text=%00", "/?text=a%0D%0A%0D%0Ab"] {
         let (head, body) = served.refused(path, "");
         assert_eq!((status(&head), &body[..]), (500, "the program's own code for this path panicked\n"), "{path}");
@@ -362,9 +362,9 @@ fn value_that_panics_when_dropped_harms_nobody() {
     }
 }
 
-// Slow ones
+// Slow hooks
 
-/// A server whose `admit` for `/slow` says that it has been called, and then waits until it is told to go on.
+/// A server whose `admit` for `/slow` reports each call and then waits until the test lets it continue.
 fn serve_slow(config: Config) -> (Served, mpsc::Receiver<()>, mpsc::Sender<()>) {
     let (called, calls) = mpsc::channel();
     let (go_on, waits) = mpsc::channel::<()>();
@@ -421,7 +421,7 @@ fn endless_admit_delays_shutdown_by_close_timeout_only() {
     let since = Instant::now();
     running.handle().shutdown();
     running.join().unwrap();
-    // Half a second more for threads that have nothing more to send.
+    // The join waits up to half a second more, for threads that have nothing left to send.
     assert!(
         (close_timeout..close_timeout + Duration::from_secs(2)).contains(&since.elapsed()),
         "{:?}",

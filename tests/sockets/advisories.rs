@@ -1,5 +1,5 @@
-//! What has gone wrong in other servers, tried on this one over real sockets. The table in `docs/limits.md` says what
-//! happened where; what other test files prove already is not repeated here.
+//! Faults of other servers, tried on this one over real sockets. The table in `docs/limits.md` says which server had
+//! which fault. Attacks that other test files cover are not repeated here.
 
 use crate::support::{CLOSE, Client, PING, TEXT, frame, header, request, start, start_default, status};
 use plainsocket::Config;
@@ -133,7 +133,7 @@ fn stalled_client_does_not_delay_the_heartbeat_of_others() {
     assert!(started.elapsed() < ping_interval * 30, "{:?}", started.elapsed());
 }
 
-/// Sends, and reads nothing, until the server takes no more since it waits for us.
+/// Sends and does not read, until the server accepts no more bytes because it waits for us.
 fn fill(client: &mut Client, bytes: &[u8]) {
     client.stream.set_write_timeout(Some(Duration::from_millis(100))).unwrap();
     let deadline = Instant::now() + crate::support::DEADLINE;
@@ -150,7 +150,7 @@ mod from_outside {
     use std::io::Read as _;
     use std::process::Stdio;
 
-    /// How many KiB the program's memory grows by at most, during `act`, with one client.
+    /// Returns by how many KiB the program's memory grows during `act`, at most, with one client.
     fn growth(act: impl FnOnce(&mut Client)) -> usize {
         let program = Program::start(&[]);
         let mut client = Client::connect(program.address, "/echo");
@@ -160,7 +160,7 @@ mod from_outside {
         program.status("VmHWM") - before
     }
 
-    /// The answer to a Ping shows that everything before it has been worked off.
+    /// Waits for the answer to a Ping, which shows that the server has handled all that was sent before it.
     fn wait_until_taken(client: &mut Client) {
         client.send(frame(PING, b"all?"));
         assert_eq!(client.read_frame(), (PONG, b"all?".to_vec()));
@@ -174,7 +174,7 @@ mod from_outside {
             client.send(frame(0x00, b"x").repeat(COUNT));
             wait_until_taken(client);
         });
-        // With a hundred bytes for each it would be 20 MiB.
+        // With a hundred bytes for each one, the memory would grow by 20 MiB.
         assert!(grown < 2048, "{grown} KiB for {COUNT} bytes");
     }
 
@@ -206,7 +206,7 @@ mod from_outside {
         for i in 0..COUNT {
             assert_eq!(client.read_frame(), (TEXT, b"Hello".to_vec()));
             if i % 100 == 0 {
-                // One that has begun before can have ended.
+                // A thread that was running before the burst can have ended since then.
                 assert!(program.status("Threads") <= before);
             }
         }
@@ -221,7 +221,7 @@ mod from_outside {
         std::io::BufRead::read_line(&mut std::io::BufReader::new(child.0.stdout.take().unwrap()), &mut first_line)
             .unwrap();
         let address = first_line.trim().rsplit(' ').next().unwrap().parse().unwrap();
-        // U+009B, one byte in Latin-1, begins a terminal's escape sequence as ESC [ does.
+        // U+009B, one byte in Latin-1, begins an escape sequence of a terminal, as ESC [ does.
         let mut client = Client::tcp(address);
         client.send(request_with(b"Origin: \x9B31mred"));
         assert_eq!(status(&client.read_head()), 403);
@@ -229,7 +229,7 @@ mod from_outside {
         let mut client = Client::connect(address, "/echo?\\n[ERROR]");
         client.send(close_frame(1000, "bye\n[ERROR] \u{1b}[31mforged"));
         client.expect_close(Some(1000));
-        // The server waits for those that are still there.
+        // The server would wait for clients that are still connected.
         drop(client);
         assert!(std::process::Command::new("kill").arg(child.0.id().to_string()).status().unwrap().success());
         let mut log = String::new();
@@ -238,7 +238,7 @@ mod from_outside {
         assert!(!log.contains(['\u{9b}', '\u{1b}']) && log.lines().all(|line| line.starts_with("[20")), "{log}");
     }
 
-    /// The child ends with the test, whichever way that ends.
+    /// The child process ends with the test, however the test ends.
     struct Ended(std::process::Child);
 
     impl Drop for Ended {

@@ -1,4 +1,4 @@
-//! What the public types promise beside their methods: who may take them to another thread, and what they show.
+//! What the public types promise beside their methods: which of them other threads can use, and what they print
 
 use crate::support::{Client, request, status, wait_for};
 use plainsocket::protocol::decoder::{Event, MessageDecoder};
@@ -16,7 +16,7 @@ use std::net::{Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;
 
-/// The compiler is the test: a field that may not leave its thread would not get through here.
+/// The compiler is the test: this does not compile if a field must stay in its thread.
 #[test]
 fn public_types_can_be_shared_and_printed() {
     fn check<T: Send + Sync + Debug + 'static>() {}
@@ -78,7 +78,7 @@ fn a_config_with_an_origin_that_could_never_match_panics() {
     let _ = Server::bind("127.0.0.1:0").unwrap().config(Config { allowed_origins, ..Config::default() });
 }
 
-/// What the panic of `build` says; `None` if there is none.
+/// Returns the message with which `build` panics, or `None` if it does not panic.
 fn panic_of(build: impl FnOnce(Server) -> Server) -> Option<String> {
     let server = Server::bind("127.0.0.1:0").unwrap();
     let panic = catch_unwind(AssertUnwindSafe(|| drop(build(server)))).err()?;
@@ -132,7 +132,7 @@ fn subprotocol_that_is_no_token_is_refused_when_registered() {
 
 #[test]
 fn a_server_listens_on_every_address_that_the_machine_has() {
-    // The last one is nobody's (RFC 5737), and a double harms nobody.
+    // The machine does not have the last address (RFC 5737), and an address that is listed twice does no harm.
     let addresses = ["127.0.0.1:0", "[::1]:0", "127.0.0.1:0", "192.0.2.1:0"].map(|address| address.parse().unwrap());
     let has_ipv6 = TcpListener::bind("[::1]:0").is_ok();
     let server = Server::bind(&addresses[..]).unwrap();
@@ -153,7 +153,7 @@ fn a_server_listens_on_every_address_that_the_machine_has() {
 
 #[test]
 fn a_client_of_ipv4_has_its_own_address_on_a_socket_for_both() {
-    // Without IPv6, or where its sockets take clients of IPv6 only, there is nothing to see.
+    // Without IPv6, or where an IPv6 socket accepts only IPv6 clients, there is nothing to test.
     let Ok(server) = Server::bind("[::]:0") else { return };
     let port = server.local_addr().unwrap().port();
     let server = server.route("/", |connection| connection.send(connection.peer().ip().to_string()));

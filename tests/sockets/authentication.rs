@@ -1,4 +1,5 @@
-//! The ways to know who a client is, from the book's chapter Authentication: what each lets in, and what it turns away.
+//! The ways to authenticate a client, from the book's chapter Authentication: which clients each lets in, and which it
+//! refuses.
 
 use crate::support::{self, Client, DEADLINE, TEXT, close_frame, frame, request, status, wait_for};
 use plainsocket::{
@@ -8,16 +9,16 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-/// Private codes begin at 4000 (§7.4.2). A page reads this one in `event.code`, and shows its login form.
+/// Private codes begin at 4000 (§7.4.2). A page finds this one in `event.code`, and shows its login form.
 const SESSION_OVER: u16 = 4001;
 
 fn session_over() -> CloseCode {
-    CloseCode::new(SESSION_OVER).expect("a code that may be sent")
+    CloseCode::new(SESSION_OVER).expect("a code that can be sent")
 }
 
 // A cookie
 
-/// Who is logged in. The key is the cookie: a long random number, which nobody can guess.
+/// The users who are logged in. The key is the cookie: a long random number, which nobody can guess.
 #[derive(Default)]
 struct Sessions(Mutex<HashMap<String, Session>>);
 
@@ -32,7 +33,7 @@ impl Sessions {
         self.0.lock().unwrap().insert(id.to_owned(), session);
     }
 
-    /// The hook before the 101. The server has checked `Origin` already.
+    /// The hook before the 101. The server has already checked `Origin`.
     fn admit(&self, request: &Request) -> Result<Admission<String>, Refusal> {
         let id = request.cookie("session").unwrap_or_default();
         match self.0.lock().unwrap().get(id) {
@@ -41,7 +42,7 @@ impl Sessions {
         }
     }
 
-    /// Notes a connection and returns its user, unless the session has ended since the handshake.
+    /// Records a connection and returns its user, unless the session has ended after the handshake.
     fn enter(&self, id: &str, sender: Sender) -> Option<String> {
         let mut sessions = self.0.lock().unwrap();
         let session = sessions.get_mut(id)?;
@@ -50,12 +51,12 @@ impl Sessions {
         Some(session.user.clone())
     }
 
-    /// Ends a session and its connections, whose own threads wait in `recv`.
+    /// Ends a session and closes its connections, whose own threads wait in `recv`.
     fn log_out(&self, id: &str) {
-        // The lock is free again before the first Close.
+        // This statement releases the lock, so the lock is free before the first Close.
         let session = self.0.lock().unwrap().remove(id);
         for sender in session.into_iter().flat_map(|session| session.connections) {
-            // An error: this connection has ended already.
+            // An error means that this connection has already ended.
             let _ = sender.close(session_over(), "logged out");
         }
     }
@@ -72,12 +73,12 @@ impl Sessions {
 
 // A ticket in the query
 
-/// Tickets that the login page has given out and nobody has used yet, with their users and their ends.
+/// Tickets that the login page has given out and that were not used yet, with their users and expiry times.
 type Tickets = Mutex<HashMap<String, (String, Instant)>>;
 
 fn admit_ticket(tickets: &Tickets, request: &Request) -> Result<Admission<String>, Refusal> {
     let ticket = request.query_value("ticket").unwrap_or_default();
-    // `remove`: a second client with this ticket finds nothing.
+    // `remove` makes a ticket valid once: a second client with this ticket is refused.
     match tickets.lock().unwrap().remove(&ticket) {
         Some((user, end)) if Instant::now() < end => Ok(Admission::new(user)),
         _ => Err(Refusal::new(401, "no ticket, or an old one").header("WWW-Authenticate", "Ticket")),
@@ -86,7 +87,7 @@ fn admit_ticket(tickets: &Tickets, request: &Request) -> Result<Admission<String
 
 // A token in the subprotocol
 
-/// What the login page gives out, and the user of each.
+/// The tokens that the login page has given out, and the user of each.
 type Tokens = HashMap<String, String>;
 
 fn admit_token(tokens: &Tokens, request: &Request) -> Result<Admission<String>, Refusal> {
@@ -102,7 +103,7 @@ fn admit_token(tokens: &Tokens, request: &Request) -> Result<Admission<String>, 
 /// How long a client has for its first message.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// Waits for the token. `None`: the connection is closed, because there was none.
+/// Waits for the token. Returns `None`, after closing the connection, if none arrives.
 fn log_in(connection: &mut Connection, tokens: &Tokens) -> Result<Option<String>, Error> {
     let user = match connection.recv_timeout(PATIENCE)? {
         Received::Message(Message::Text(token)) => tokens.get(token.as_str()),
@@ -122,11 +123,11 @@ fn serve_after_first_message(connection: &mut Connection, tokens: &Tokens) -> Re
 
 // Expiry
 
-/// An echo that ends with the token of its client.
+/// An echo that ends when its client's token expires.
 fn serve_until(connection: &mut Connection, end: Instant) -> Result<(), Error> {
     loop {
         let left = end.saturating_duration_since(Instant::now());
-        // Without this a client that goes on talking would stay: a timeout of zero still takes what has arrived.
+        // Without this check a client that keeps sending would stay: a timeout of zero still takes what has arrived.
         if left.is_zero() {
             return connection.close(session_over(), "log in again");
         }
@@ -138,14 +139,14 @@ fn serve_until(connection: &mut Connection, end: Instant) -> Result<(), Error> {
     }
 }
 
-/// What a handler does with the user that its hook has found.
+/// A handler that uses the user which its hook has found.
 fn greet(connection: &mut Connection, user: String) -> Result<(), Error> {
     connection.send(format!("hello {user}"))?;
     while connection.recv()?.is_some() {}
     Ok(())
 }
 
-/// A server with a path for each way.
+/// A server with one path for each way to authenticate.
 struct Site {
     running: Running,
     sessions: Arc<Sessions>,
@@ -167,14 +168,14 @@ impl Site {
             )
             .route_with("/ticket", move |request, _| admit_ticket(&its_tickets, request), greet)
             .route_with("/token", move |request, _| admit_token(&its_tokens, request), greet)
-            // Of what is offered a browser wants one back, and the token is not the one.
+            // The browser requires one of the subprotocols that it offered, and the server must not pick the token.
             .subprotocol("/token", "chat.v1")
             .route("/first", move |connection| serve_after_first_message(connection, &tokens))
             .route("/expiring", |connection| serve_until(connection, Instant::now() + PATIENCE));
         Site { running: server.start().unwrap(), sessions, tickets }
     }
 
-    /// A request to this server, and the head of the reply.
+    /// Sends a request to this server and returns the client and the head of the reply.
     fn ask(&self, path: &str, header: &str) -> (Client, String) {
         let mut client = Client::tcp(self.running.handle().address());
         client.send(request(path).replace("\r\n\r\n", &format!("\r\n{header}\r\n\r\n")));
@@ -290,7 +291,7 @@ fn session_that_ends_between_handshake_and_handler_is_closed() {
     let (for_hook, for_handler) = (Arc::clone(&sessions), Arc::clone(&sessions));
     let admit = move |request: &Request, _| {
         let admission = for_hook.admit(request);
-        // As if another thread did it now.
+        // Another thread could log the user out at this moment.
         for_hook.log_out("s3cret");
         admission
     };

@@ -1,4 +1,5 @@
-//! Compressed messages that are meant to hurt (RFC 7692 §8): too much, too long to inflate, cut, or no DEFLATE at all.
+//! Compressed messages that are meant to do harm (RFC 7692 §8): they inflate to too much, inflate too slowly, are cut,
+//! or are not DEFLATE at all.
 #![cfg(feature = "deflate")]
 
 use crate::support::deflate::{Compressing, RSV1, bomb, deflated, json};
@@ -20,7 +21,7 @@ use std::time::Instant;
 
 const OFFER: &str = "permessage-deflate";
 
-/// A server for either way to keep windows.
+/// A server for each of the two ways to keep windows.
 fn both(config: Config) -> [SocketAddr; 2] {
     [Compression::PerMessage, Compression::Context].map(|compression| start(Config { compression, ..config.clone() }))
 }
@@ -29,21 +30,21 @@ fn limited(max_message_size: usize) -> Config {
     Config { max_message_size, ..Config::default() }
 }
 
-/// The code of the server's Close, which is the next that it sends.
+/// Returns the code of the server's Close, which must be the next frame.
 fn close_code(client: &mut Client) -> u16 {
     let (first, payload) = client.read_frame();
     assert_eq!(first, CLOSE, "a Close frame, not {:?}", String::from_utf8_lossy(&payload));
     u16::from_be_bytes(*payload.first_chunk().unwrap())
 }
 
-/// What the server's Close says about these bytes.
+/// Returns the code of the Close that answers these bytes.
 fn code_of(address: SocketAddr, bytes: &[u8]) -> u16 {
     let mut client = Compressing::connect(address, "/echo", &[OFFER]);
     client.client.send(bytes);
     close_code(&mut client.client)
 }
 
-/// The header of a frame of so many bytes, and a part of its payload.
+/// The header of a frame of `length` bytes, and a part of its payload.
 fn begun(first: u8, length: usize, part: &[u8]) -> Vec<u8> {
     let mut whole = part.to_vec();
     whole.resize(length, 0);
@@ -51,7 +52,7 @@ fn begun(first: u8, length: usize, part: &[u8]) -> Vec<u8> {
     frame[..frame.len() - (length - part.len())].to_vec()
 }
 
-// The limit is for what comes out
+// The limit applies to the inflated message
 
 #[test]
 fn message_may_inflate_to_the_limit_and_to_no_byte_more() {
@@ -69,7 +70,7 @@ fn message_may_inflate_to_the_limit_and_to_no_byte_more() {
 #[test]
 fn second_stream_beyond_the_limit_is_too_much_and_no_bad_data() {
     for address in both(limited(1000)) {
-        // A stored block with BFINAL, and then three bytes from one byte back.
+        // A stored block with BFINAL, and then a match of three bytes at distance one.
         let whole = [&[0x01, 0xE8, 0x03, 0x17, 0xFC][..], &[b'x'; 1000]].concat();
         let mut client = Compressing::connect(address, "/echo", &[OFFER]);
         client.client.send(frame(TEXT | RSV1, &[&whole[..], &[0x00]].concat()));
@@ -88,7 +89,7 @@ fn bomb_in_a_frame_in_fragments_or_in_parts_ends_with_1009() {
             frame(BINARY | RSV1, &bomb),
             frame(TEXT | RSV1, &bomb),
             [frame(0x02 | RSV1, &bomb[..1]), fragments].concat(),
-            // Long before the end of its frame.
+            // A bomb at the beginning of a frame that is much longer.
             begun(BINARY | RSV1, 100_000, &bomb),
         ] {
             assert_eq!(code_of(address, &bytes), 1009);
@@ -109,13 +110,13 @@ fn of_a_bomb_in_a_bomb_only_the_outer_one_is_inflated() {
 #[test]
 fn empty_blocks_without_end_and_streams_without_end_are_refused() {
     for address in both(limited(10_000)) {
-        // A stored block without a byte, and one with a fixed code.
+        // An empty stored block, and an empty block with the fixed code.
         for block in [&[0x00, 0x00, 0x00, 0xFF, 0xFF][..], &[0x02, 0x08, 0x20, 0x80, 0x00]] {
             let block = frame(0x00, &block.repeat(20));
             let bytes = [frame(BINARY | RSV1 & 0x7F, b""), block.repeat(300)].concat();
             assert_eq!(code_of(address, &[&[(0x02 | RSV1)][..], &bytes[1..]].concat()), 1009);
         }
-        // Each stream of two bytes would cost the copy of a window.
+        // Each stream of two bytes would cost a copy of the window.
         assert_eq!(code_of(address, &frame(BINARY | RSV1, &[0x03, 0x00].repeat(4000))), 1007);
     }
 }
@@ -190,15 +191,15 @@ fn stream_that_is_cut_anywhere_is_bad_data() {
 #[test]
 fn text_is_checked_while_it_comes_out() {
     for address in both(Config::default()) {
-        // A stored block, so that it is known which byte makes which.
+        // A stored block maps each byte to itself, so the place of the bad byte is known.
         let stored = |bytes: &[u8]| [&[0x00, 0xE8, 0x03, 0x17, 0xFC], bytes].concat();
         for bad in [&b"\xFF"[..], b"abc\xC0", b"\xED\xA0", b"\xF4\x90"] {
             assert_eq!(code_of(address, &begun(TEXT | RSV1, 10_000, &stored(bad))), 1007, "{bad:02x?}");
         }
-        // In a long message too, of which most does not arrive.
+        // The same in a long message, most of which is never sent.
         let long = deflated(&[b"\xFF", &json(200_000, 1)[..]].concat());
         assert_eq!(code_of(address, &begun(TEXT | RSV1, long.len(), &long[..long.len() / 4])), 1007);
-        // A character can be cut by a block, a stream, a fragment, and not by the end.
+        // The end of a block, a stream or a fragment can cut a character. The end of the message cannot.
         let mut client = Compressing::connect(address, "/echo", &[OFFER]);
         let halves = [&[0x01, 0x01, 0x00, 0xFE, 0xFF, 0xC3][..], &[0x00, 0x01, 0x00, 0xFE, 0xFF, 0xBC, 0x00]];
         client.client.send([frame(0x01 | RSV1, halves[0]), frame(0x80, halves[1])].concat());
@@ -210,13 +211,13 @@ fn text_is_checked_while_it_comes_out() {
 
 // Memory, measured from outside
 
-/// What the program has held at most since its start, in KiB.
+/// The peak of the program's memory since its start, in KiB.
 #[cfg(target_os = "linux")]
 fn peak(program: &Program) -> usize {
     program.status("VmHWM")
 }
 
-/// A limit in KiB. A bomb of 5 KiB makes more, and one of a mebibyte makes 1 GiB.
+/// A limit of 4 MiB, in KiB. A bomb of 5 KiB inflates to more, and a bomb of 1 MiB inflates to 1 GiB.
 #[cfg(target_os = "linux")]
 const LIMIT: usize = 4 * 1024;
 
@@ -236,7 +237,7 @@ fn bomb_takes_no_more_memory_than_the_largest_message() {
             let program = Program::spawn_with_log(command);
             let mut client = Compressing::connect(program.address, path, &[OFFER]);
             let (before, started) = (peak(&program), Instant::now());
-            // The server does not read it to the end.
+            // The write can fail, because the server does not read the bomb to its end.
             let _ = std::io::Write::write_all(&mut client.client.stream, bomb);
             while client.read().first != CLOSE {}
             let more = peak(&program) - before;
@@ -246,8 +247,8 @@ fn bomb_takes_no_more_memory_than_the_largest_message() {
     }
 }
 
-/// All clients send a bomb at once. Returns how many were closed with 1009 and 1013, the peak of memory in KiB, the longest
-/// that another client waited for an echo, and how long all of it took, in ms.
+/// Sends a bomb from each of `count` clients at once. Returns how many were closed with 1009 and with 1013, the peak of
+/// memory in KiB, and two times in ms: the longest wait of another client for an echo, and the whole run.
 #[cfg(target_os = "linux")]
 fn bombs_at_once(count: usize, limit: &str, max_memory: &str) -> ([usize; 2], usize, [u128; 2]) {
     let program = Program::start(&["--compress", "--max-message-size", limit, "--max-memory", max_memory]);
@@ -289,7 +290,8 @@ fn thousand_bombs_at_once_stay_within_the_memory_for_all() {
     for count in [1, 100, 1000] {
         let (codes, peak, times) = bombs_at_once(count, "16777216", "67108864");
         println!("{count} bombs: 1009, 1013: {codes:?}; at most {peak} KiB; longest echo, all: {times:?} ms");
-        // 64 MiB, the program itself, and of each client what it takes before that is counted: a stack, an inflater, a first step.
+        // 64 MiB for messages, 16 MiB for the program, and 96 KiB for each client, which are its stack, an inflater and
+        // the first step of its buffer.
         assert!(peak < 64 * 1024 + 16 * 1024 + 96 * count, "{peak} KiB for {count} clients");
     }
 }
@@ -299,14 +301,15 @@ fn thousand_bombs_at_once_stay_within_the_memory_for_all() {
 fn half_inflated_messages_count_for_the_memory_of_all() {
     const MEMORY: usize = 8 << 20;
     let program = Program::start(&["--compress", "--max-memory", &MEMORY.to_string()]);
-    // A fragment that inflates to a mebibyte, and more could follow.
+    // A fragment that inflates to 1 MiB and is not the last.
     let part = frame(0x02 | RSV1, &bomb(1030));
     let mut clients: Vec<Compressing> =
         (0..12).map(|_| Compressing::connect(program.address, "/echo", &[OFFER])).collect();
     let mut codes = Vec::new();
     for client in &mut clients {
         client.client.send(&part);
-        // What is held after a Pong is counted before the next read, so the second one says that it was not too much.
+        // The server counts what it holds before the next read, so the second Pong shows that the client passed the
+        // count.
         for _ in 0..2 {
             client.client.send(frame(PING, b"?"));
             match client.client.read_frame() {
@@ -319,7 +322,7 @@ fn half_inflated_messages_count_for_the_memory_of_all() {
             }
         }
     }
-    // Seven in 8 MiB, or six with what else they hold.
+    // Seven messages fit into 8 MiB, or six, with the other buffers of the clients.
     assert!(codes == [1013; 5] || codes == [1013; 6], "{codes:?}");
 }
 
@@ -332,7 +335,7 @@ fn clients_beyond_the_memory_for_windows_get_no_context() {
     let has_context = |client: &Compressing| client.answer.as_deref() == Some("permessage-deflate");
     let mut clients: Vec<Compressing> = (0..40).map(|_| connect()).collect();
     let with_context = clients.iter().filter(|client| has_context(client)).count();
-    // 344 KiB each, in half of the memory: the other half is for messages, and for clients that come later.
+    // Each client's windows take 344 KiB, of half the memory. The other half is for messages and for later clients.
     assert!((10..=11).contains(&with_context), "{with_context} clients keep their windows in 4 of 8 MiB");
     clients.extend((0..100).map(|_| connect()));
     let message = json(30_000, 1).repeat(30);
@@ -340,7 +343,7 @@ fn clients_beyond_the_memory_for_windows_get_no_context() {
         clients[client].client.send(frame(TEXT, &message));
         clients[client].expect(TEXT, &message);
     }
-    // What they leave is there for others.
+    // The clients that leave free their memory for others.
     clients.clear();
     crate::support::wait_for("room for windows", || has_context(&connect()));
 }
@@ -358,7 +361,7 @@ fn windows_of_ten_thousand_clients_stay_within_max_memory() {
     for _ in 0..9_900 {
         let mut client = Compressing::connect(program.address, "/echo", &[OFFER]);
         with_context += usize::from(client.answer.as_deref() == Some("permessage-deflate"));
-        // So that both windows are in use.
+        // This message puts both windows to use.
         client.send(TEXT, &message);
         client.expect(TEXT, &message);
         clients.push(client.client);

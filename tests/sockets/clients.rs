@@ -1,4 +1,4 @@
-//! Many clients over real sockets: the registry, who writes and who waits, broadcasts, limits, the end.
+//! Many clients over real sockets: the registry, which thread writes and which waits, broadcasts, limits, and shutdown.
 
 #[cfg(target_os = "linux")]
 use crate::support::wait_for;
@@ -73,7 +73,7 @@ fn frames_of_many_senders_stay_whole_and_in_order() {
             let mut stream = client.stream.try_clone().unwrap();
             scope.spawn(move || {
                 for i in 0..MESSAGES {
-                    // Lengths of all forms, and a payload that says whose and which it is.
+                    // Lengths of all three forms, and a payload that says which client sent it as which message.
                     let mut payload = format!("{sender} {i} ").into_bytes();
                     payload.resize(payload.len() + [0, 100, 1000, 70_000][i % 4], b'.');
                     stream.write_all(&frame(TEXT, &payload)).unwrap();
@@ -100,7 +100,7 @@ fn frames_of_many_senders_stay_whole_and_in_order() {
     });
 }
 
-// Who writes, who waits
+// Writing and waiting
 
 #[test]
 fn late_reader_delays_nobody_and_gets_all_in_order() {
@@ -134,7 +134,7 @@ fn member_that_never_reads_is_evicted_at_its_backlog_limit() {
     let mut stalled = Client::connect(server.address, "/chat");
     let mut sender = Client::connect(server.address, "/chat");
     server.wait_for_clients(2);
-    // The kernel's buffers take some megabytes before the first byte is left over.
+    // The kernel's buffers take some megabytes before bytes wait in the server.
     let message = frame(BINARY, &[7; 60_000]);
     let deadline = Instant::now() + DEADLINE;
     while server.handle.clients() == 2 {
@@ -175,7 +175,7 @@ fn slow_reader_of_replies_is_waited_for_and_loses_nothing() {
             stream.write_all(&frame(BINARY, &vec![i as u8; 100_000])).unwrap();
         }
     });
-    // Both directions are full once the server waits for us; then it must be woken by our reading.
+    // Once the server waits for us, both directions are full. Our reading must then wake it.
     assert_echo(&mut Client::connect(server.address, "/echo"), b"nobody else waits");
     for i in 0..MESSAGES {
         assert_eq!(client.read_frame(), (BINARY, vec![i as u8; 100_000]));
@@ -207,7 +207,7 @@ fn client_that_answers_our_close_late_is_not_dropped_before() {
     let server = Running::start(Config { close_timeout: Duration::from_secs(8), ..impatient() });
     let mut client = Client::connect(server.address, "/leave");
     assert_eq!([client.read_frame().0, client.read_frame().0], [TEXT, crate::support::CLOSE]);
-    // Longer than a Ping and its Pong may take; the close timeout is far away.
+    // A Ping and its Pong take less than this; the close timeout is much longer.
     let patience = 3 * (impatient().ping_interval + impatient().pong_timeout) / 2;
     client.stream.set_read_timeout(Some(patience)).unwrap();
     let unread = std::io::Read::read(&mut client.stream, &mut [0; 64]);
@@ -224,7 +224,7 @@ fn unanswered_ping_drops_client_and_removes_its_entry() {
     let started = Instant::now();
     assert_eq!(client.read_frame().0, PING);
     assert!(started.elapsed() >= Duration::from_millis(250), "pinged after {:?}", started.elapsed());
-    // It may be alive after all, and learns why.
+    // The client could be alive after all, so the Close gives the reason.
     let (first, payload) = client.read_frame();
     assert_eq!((first, &payload[..2]), (crate::support::CLOSE, &1001u16.to_be_bytes()[..]));
     assert!(payload[2..].starts_with(b"no activity for "), "{}", payload.escape_ascii());
@@ -248,12 +248,13 @@ fn client_that_never_reads_is_dropped_as_silent() {
 
 #[test]
 fn slow_reader_is_not_dropped_while_it_takes_bytes() {
-    // One message: between two, the server would read, and hear from the client. 10 MB of it the system's buffers may
-    // take; the rest is waited for, longer than both times together.
+    // It must be one message: between two messages the server would read, and so notice that the client is alive. The
+    // system's buffers take up to 10 MB of it, and the client reads the rest for longer than both times together.
     const LENGTH: usize = 24_000_000;
     let config = Config { pong_timeout: Duration::from_millis(700), max_message_size: LENGTH, ..impatient() };
     let server = Running::start(config);
-    // Masking takes a while, and a client that is silent meanwhile would be dropped.
+    // The mask is applied before the client connects: it takes a while, in which the client would be silent and be
+    // dropped.
     let message = frame(BINARY, &vec![7; LENGTH]);
     let mut client = Client::connect(server.address, "/echo");
     client.send(message);
@@ -279,7 +280,7 @@ fn busy_handler_does_not_count_as_silence() {
 
 #[test]
 fn drained_client_is_pinged_again_when_silent() {
-    // Long enough for 12 MB on a machine that is busy with ten other tests.
+    // These times allow for 12 MB on a machine that is busy with ten other tests.
     let config =
         Config { ping_interval: Duration::from_millis(500), pong_timeout: Duration::from_secs(3), ..Config::default() };
     let server = Running::start(config);
@@ -287,7 +288,7 @@ fn drained_client_is_pinged_again_when_silent() {
     let mut late = Client::connect(server.address, "/chat");
     let mut sender = Client::connect(server.address, "/chat");
     server.wait_for_clients(2);
-    // More than the system's buffers take: the drain thread writes the rest.
+    // This exceeds the system's buffers, so the drain thread writes the rest.
     for _ in 0..12 {
         sender.send(&large);
         assert_eq!(sender.read_frame().1.len(), 1_000_000);
@@ -295,7 +296,7 @@ fn drained_client_is_pinged_again_when_silent() {
     let mut messages = 0;
     while messages < 12 {
         match late.read_frame() {
-            // On a busy machine it has been silent for long enough already.
+            // On a busy machine the client can have been silent for long enough already.
             (PING, payload) => late.send(frame(crate::support::PONG, &payload)),
             (_, payload) => {
                 assert_eq!(payload.len(), 1_000_000);
@@ -315,7 +316,7 @@ fn any_bytes_are_a_sign_of_life() {
     for _ in 0..20 {
         let mut client = Client::connect(server.address, "/swallow");
         let (started, mut longest_gap) = (Instant::now(), Duration::ZERO);
-        // One frame in single bytes, for longer than the server would wait for a silent client.
+        // One frame in single bytes, which lasts longer than the server waits for a silent client.
         for byte in slow_frame.iter().take_while(|_| started.elapsed() < Duration::from_secs(1)) {
             let before = Instant::now();
             thread::sleep(Duration::from_millis(20));
@@ -324,7 +325,7 @@ fn any_bytes_are_a_sign_of_life() {
         }
         client.stream.set_nonblocking(true).unwrap();
         let unread = std::io::Read::read(&mut client.stream, &mut [0; 64]);
-        // On a machine that was busy with something else for so long the client was silent indeed.
+        // If the machine paused this thread for too long, the client really was silent, and the round says nothing.
         if longest_gap < config.ping_interval / 2 {
             assert_eq!(unread.unwrap_err().kind(), std::io::ErrorKind::WouldBlock, "no Ping, no end");
             return;
@@ -339,7 +340,7 @@ fn any_bytes_are_a_sign_of_life() {
 fn client_over_the_limit_gets_503_until_a_slot_is_free() {
     let server = Running::start(Config { max_clients: 2, ..Config::default() });
     let first = Client::connect(server.address, "/echo");
-    // One that is still in its handshake counts.
+    // A client that is still in its handshake counts.
     let mut second = Client::tcp(server.address);
     second.send("GET /echo");
     server.wait_for_clients(1);
@@ -376,7 +377,7 @@ fn a_client_that_has_seen_close_and_fin_may_come_again_at_once() {
         client.send(close_frame(1000, ""));
         assert_eq!(client.read_frame().0, CLOSE);
         assert!(client.read_to_end().is_empty(), "our FIN");
-        // Its own side stays open.
+        // The client keeps its own side open.
         before.push(client);
     }
 }
@@ -417,7 +418,7 @@ fn every_end_of_a_client_removes_its_entry() {
     server.wait_for_clients(0);
 }
 
-// The end
+// Shutdown
 
 #[test]
 fn shutdown_sends_1001_to_everyone_and_run_returns() {
@@ -425,7 +426,7 @@ fn shutdown_sends_1001_to_everyone_and_run_returns() {
     let mut clients: Vec<Client> =
         ["/echo", "/chat", "/swallow"].into_iter().map(|path| Client::connect(server.address, path)).collect();
     server.wait_for_clients(3);
-    // Cut off, or refused if it was not accepted yet.
+    // The server cuts this client off, or refuses it if it was not accepted yet.
     let mut in_handshake = Client::tcp(server.address);
     let started = Instant::now();
     server.handle.shutdown();
@@ -452,7 +453,7 @@ fn shutdown_sends_1001_to_everyone_and_run_returns() {
 fn upgraded_client_gets_1001_on_early_shutdown() {
     for round in 0..100 {
         let server = Running::start(Config::default());
-        // Its thread may not have entered it yet.
+        // The client's thread might not have added it to the registry yet.
         let mut client = Client::connect(server.address, "/chat");
         server.handle.shutdown();
         let (first, payload) = client.read_frame();
@@ -462,7 +463,7 @@ fn upgraded_client_gets_1001_on_early_shutdown() {
     }
 }
 
-/// A server whose handler says how many messages it has been given, and answers each with `replies` when it may go on.
+/// A server whose handler reports the number of each message, and answers it with `replies` when the test allows it.
 fn deliberate(config: Config, replies: &'static [usize]) -> (Running, Receiver<usize>, Sender<()>) {
     let (given, is_given) = mpsc::channel();
     let (go_on, may_go_on) = mpsc::channel();
@@ -472,7 +473,7 @@ fn deliberate(config: Config, replies: &'static [usize]) -> (Running, Receiver<u
         while connection.recv()?.is_some() {
             count += 1;
             given.send(count).unwrap();
-            // An error is the end of the test.
+            // An error means that the test is over.
             let _ = may_go_on.lock().unwrap().recv();
             for length in replies {
                 connection.send(vec![7; *length]).expect("what will be written");
@@ -491,7 +492,7 @@ fn shutdown_sends_pending_replies_and_then_1001() {
     let mut client = Client::connect(server.address, "/");
     client.send(frame(TEXT, b"first"));
     assert_eq!(is_given.recv_timeout(DEADLINE), Ok(1));
-    // It lies in the socket when the end comes.
+    // This message is in the server's socket buffer when the shutdown begins.
     client.send(frame(TEXT, b"second"));
     server.handle.shutdown();
     for _ in 0..2 {
@@ -517,12 +518,12 @@ fn busy_handler_is_cut_off_with_1001_at_close_timeout() {
     drop(go_on);
 }
 
-// §5.5.1: behind a Close no data follows, and what still arrives is of no use.
+// §5.5.1: no data follows a Close, and messages that still arrive are ignored.
 #[test]
 fn after_the_goodbye_a_handler_gets_no_more_messages() {
     let (server, is_given, go_on) = deliberate(Config::default(), &[1]);
     let mut client = Client::connect(server.address, "/");
-    // The answer shows that the thread is at its loop; whether it waits by now does not matter.
+    // The answer shows that the thread is in its loop; it makes no difference whether the thread waits already.
     client.send(frame(TEXT, b"first"));
     go_on.send(()).unwrap();
     assert_eq!(client.read_frame(), (BINARY, vec![7]));
@@ -556,12 +557,12 @@ fn a_server_that_nobody_is_connected_to_ends_at_once() {
     let started = Instant::now();
     server.handle.shutdown();
     server.thread.join().unwrap().unwrap();
-    // Nobody is there any more to be woken.
+    // By now no accept loop is left to be woken.
     server.handle.shutdown();
     assert!(started.elapsed() < Duration::from_secs(1), "took {:?}", started.elapsed());
 }
 
-// Only Linux has all of 127.0.0.0/8 by itself.
+// Only Linux has all of 127.0.0.0/8 without configuration.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_server_at_one_address_of_several_is_woken_at_that_one() {
@@ -569,7 +570,7 @@ fn a_server_at_one_address_of_several_is_woken_at_that_one() {
     let (address, handle) = (server.local_addr().unwrap(), server.handle().unwrap());
     let (ended, end) = std::sync::mpsc::channel();
     thread::spawn(move || ended.send(server.run()));
-    // It has to be woken only once it waits for the next client.
+    // The shutdown must wake the accept loop, so the loop must be waiting for the next client.
     let mut client = Client::connect(address, "/");
     assert_eq!(client.read_frame().0, CLOSE);
     client.send(close_frame(1000, ""));
@@ -578,7 +579,7 @@ fn a_server_at_one_address_of_several_is_woken_at_that_one() {
     end.recv_timeout(Duration::from_secs(10)).expect("the end of run").unwrap();
 }
 
-// Two connections from one address and port: possible where the server has two addresses.
+// Two connections can have the same peer address and port if the server has two addresses.
 #[cfg(target_os = "linux")]
 #[test]
 fn clients_with_one_peer_address_all_get_shutdown() {
@@ -603,7 +604,7 @@ fn clients_with_one_peer_address_all_get_shutdown() {
     for client in &mut clients {
         assert_eq!(client.read_frame(), (TEXT, b"Hello".to_vec()));
     }
-    // That the second leaves takes nobody else's entry away.
+    // When the second client leaves, the other entries must stay.
     let mut second = clients.remove(1);
     second.send(close_frame(1000, ""));
     second.expect_close(Some(1000));

@@ -1,4 +1,4 @@
-//! The table of the page "The states of closing": each event in each state, from outside and as the handler sees it.
+//! The table of the page "The states of closing": each event in each state, as seen by the client and by the handler.
 
 use crate::support::{CLOSE, Client, PING, PONG, TEXT, close_frame, frame};
 use plainsocket::{CloseCode, Connection, Error, Running, Server};
@@ -6,7 +6,7 @@ use std::io::ErrorKind;
 use std::net::Shutdown;
 use std::sync::mpsc::{Receiver, channel};
 
-/// What the handler's last call has returned.
+/// The results of the handler's last call.
 type Ends = Receiver<Result<(), Error>>;
 
 fn start(handler: fn(&mut Connection) -> Result<(), Error>) -> (Running, Ends) {
@@ -21,14 +21,14 @@ fn start(handler: fn(&mut Connection) -> Result<(), Error>) -> (Running, Ends) {
     (Server::bind("127.0.0.1:0").unwrap().route("/", handler).start().unwrap(), ends)
 }
 
-/// The handler receives: `Open`.
+/// A connection whose handler receives: the state `Open`.
 fn open() -> (Running, Ends, Client) {
     let (server, ends) = start(crate::support::echo);
     let client = Client::connect(server.handle().address(), "/");
     (server, ends, client)
 }
 
-/// The handler has closed with 1000, and waits for the client: `CloseSent`.
+/// A connection whose handler has closed with 1000 and waits for the client: the state `CloseSent`.
 fn close_sent() -> (Running, Ends, Client) {
     let (server, ends) = start(|connection| connection.close(CloseCode::NORMAL, ""));
     let mut client = Client::connect(server.handle().address(), "/");
@@ -36,7 +36,7 @@ fn close_sent() -> (Running, Ends, Client) {
     (server, ends, client)
 }
 
-/// The bytes up to the server's FIN.
+/// Returns the bytes up to the server's FIN.
 fn rest(mut client: Client) -> Vec<u8> {
     client.read_to_end()
 }

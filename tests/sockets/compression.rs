@@ -1,5 +1,5 @@
 //! permessage-deflate (RFC 7692) over real sockets: what client and server agree on, their frames, and rooms in which
-//! some compress and others do not. What inflates to too much is in `bombs.rs`.
+//! only some members compress. Messages that inflate to too much are in `bombs.rs`.
 #![cfg(feature = "deflate")]
 
 use crate::support::deflate::{Compressing, RSV1, deflated, json, noise, offering};
@@ -19,16 +19,16 @@ use std::time::{Duration, Instant};
 
 const OFFER: &str = "permessage-deflate; client_max_window_bits";
 
-/// The answer to most offers, if nobody keeps a window.
+/// The answer to most offers if no side keeps its window between messages.
 const ALONE: &str = "permessage-deflate; server_no_context_takeover; client_no_context_takeover";
 
-/// Header lines with offers, and the answers without and with windows that go on.
+/// Header lines with offers, and the answers of a server that resets its window and of one that keeps it.
 type Offer = (&'static [&'static str], Option<&'static str>, Option<&'static str>);
 
 const OFFERS: &[Offer] = &[
     (&["permessage-deflate"], Some(ALONE), Some("permessage-deflate")),
     (&[OFFER], Some(ALONE), Some("permessage-deflate")),
-    // What clients can add.
+    // Parameters that a client can add.
     (&["permessage-deflate; client_max_window_bits=12"], Some(ALONE), Some("permessage-deflate")),
     (&["permessage-deflate; server_no_context_takeover; client_no_context_takeover"], Some(ALONE), Some(ALONE)),
     (
@@ -41,7 +41,7 @@ const OFFERS: &[Offer] = &[
         Some("permessage-deflate; server_no_context_takeover; client_no_context_takeover; server_max_window_bits=12"),
         Some("permessage-deflate; server_no_context_takeover; server_max_window_bits=12"),
     ),
-    // The client's order decides, over several lines too.
+    // The client's order decides, also across several lines.
     (
         &["permessage-deflate; server_max_window_bits=9, permessage-deflate"],
         Some("permessage-deflate; server_no_context_takeover; client_no_context_takeover; server_max_window_bits=9"),
@@ -52,7 +52,7 @@ const OFFERS: &[Offer] = &[
         Some(ALONE),
         Some("permessage-deflate"),
     ),
-    // An offer that is declined takes no other with it (§7).
+    // A declined offer does not affect the others (§7).
     (&["permessage-deflate; server_max_window_bits=16, permessage-deflate"], Some(ALONE), Some("permessage-deflate")),
     (&["permessage-deflate; server_max_window_bits", "permessage-deflate"], Some(ALONE), Some("permessage-deflate")),
     (
@@ -84,7 +84,7 @@ fn config(compression: Compression) -> Config {
     Config { compression, ..Config::default() }
 }
 
-/// A server for either way to keep windows.
+/// A server for each of the two ways to keep windows.
 fn both() -> [(Compression, SocketAddr); 2] {
     [Compression::PerMessage, Compression::Context].map(|compression| (compression, start(config(compression))))
 }
@@ -125,7 +125,7 @@ fn offer_without_the_flag_is_declined_and_rsv1_is_a_broken_rule() {
     assert_eq!(client.answer, None);
     client.client.send(frame(TEXT, &[b'x'; 5000]));
     assert_eq!(client.expect(TEXT, &[b'x'; 5000]).compressed, None);
-    // At its first byte, before the frame is there.
+    // The server refuses the first byte, before the rest of the frame arrives.
     client.client.send([TEXT | RSV1]);
     client.client.expect_close(Some(1002));
 }
@@ -163,7 +163,7 @@ fn rsv1_is_for_the_first_frame_of_a_message_only() {
             vec![PING | RSV1],
             vec![PONG | RSV1],
             vec![CLOSE | RSV1],
-            // No extension has agreed on these.
+            // No extension uses these bits.
             vec![TEXT | 0x20],
             vec![TEXT | 0x10],
             vec![TEXT | RSV1 | 0x20],
@@ -183,7 +183,7 @@ fn compressed_fragments_with_control_frames_in_between_are_read() {
         for round in 0..3 {
             let message = json(400, round);
             let payload = client.compress(&message);
-            // A fragment for each byte, and empty ones at both ends.
+            // One fragment for each byte, and an empty one at each end.
             let mut bytes = frame(0x01 | RSV1, b"");
             for byte in &payload {
                 bytes.extend([frame(PING, &[*byte]), frame(0x00, &[*byte])].concat());
@@ -217,7 +217,8 @@ fn compressed_message_in_single_bytes_of_tcp_is_read() {
 fn empty_messages_stay_empty_and_uncompressed() {
     for (_, address) in both() {
         let mut client = Compressing::connect(address, "/echo", &[OFFER]);
-        // §7.2.3.6 has the first. zlib makes the third of nothing, and the last is what a fixed block without a byte is.
+        // The first is from §7.2.3.6, zlib makes the third from no input, and the last ones are empty blocks with the
+        // fixed code.
         for payload in [&[0x00][..], &[], &deflated(b""), &[0x02, 0x00], &[0x03, 0x00], &[0x03, 0x00, 0x00]] {
             client.client.send(frame(TEXT | RSV1, payload));
             assert_eq!(client.expect(TEXT, b"").compressed, None, "{payload:02x?}");
@@ -244,7 +245,7 @@ fn compressor_makes_one_byte_of_an_empty_message() {
 #[test]
 fn blocks_with_bfinal_end_a_stream_and_not_the_message() {
     for (_, address) in both() {
-        // §7.2.3.4: "Hello" with BFINAL, and an empty block, whose tail is off.
+        // §7.2.3.4: "Hello" with BFINAL, and an empty block without its tail.
         let hello = [0xF3, 0x48, 0xCD, 0xC9, 0xC9, 0x07, 0x00, 0x00];
         for (payload, expected) in [
             (hello.to_vec(), "Hello"),
@@ -276,7 +277,7 @@ fn windows_go_on_over_many_messages_in_both_directions() {
         let mut client = Compressing::connect(address, "/echo", &[OFFER]);
         let mut sum = (0, 0);
         for round in 0..300 {
-            // Some of the server's are too short, or do not get shorter, and some of ours are not compressed.
+            // The server leaves some messages uncompressed, because they are too short or do not shrink, and so do we.
             let message = match round % 5 {
                 0 => json(20, round),
                 1 => noise(300, round),
@@ -321,7 +322,8 @@ fn messages_fit_into_the_window_that_the_client_asked_for() {
             let offer = format!("permessage-deflate; server_max_window_bits={bits}");
             let mut client = Compressing::connect(address, "/echo", &[&offer]);
             assert!(client.answer.as_deref().unwrap().ends_with(&format!("server_max_window_bits={bits}")));
-            // Repeats just within the window, at its edge and beyond it, and over the border of two messages.
+            // The message repeats itself within the window, at its edge, beyond it, and across the boundary between two
+            // messages.
             let window: usize = 1 << bits;
             let mut message = Vec::new();
             for distance in
@@ -354,7 +356,7 @@ fn short_messages_and_noise_are_not_compressed() {
     let mut client = Compressing::connect(context, "/echo", &[OFFER]);
     assert_eq!(compressed(&mut client, &[b'x'; 31]), None);
     assert!(compressed(&mut client, &[b'x'; 32]).is_some());
-    // Their next message can refer to it, so it goes through the compressor whatever its length.
+    // The next message can refer to this one, so even a message that does not shrink goes through the compressor.
     assert!(compressed(&mut client, &noise(10_000, 1)).is_some());
     assert!(compressed(&mut client, &noise(10_000, 1)).is_some_and(|length| length < 200));
 }
@@ -370,7 +372,7 @@ fn largest_limit_there_is_holds_for_compressed_messages_too() {
 
 // A room in which each member has agreed to something else
 
-/// What the members of a room have offered.
+/// What each member of a room offers
 const KINDS: [&[&str]; 6] = [
     &[],
     &[OFFER],
@@ -380,7 +382,7 @@ const KINDS: [&[&str]; 6] = [
     &["permessage-deflate; server_max_window_bits=12; server_no_context_takeover"],
 ];
 
-/// The number of a message and its sender, and then what compresses well, badly, or not at all.
+/// A message with its sender and number, and a body that compresses well, badly, or not at all.
 fn message(sender: usize, number: usize) -> Vec<u8> {
     let length = [10, 400, 30, 3000, 70_000, 400][number % 6];
     let seed = (sender * 1000 + number) as u64;
@@ -406,7 +408,7 @@ fn members_with_different_agreements_read_the_same_in_order() {
                     bytes.push(frame(if is_compressed { BINARY | RSV1 } else { BINARY }, &payload));
                 }
                 let mut stream = member.client.stream.try_clone().unwrap();
-                // Twelve together, so that the server answers them together.
+                // Twelve frames in one write, so that the server gathers its answers.
                 scope.spawn(move || bytes.chunks(12).for_each(|frames| stream.write_all(&frames.concat()).unwrap()));
                 scope.spawn(move || {
                     let mut next = HashMap::new();
@@ -419,7 +421,8 @@ fn members_with_different_agreements_read_the_same_in_order() {
                         *number += 1;
                         compressed += usize::from(said.compressed.is_some());
                     }
-                    // Half of them are worth it, and others' messages do not enter a window of the server's.
+                    // Half of the messages shrink when each is compressed alone; with a window, others' messages are
+                    // sent uncompressed.
                     let is_alone = member.answer.as_deref().is_some_and(|answer| answer.contains("server_no_context"));
                     assert_eq!(compressed == KINDS.len() * MESSAGES / 2, is_alone, "{compressed}: {:?}", member.answer);
                 });
@@ -449,9 +452,9 @@ fn message_of_more_than_a_mebibyte_reaches_every_kind_of_member() {
     }
 }
 
-// All the other ways out
+// The other ways to send
 
-/// Gives out its Senders, and answers what it gets in both ways. "quit" ends it.
+/// Hands out its Senders, and answers each message in two ways. "quit" ends it.
 fn handler(
     give: mpsc::Sender<Sender>,
 ) -> impl Fn(&mut Connection) -> Result<(), Error> + Send + Sync + Clone + 'static {
@@ -497,7 +500,7 @@ fn senders_handles_and_shutdown_keep_each_agreement() {
             members[speaker].0.expect(TEXT, &long);
             members.iter_mut().for_each(|(member, _)| drop(member.expect(TEXT, &long)));
         }
-        // The windows are still what both sides believe.
+        // Both sides must still agree on the windows.
         for (member, _) in &mut members {
             member.client.send(frame(PING, b"?"));
             assert_eq!(member.read().first, PONG);
@@ -526,7 +529,7 @@ fn late_reader_gets_compressed_messages_whole_and_in_order() {
         .map(|lists| Compressing::over(narrow(), "/chat", lists));
     let mut sender = Client::connect(server.address, "/chat");
     server.wait_for_clients(4);
-    // More than sockets take, also once it is compressed.
+    // This exceeds what the sockets buffer, even when compressed.
     let message = |number| [noise(80_000, number), json(5000, number)].concat();
     for number in 0..MESSAGES {
         sender.send(frame(BINARY, &message(number)));

@@ -1,4 +1,4 @@
-//! `Handle::counters`: each number, and that a client which leaves is neither lost nor counted twice.
+//! `Handle::counters`: each number, and that a client that leaves is counted exactly once.
 
 use crate::support::{BINARY, CLOSE, Client, DEADLINE, PING, PONG, Running, TEXT, close_frame, frame, request, status};
 use plainsocket::{Config, Counters, Handle, Refusal, Server};
@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// What a client gets that sends these bytes: the status of its only reply.
+/// Returns the status of the only reply to a client that sends these bytes.
 fn status_of(address: SocketAddr, bytes: impl AsRef<[u8]>) -> u16 {
     let mut client = Client::tcp(address);
     client.send(bytes);
@@ -17,7 +17,7 @@ fn status_of(address: SocketAddr, bytes: impl AsRef<[u8]>) -> u16 {
     status
 }
 
-/// The Close frames of both sides, the client's first.
+/// Exchanges Close frames, the client's first.
 fn say_goodbye(mut client: Client, code: u16) {
     client.send(close_frame(code, ""));
     client.expect_close(Some(code));
@@ -48,7 +48,7 @@ fn messages_and_bytes_are_those_of_the_wire() {
     say_goodbye(client, 1000);
     let counters = server.handle.counters();
     assert_eq!((counters.open, &counters.closed), (0, &by_code(&[(1000, 1)])));
-    // A Close of each side: two bytes, and the client's masking key.
+    // Each side sends a Close with a code of two bytes, and the client's is masked.
     assert_eq!((counters.bytes_in, counters.bytes_out), (open.bytes_in + 8, open.bytes_out + 4));
     assert_eq!((counters.messages_in, counters.messages_out), (3, 3));
 }
@@ -74,7 +74,7 @@ fn clients_that_have_closed_are_counted_by_their_code() {
         ("/echo", &close_frame(1001, "away")),
         ("/echo", &close_frame(4321, "")),
         ("/echo", &frame(CLOSE, b"")),
-        // An answer to ours counts as well, and after a broken rule nothing does.
+        // A client's answer to our Close counts as well, but nothing counts after a protocol violation.
         ("/leave", &close_frame(1008, "")),
         ("/echo", &[&[0x81, 0][..], &close_frame(1000, "")].concat()),
     ];
@@ -98,7 +98,7 @@ fn clients_that_have_closed_are_counted_by_their_code() {
 #[test]
 fn refusals_are_counted_by_status_and_pages_are_none() {
     let config = Config {
-        // Time enough for the other requests, also on a busy machine.
+        // This leaves time for the other requests, also on a busy machine.
         handshake_timeout: Duration::from_secs(2),
         max_clients: 3,
         max_clients_per_ip: Some(2),
@@ -127,7 +127,7 @@ fn refusals_are_counted_by_status_and_pages_are_none() {
     refuse(400, "nonsense\r\n\r\n");
     refuse(401, &request("/members"));
     refuse(408, "GET / HT");
-    // The accept loop refuses without a thread.
+    // The accept loop itself refuses these clients, without a thread.
     let _clients = [(); 2].map(|()| Client::connect(address, "/echo"));
     refuse(429, "");
     let counters = handle.counters();
@@ -193,12 +193,12 @@ fn shutdown_accepts_nobody_and_counts_those_who_were_there() {
     assert_eq!((counters.accepted, counters.open, counters.closed), (1, 0, by_code(&[(1001, 1)])));
 }
 
-/// The numbers that only ever grow.
+/// The counters that never fall.
 fn growing(handle: &Handle) -> [u64; 9] {
     let counters = handle.counters();
     let ended = counters.closed.values().sum::<u64>();
     let Counters { accepted, messages_in, messages_out, bytes_in, bytes_out, evicted, dropped, .. } = counters;
-    // All who have entered are there, or have closed.
+    // `ended + open`: each client that was entered is either connected or has closed.
     [accepted, ended, ended + counters.open as u64, messages_in, messages_out, bytes_in, bytes_out, evicted, dropped]
 }
 
@@ -224,7 +224,7 @@ fn sums_never_fall_while_clients_come_and_go() {
                     let mut client = Client::connect(server.address, "/echo");
                     client.send(frame(TEXT, b"hello"));
                     while client.read_frame().1 != b"hello" {}
-                    // Every other one just goes.
+                    // Every second client leaves without a Close.
                     if number % 2 == 0 {
                         client.send(close_frame(1000, ""));
                         while client.read_frame().0 != CLOSE {}
@@ -240,7 +240,8 @@ fn sums_never_fall_while_clients_come_and_go() {
         assert!(reads > 100, "{reads}");
         assert_eq!((counters.accepted, &counters.closed), (CLIENTS, &by_code(&[(1000, 200), (1006, 200)])));
         assert_eq!((counters.messages_in, counters.bytes_in), (CLIENTS, CLIENTS * 11 + CLIENTS / 2 * 8));
-        // A message whose write fails counts too, though it has reached nobody: one for each that just goes.
+        // A message whose write fails counts too, although no client received it: one for each client that left without
+        // a Close.
         let failed = counters.messages_out - CLIENTS - reached;
         assert!(failed <= CLIENTS / 2, "{failed}");
         assert_eq!(counters.bytes_out, CLIENTS * 7 + (reached + failed) * 5 + CLIENTS / 2 * 4);

@@ -1,5 +1,5 @@
-//! The answers of the book's chapter Push: a `Sender` and a `Handle` in other threads, while the client's own thread waits
-//! in `recv`. What the parts promise one by one is tested beside them.
+//! The solutions of the book's chapter Push: a `Sender` and a `Handle` in other threads, while the client's own thread
+//! waits in `recv`. Other files test each promise of the two types.
 
 use crate::support::{BINARY, Client, DEADLINE, TEXT, frame, wait_for};
 use plainsocket::{Config, Connection, Error, Running, Sender, Server};
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 const SECOND: Duration = Duration::from_millis(10); // a short one
 
-/// Sends this client a tick each second, from a thread of its own, and echoes what it says meanwhile.
+/// Sends this client a tick each second, from a thread of its own, and echoes the client's messages meanwhile.
 fn clock(connection: &mut Connection) -> Result<(), Error> {
     let sender = connection.sender();
     thread::spawn(move || {
@@ -38,7 +38,7 @@ fn ticks_arrive_while_the_clients_thread_waits() {
     }
 }
 
-/// Sends a new position to all viewers that have taken the one before. A viewer that is slow gets fewer.
+/// Sends a new position to each viewer that has taken the one before. A slow viewer gets fewer.
 fn push_position(viewers: &mut Vec<Sender>, position: Vec<u8>) {
     viewers.retain(Sender::is_open);
     for viewer in viewers.iter().filter(|viewer| viewer.waiting_bytes() == 0) {
@@ -46,11 +46,11 @@ fn push_position(viewers: &mut Vec<Sender>, position: Vec<u8>) {
     }
 }
 
-/// A server whose handler leaves its sender in a list, and then waits.
+/// A server whose handler puts its sender into a list and then waits.
 fn viewers() -> (Running, Arc<Mutex<Vec<Sender>>>) {
     let viewers = Arc::<Mutex<Vec<Sender>>>::default();
     let its_viewers = Arc::clone(&viewers);
-    // No Ping among the frames, however slow the machine is.
+    // With this interval no Ping appears among the frames, however slow the machine is.
     let config = Config { max_backlog: 1024 * 1024, ping_interval: Duration::from_secs(600), ..Config::default() };
     let server = Server::bind("127.0.0.1:0").unwrap().config(config).route("/", move |connection| {
         its_viewers.lock().unwrap().push(connection.sender());
@@ -66,7 +66,7 @@ fn viewer_that_does_not_read_misses_positions_and_stays() {
     let (running, viewers) = viewers();
     let mut slow = Client::connect(running.handle().address(), "/");
     wait_for("the viewer", || viewers.lock().unwrap().len() == 1);
-    // 19 MiB in all, where 1 MiB may wait.
+    // The positions are 19 MiB in all, and only 1 MiB can wait.
     for number in 0..POSITIONS {
         let mut position = number.to_string().into_bytes();
         position.resize(65536, b' ');
@@ -88,7 +88,7 @@ fn viewer_that_does_not_read_misses_positions_and_stays() {
     assert!((1..POSITIONS).contains(&count), "{count} of {POSITIONS}");
 }
 
-/// Streams a file to a client. At most some chunks of it are in memory, however slow the client is.
+/// Streams a file to a client. Memory holds only a few chunks of it, however slow the client is.
 fn send_file(mut file: impl Read, sender: &Sender, patience: Duration) -> Result<(), Error> {
     loop {
         let mut chunk = Vec::with_capacity(64 * 1024);
@@ -110,7 +110,7 @@ fn file_goes_to_a_slow_client_whole_and_without_a_queue() {
     let file: Vec<u8> = (0..LENGTH).map(|i| (i / 1000) as u8).collect();
     let its_file = file.clone();
     let writer = thread::spawn(move || send_file(&its_file[..], &sender, DEADLINE));
-    // Nothing is read until the first chunk has to wait.
+    // The client does not read until the first chunk has to wait.
     wait_for("a full socket", || watched.waiting_bytes() > 0);
     let mut arrived = Vec::new();
     while arrived.len() < LENGTH {

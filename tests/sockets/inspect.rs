@@ -1,4 +1,4 @@
-//! `/inspect` and what it is made of, over real sockets.
+//! `/inspect` and the parts that it is made of, over real sockets.
 
 use crate::support::program::Program;
 use crate::support::{BINARY, CLOSE, Client, KEY, PING, PONG, TEXT, close_frame, frame, header, request};
@@ -19,7 +19,7 @@ impl Inspected {
         Inspected { client: Client::connect(address, "/inspect") }
     }
 
-    /// The handshake's explanation comes first.
+    /// Returns a client that asked for JSON, and its first report, which explains the handshake.
     fn json(address: SocketAddr) -> (Inspected, Value) {
         let mut client = Client::tcp(address);
         client.send(request("/inspect").replace("Host", "Sec-WebSocket-Protocol: other, plainsocket.json\r\nHost"));
@@ -68,7 +68,7 @@ fn with_the_subprotocol_it_comes_as_json() {
     assert_eq!((&hello["text"], &hello["length"], &hello["error"]), (&json!("Hello"), &json!(5), &Value::Null));
 }
 
-/// The reports of a server that compresses: over 256 bytes they arrive compressed themselves.
+/// Reads the next report of a server that compresses: a report over 256 bytes is itself compressed.
 #[cfg(feature = "deflate")]
 fn report(client: &mut Client) -> Value {
     let (first, mut payload) = client.read_frame();
@@ -105,7 +105,7 @@ fn compressed_message_is_reported_with_what_was_agreed() {
         assert_eq!(answer["line"], format!("Sec-WebSocket-Extensions: {agreed}"));
         assert_eq!(answer["parts"].as_array().unwrap().len(), agreed.split(';').count());
         if agreed == "permessage-deflate" {
-            // What is written to such a client needs the window of all messages before it.
+            // This client's frames from the server can be inflated only with the window of all messages before them.
             continue;
         }
         client.send([frame(0xC1, &[0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00]), frame(0xC9, b"")].concat());
@@ -119,7 +119,7 @@ fn compressed_message_is_reported_with_what_was_agreed() {
     }
 }
 
-/// Whoever sends RSV1 without an agreement breaks a rule, offered or not.
+/// RSV1 without an agreement is a protocol violation, even if the client offered the extension.
 #[test]
 fn rsv1_without_an_agreement_names_no_extension() {
     let program = Program::start(&[]);
@@ -140,7 +140,7 @@ fn rsv1_without_an_agreement_names_no_extension() {
     );
 }
 
-/// Some clients lose what arrives in the same read as the 101. They have 200 ms for that read.
+/// Some clients lose bytes that arrive in the same read as the 101. They have 200 ms for that read.
 #[test]
 fn first_report_leaves_time_to_read_the_101() {
     let program = Program::start(&[]);
@@ -149,7 +149,7 @@ fn first_report_leaves_time_to_read_the_101() {
     assert_eq!(handshake["type"], "handshake");
     assert!(started.elapsed() >= Duration::from_millis(200), "the report came {:?} after Connect", started.elapsed());
 
-    // A client that does not wait gets its reports in the same order.
+    // A client that sends at once gets its reports in the same order.
     let mut client = Client::tcp(program.address);
     let head = request("/inspect").replace("Host", "Sec-WebSocket-Protocol: plainsocket.json\r\nHost");
     client.send([head.as_bytes(), &frame(TEXT, b"eager")].concat());
@@ -158,7 +158,7 @@ fn first_report_leaves_time_to_read_the_101() {
     assert_eq!((eager.object()["type"].clone(), eager.object()["text"].clone()), (json!("handshake"), json!("eager")));
 }
 
-/// A page of another site may be allowed to connect, and the browser sends along what that page must not read.
+/// A page of another site can be allowed to connect, and the browser then sends cookies that this page must not read.
 #[test]
 fn nobody_is_told_what_proves_who_the_client_is() {
     let program = Program::start(&["--allow-origin", "any"]);
@@ -263,7 +263,7 @@ fn two_clients_see_their_own_traffic_only() {
     assert_eq!(two.object()["text"], "two");
     for mut client in [one.client, two.client] {
         client.send(frame(PING, b"end"));
-        // Nothing else came before this.
+        // The Pong is the next frame, so no report was sent before it.
         assert_eq!(client.read_frame(), (PONG, b"end".to_vec()));
     }
 }
@@ -298,7 +298,7 @@ fn the_server_goes_down_calmly() {
 
 // Connection::recv_frame
 
-/// A server with one handler, and what the handler tells.
+/// A server with one handler, and a channel with what the handler reports.
 fn with_handler(
     handler: impl Fn(&mut plainsocket::Connection, &mpsc::Sender<String>) -> Result<(), Error> + Send + Sync + 'static,
 ) -> (Client, mpsc::Receiver<String>) {

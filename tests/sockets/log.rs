@@ -1,4 +1,4 @@
-//! What the log shows, and that nobody can write into it.
+//! The contents of the log, and that no client can forge a line in it.
 #![cfg(unix)]
 
 use crate::support::program::{OWN_THREADS, Program, plainsocket, with_descriptors};
@@ -37,13 +37,13 @@ impl Logged {
         wait_for(text, || fs::read_to_string(&self.file).unwrap().contains(text));
     }
 
-    /// Ends the program, and returns what it has logged.
+    /// Ends the program and returns the lines of its log.
     fn end(self) -> Vec<String> {
         self.program.signal("TERM");
         self.read()
     }
 
-    /// The whole log of a program that is about to end. Each line is whole: a time, a level, a module.
+    /// Reads the whole log of a program that is about to end. Each line must be whole: a time, a level, a module.
     fn read(mut self) -> Vec<String> {
         assert_eq!(self.program.wait(), Some(0));
         let log = fs::read_to_string(&self.file).unwrap();
@@ -67,7 +67,7 @@ fn close(mut client: Client, code: u16) {
     client.expect_close(Some(code));
 }
 
-/// The lines that begin with `start`, without it.
+/// Returns the rest of each line that begins with `start`.
 fn of<'a>(log: &'a [String], start: &str) -> Vec<&'a str> {
     log.iter().filter_map(|line| line.strip_prefix(start)).collect()
 }
@@ -91,7 +91,7 @@ fn debug_shows_each_connections_life() {
         .partition(|line| ["silent for ", "Pong after ", "over after "].iter().any(|start| line.starts_with(start)));
     assert!(measured[0].starts_with("silent for ") && measured[0].ends_with(": a Ping"), "{measured:?}");
     assert!(measured[1].starts_with("Pong after "), "{measured:?}");
-    // It was silent for half a second.
+    // The client was silent for half a second.
     let over = measured[2].strip_prefix("over after ").unwrap();
     assert!(!over.starts_with("0.0") && !over.contains("µs,") && over.ends_with("s, messages in: 2"), "{measured:?}");
     assert_eq!(
@@ -224,7 +224,7 @@ fn text_of_a_client_is_cut_in_every_log_line() {
         let mut client = Client::tcp(logged.program.address);
         client.send(request(&format!("/echo?{}", "%9b".repeat(100))).replace("Host", &format!("{line}\r\nHost")));
         if client.read_head().starts_with("HTTP/1.1 101 ") {
-            // 123 bytes of a Close's reason, and as many of a text as the log looks at.
+            // A text of 128 bytes, and later a Close whose reason has the 123 bytes that fit.
             client.send(frame(TEXT, &[0x1B; 128]));
             client.read_frame();
             client.send(close_frame(4000, &"\u{1b}".repeat(123)));
@@ -308,7 +308,7 @@ fn wire_log_shows_frames_of_many_threads_in_order() {
     const CLIENTS: usize = 4;
     const MESSAGES: usize = 200;
     let logged = Logged::start("order", "plainsocket::wire=trace", &[]);
-    // A client is entered a moment after its 101; it is once it hears itself.
+    // A client is added to the chat a moment after its 101. When it hears its own message, it is in.
     let mut clients: Vec<(Client, String, Vec<String>)> = Vec::new();
     for _ in 0..CLIENTS {
         let (mut client, address) = logged.connect("/chat");
@@ -341,7 +341,7 @@ fn log_does_not_call_unread_replies_silence() {
     let logged = Logged::start("no-replies", "info", &["--ping-interval", "0.2", "--pong-timeout", "0.3"]);
     let message = frame(BINARY, &vec![7; 1 << 20]);
     let (mut client, address) = logged.connect("/echo");
-    // Until the system's buffers are full in both directions, and the server has given up.
+    // The writes fail once the system's buffers are full in both directions and the server has given up.
     while std::io::Write::write_all(&mut client.stream, &message).is_ok() {}
     logged.wait_for(": dropped after ");
     let log = logged.end();
@@ -400,14 +400,14 @@ fn repeated_accept_failure_is_logged_once() {
     for _ in 0..2 {
         let clients: Vec<Client> = (0..32).map(|_| Client::tcp(logged.program.address)).collect();
         wait_for("the descriptors to run out", || logged.program.descriptors_below(32) == 32);
-        // It is tried ten times in a second.
+        // The server tries to accept ten times in a second.
         thread::sleep(Duration::from_millis(200));
         let begun = failures();
-        assert!(begun > before, "each time anew");
+        assert!(begun > before, "each time again");
         thread::sleep(Duration::from_millis(250));
         assert_eq!(failures(), begun, "not at each try");
         drop(clients);
-        // Who waited for a descriptor gets one before this one does; then all leave.
+        // A client that waited for a descriptor is served before this one; then all of them leave.
         wait_for_a_seat(logged.program.address);
         wait_for("only its own threads", || logged.program.status("Threads") == OWN_THREADS);
         before = failures();

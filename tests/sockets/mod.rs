@@ -1,5 +1,4 @@
-//! The server over real sockets, in this process and as a program. Most of these tests wait for
-//! something.
+//! The server over real sockets, in this process and as a program. Most of these tests wait for something.
 
 mod admission;
 mod advisories;

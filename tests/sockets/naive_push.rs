@@ -1,5 +1,5 @@
-//! The naive ways to push, from the book's chapter Push: each test shows how one breaks. The server's side is a plain
-//! socket, as in a first attempt, and the crate is not used at all.
+//! The naive ways to push, from the book's chapter Push: each test shows how one of them fails. The server's side is a
+//! plain socket, as in a first attempt, and does not use the crate at all.
 
 use crate::support::{Client, DEADLINE, TEXT, frame, wait_for};
 use std::io::{self, ErrorKind, Read, Write};
@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// What the ticker pushes: a text frame of a server.
+/// The ticker's message: a text frame of a server.
 const TICK: &[u8] = b"\x81\x04tick";
 
 /// Both ends of a connection: the client, and the server's socket.
@@ -63,7 +63,7 @@ fn a_waiting_read_is_ended_by_a_shutdown_and_by_nothing_else() {
 
 // Polling
 
-/// Serves one client, and looks for pushes whenever a read is over. `reading` is told when a read begins.
+/// Serves one client, and looks for pushes after each read. Calls `reading` when a read begins.
 fn poll(mut socket: &TcpStream, pushes: &Receiver<&[u8]>, timeout: Duration, reading: impl Fn()) -> io::Result<()> {
     socket.set_read_timeout(Some(timeout))?;
     loop {
@@ -90,7 +90,7 @@ fn a_push_waits_for_the_end_of_a_long_read_timeout() {
     let read_began = reads.recv_timeout(DEADLINE).unwrap();
     push.send(TICK).unwrap();
     assert_eq!(client.read_frame(), (TEXT, b"tick".to_vec()));
-    // The system counts in ticks of up to 16 ms.
+    // The system's clock can tick in steps of up to 16 ms.
     assert!(read_began.elapsed() > TIMEOUT - Duration::from_millis(40), "it came after {:?}", read_began.elapsed());
     client.hang_up();
     server.join().unwrap().unwrap();
@@ -103,7 +103,7 @@ fn a_short_read_timeout_wakes_a_thread_for_nothing() {
     let (begun, reads) = mpsc::channel();
     let server =
         thread::spawn(move || poll(&socket, &pushes, Duration::from_millis(1), || begun.send(()).unwrap_or(())));
-    // The client says nothing, and nobody pushes.
+    // The client sends nothing, and there is nothing to push.
     for _ in 0..100 {
         reads.recv_timeout(DEADLINE).unwrap();
     }
@@ -131,7 +131,7 @@ fn a_read_exact_that_times_out_loses_the_bytes_it_has_read() {
 
 // A lock around the socket
 
-/// Serves one client. Whoever wants to write takes the same lock.
+/// Serves one client. Each thread that writes takes the same lock.
 fn read_locked(socket: &Mutex<TcpStream>) -> io::Result<()> {
     loop {
         // The guard lives until the end of the statement, so the lock is held while the thread waits.
@@ -153,7 +153,7 @@ fn socket_lock_delays_push_until_the_client_speaks() {
 
     assert_eq!(read_until_quiet(&mut client.stream, Duration::from_millis(200)), 0, "the client waits for its tick");
     assert!(!ticker.is_finished());
-    // Now it speaks. The reader is often quicker to take the lock again, so once is not enough.
+    // Now the client sends. One message is often not enough, because the reader is quicker to take the lock again.
     let deadline = Instant::now() + DEADLINE;
     while read_until_quiet(&mut client.stream, Duration::from_millis(5)) == 0 {
         assert!(Instant::now() < deadline);
@@ -166,18 +166,18 @@ fn socket_lock_delays_push_until_the_client_speaks() {
 
 // A second thread with a clone
 
-/// 16 MiB, more than the buffers of both sides hold: a write of it has to pause.
+/// 16 MiB, which exceeds the buffers of both sides, so a write of it has to pause.
 const LARGE: usize = 16 * 1024 * 1024;
 const LARGE_HEADER: [u8; 10] = [0x82, 127, 0, 0, 0, 0, 1, 0, 0, 0];
 
 /// Lets a client's thread write a large reply, and a ticker write to a clone of the same socket. Returns the reply's
-/// payload as the client reads it, and what follows it.
+/// payload as the client reads it, and the bytes that follow it.
 #[cfg(target_os = "linux")]
 fn reply_and_tick() -> (Vec<u8>, Vec<u8>) {
     let (mut client, mut socket) = pair();
     let mut clone = socket.try_clone().unwrap();
     let reply = thread::spawn(move || clone.write_all(&[&LARGE_HEADER[..], &[0xAA; LARGE]].concat()));
-    // The reply has begun, and the client does not read it yet.
+    // The reply has begun, and the client has not read any of it.
     client.stream.peek(&mut [0]).unwrap();
     let (begun, writes) = mpsc::channel();
     let ticker = thread::spawn(move || {
@@ -192,11 +192,13 @@ fn reply_and_tick() -> (Vec<u8>, Vec<u8>) {
     (payload, client.read_to_end())
 }
 
-/// Linux lets another thread's write in while one waits for room. Elsewhere a `write` may be one piece.
+/// On Linux another thread's write can slip in while the first one waits for room. Other systems can write in one
+/// piece.
 #[cfg(target_os = "linux")]
 #[test]
 fn frames_of_two_cloned_sockets_tear_each_other() {
-    // The first time, unless the ticker's thread gets no processor until the client has read the whole reply.
+    // Usually the first try is enough. It is not if the ticker gets no processor until the client has read the whole
+    // reply.
     for _ in 0..50 {
         let (payload, rest) = reply_and_tick();
         if let Some(torn) = payload.iter().position(|&byte| byte != 0xAA) {

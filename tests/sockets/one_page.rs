@@ -1,5 +1,5 @@
-//! The server on one page, docs/one-page.rs, as a process of its own: that it works, and that what docs/one-page.md says
-//! breaks it does break it. A test in `attacks` for each row of the chapter's table, and a row for each test.
+//! The server on one page, docs/one-page.rs, as a process of its own. It works, and it breaks in each way that
+//! docs/one-page.md describes. Each row of the chapter's table has a test in `attacks`, and each test has a row.
 
 use crate::support::one_page::OnePage;
 use crate::support::{
@@ -25,7 +25,7 @@ impl OnePage {
         Client::connect(self.address, path)
     }
 
-    /// A client whose system takes few bytes before it is read.
+    /// A client whose system accepts only a few bytes until the client reads.
     fn connect_with_small_buffer(&self, path: &str) -> Client {
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
         socket.set_recv_buffer_size(4096).unwrap();
@@ -43,8 +43,8 @@ impl OnePage {
         socket
     }
 
-    /// Connects newcomers until one gets no answer, which is returned. One that waits for 0.2 s counts as stuck; what
-    /// happens to it afterwards shows whether it was.
+    /// Connects newcomers until a newcomer gets no answer, and returns that one. A newcomer without an answer for 0.2 s
+    /// counts as stuck. The tests then check that it really was.
     fn wait_for_a_stuck_newcomer(&self) -> Client {
         let mut stuck = None;
         wait_for("a newcomer without an answer", || {
@@ -70,18 +70,18 @@ fn echoes(client: &mut Client) {
     assert_eq!(client.read_frame(), (TEXT, b"Hello".to_vec()));
 }
 
-/// A masked text frame that announces this length, and ends there.
+/// The header of a masked text frame of this length, without a payload.
 fn announce(length: u64) -> Vec<u8> {
     [&[TEXT, 0xFF][..], &length.to_be_bytes(), &crate::support::KEY].concat()
 }
 
-// What works.
+// The server works.
 
 #[test]
 fn handshake_of_the_rfc_gets_its_accept_value() {
     let server = OnePage::start();
     let mut client = Client::tcp(server.address);
-    // The frame after the request arrives with it.
+    // This frame arrives together with the request.
     client.send([request("/echo").as_bytes(), &frame(TEXT, b"early")].concat());
     let head = client.read_head();
     assert_eq!(status(&head), 101);
@@ -184,7 +184,7 @@ fn page_has_at_most_200_lines_of_at_most_120_columns() {
     assert!(SOURCE.lines().all(|line| line.chars().count() <= 120));
 }
 
-// What breaks it: a test for each row of the chapter's table.
+// The server breaks: a test for each row of the chapter's table.
 
 mod attacks {
     use super::*;
@@ -195,7 +195,7 @@ mod attacks {
         let mut unfinished = Client::tcp(server.address);
         let (begin, rest) = ("GET /ec", request("/echo").split_off("GET /ec".len()));
         unfinished.send(begin);
-        // A client that came later, and is silent after its handshake, is dropped.
+        // A later client that is silent after its handshake is dropped.
         let mut silent = server.connect("/echo");
         while silent.stream.read(&mut [0; 64]).is_ok_and(|count| count > 0) {}
         unfinished.send(rest);
@@ -249,7 +249,7 @@ mod attacks {
         rude.send(announce(1 << 63));
         server.wait_for_log("capacity overflow");
         echoes(&mut good);
-        // The registry has the socket too, so nobody closes it.
+        // The registry holds a clone of the socket, so the connection stays open.
         rude.stream.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
         let error = rude.stream.read(&mut [0]).expect_err("neither a byte nor an end");
         assert!(is_timeout(error.kind()), "{error}");
@@ -309,21 +309,21 @@ mod attacks {
         echoes(&mut newcomer);
     }
 
-    /// More than a socket of Linux buffers.
+    /// This exceeds what a Linux socket buffers.
     #[cfg(target_os = "linux")]
     const LENGTH: usize = 4_000_000;
 
-    /// Elsewhere a system keeps the bytes of one write together.
+    /// Other systems keep the bytes of one write together.
     #[cfg(target_os = "linux")]
     #[test]
     fn ping_of_the_heartbeat_tears_an_echo() {
         let server = OnePage::start_with_interval("0.3");
-        // On a busy machine the heartbeat may come too early, or drop the client.
+        // On a busy machine the heartbeat can be too early, or can drop the client, so there are several tries.
         let message = frame(TEXT, &[b'x'; LENGTH]);
         assert!((0..8).any(|_| has_a_torn_echo(&server, &message)), "no Ping within an echo");
     }
 
-    /// Lets the server begin a large echo and the heartbeat pass, and only then reads on.
+    /// Waits for the server to begin a large echo and for the heartbeat to pass, and only then reads on.
     #[cfg(target_os = "linux")]
     fn has_a_torn_echo(server: &OnePage, message: &[u8]) -> bool {
         let mut slow = server.connect_with_small_buffer("/echo");
@@ -334,7 +334,8 @@ mod attacks {
         }
         let mut witness = Client::tcp(server.address);
         witness.send(request("/echo"));
-        // Its Ping, or nothing for as long as an interval: then the heartbeat waits for the slow client.
+        // The witness gets its Ping, or gets nothing for a whole interval: then the heartbeat is waiting for the slow
+        // client.
         witness.stream.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
         let (mut heard, mut buffer) = (Vec::new(), [0; 65_536]);
         while !heard.ends_with(&[PING, 0]) {
@@ -347,7 +348,7 @@ mod attacks {
             let Some(count) = slow.stream.read(&mut buffer).ok().filter(|count| *count > 0) else { return false };
             bytes.extend(&buffer[..count]);
         }
-        // After its header an echo is all `x`, up to where a Ping is.
+        // After its header an echo is all `x`, up to the Ping.
         let begin = bytes.iter().position(|byte| *byte == b'x').unwrap();
         let echo = &bytes[begin..];
         let ping = echo.iter().position(|byte| *byte != b'x').unwrap_or(echo.len());
@@ -365,7 +366,7 @@ mod attacks {
         for _ in 0..2 {
             let mut speaker = server.connect("/chat");
             wait_for("the end of a speaker", || {
-                // The first message may still reach a socket that nobody holds.
+                // The first message can still reach a socket that no thread serves.
                 let _ = speaker.stream.write_all(&frame(TEXT, b"x"));
                 !speaker.stream.read(&mut [0; 64]).is_ok_and(|count| count > 0)
             });
@@ -423,7 +424,7 @@ mod attacks {
 
 // The chapter's tables.
 
-/// The cells of the rows below the heading, without that of the columns.
+/// The cells of the rows below the heading, without the table's head.
 fn rows(heading: &str) -> Vec<Vec<&'static str>> {
     let (_, section) = CHAPTER.split_once(&format!("\n## {heading}\n")).expect("the heading");
     let section = section.split("\n## ").next().unwrap();
@@ -433,7 +434,7 @@ fn rows(heading: &str) -> Vec<Vec<&'static str>> {
     rows[2..].to_vec()
 }
 
-/// What is between the backticks of a cell.
+/// The text between the backticks of a cell.
 fn code(cell: &str) -> &str {
     cell.split('`').nth(1).expect("code")
 }

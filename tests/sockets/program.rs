@@ -1,4 +1,4 @@
-//! The program from outside: its flags, its exit codes, its first lines, its memory.
+//! The program as its user sees it: its flags, its exit codes, its first lines, its memory.
 
 use crate::support::program::{Program, plainsocket};
 use crate::support::{Client, PING, TEXT, close_frame, frame, header, status, wait_for_a_seat};
@@ -209,7 +209,7 @@ fn malformed_address_is_refused_with_the_right_form() {
     }
 }
 
-/// The program with another `--listen`.
+/// Starts the program with another `--listen`.
 fn listen_on(address: &str) -> Program {
     let mut command = plainsocket(&["--listen", address]);
     command.stderr(std::process::Stdio::null());
@@ -222,7 +222,7 @@ fn assert_serves(address: SocketAddr) {
     assert_eq!(client.read_frame(), (TEXT, b"Hello".to_vec()));
 }
 
-/// The loopback addresses of this machine: some have no IPv6.
+/// The loopback addresses of this machine, which might not have IPv6.
 fn loopbacks() -> Vec<IpAddr> {
     let all = [IpAddr::from(Ipv4Addr::LOCALHOST), IpAddr::from(Ipv6Addr::LOCALHOST)];
     all.into_iter().filter(|ip| TcpListener::bind((*ip, 0)).is_ok()).collect()
@@ -315,7 +315,7 @@ fn the_flags_reach_the_server() {
     assert_eq!(status(&Client::tcp(program.address).read_head()), 429);
     client.send(close_frame(1000, ""));
     client.expect_close(Some(1000));
-    // The client keeps its side open; its seat is free all the same once the close timeout is over.
+    // The client keeps its side open, but its slot is free again after the close timeout.
     wait_for_a_seat(program.address);
 }
 
@@ -327,10 +327,10 @@ fn a_frame_that_announces_much_costs_no_memory() {
     client.send(frame(TEXT, b"warm"));
     client.read_frame();
     let before = program.status("VmHWM");
-    // 2^62 bytes are refused at once.
+    // A length of 2^62 bytes is refused at once.
     client.send([&[crate::support::BINARY, 0xFF, 0x40][..], &[0; 11]].concat());
     client.expect_close(Some(1009));
-    // The 16 MiB of the limit are waited for, but nothing is set aside for them.
+    // The server waits for 16 MiB, which is the limit, but reserves no memory for them.
     for _ in 0..20 {
         let mut client = Client::connect(program.address, "/echo");
         client.send([&[crate::support::BINARY, 0xFF, 0, 0, 0, 0, 1, 0, 0, 0][..], &[0; 4], b"some"].concat());
@@ -354,7 +354,7 @@ fn a_long_message_that_does_not_end_costs_what_has_come_of_it() {
         assert_eq!(client.read_frame().0, crate::support::PONG);
     }
     let grown = program.status("VmRSS") - before;
-    // 4,700 KiB have come, and there is room for the next read of each.
+    // The clients have sent 4,700 KiB, and each has room for its next read.
     assert!((4_700..12_000).contains(&grown), "grew by {grown} KiB");
 }
 

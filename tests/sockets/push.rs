@@ -1,4 +1,4 @@
-//! Messages that nobody has asked for: what a `Sender` and a `Handle` send while a client's own thread waits for it.
+//! Messages that no client asked for: a `Sender` and a `Handle` send them while a client's own thread waits in `recv`.
 
 use crate::support::{
     BINARY, CLOSE, Client, DEADLINE, PING, PONG, TEXT, close_frame, frame, request, status, wait_for,
@@ -12,7 +12,7 @@ use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// A server whose handlers all wait in `recv`. Its clients' Senders come out, and how each handler has ended.
+/// A server whose handlers all wait in `recv`. The test gets its clients' Senders, and the result of each handler.
 struct House {
     address: SocketAddr,
     handle: Handle,
@@ -26,7 +26,7 @@ fn house(config: Config) -> House {
         give.send(connection.sender()).unwrap();
         let ended = wait_to_the_end(connection);
         connection.broadcast("for the others").expect("no error after the end, so the test sees how it has ended");
-        // The test can be over.
+        // An error means that the test is over.
         let _ = tell.send(ended);
         Ok(())
     };
@@ -115,7 +115,7 @@ const THREADS: u8 = 16;
 
 const LONGEST: usize = 40_000;
 
-/// A message that tells its thread and number, of a length that depends on both.
+/// A message with the number of its thread and its own number, of a length that depends on both.
 fn numbered(thread: u8, number: u32) -> Vec<u8> {
     let mut payload = vec![thread; 5 + (number as usize * 3701 + usize::from(thread) * 2003) % LONGEST];
     payload[1..5].copy_from_slice(&number.to_be_bytes());
@@ -144,7 +144,7 @@ fn frames_of_many_threads_stay_whole_in_order_and_bounded() {
             }
             most
         });
-        // A slow client: it begins to read only when the system's buffers are full.
+        // A slow client, which begins to read only when the system's buffers are full.
         wait_for("a full queue", || sender.waiting_bytes() > 32 * 1024);
         let mut next = [0; THREADS as usize];
         for _ in 0..u32::from(THREADS) * MESSAGES {
@@ -160,7 +160,7 @@ fn frames_of_many_threads_stay_whole_in_order_and_bounded() {
     });
 }
 
-/// What each of many threads gets that waits for a client which reads nothing, when `end` is called.
+/// Calls `end` while many threads wait for a client that reads nothing. Returns the error that each thread gets.
 fn errors(sender: &Sender, end: impl FnOnce()) -> Vec<Error> {
     sender.send(vec![7; 16 << 20]).unwrap();
     let (mut before, mut unchanged) = (0, 0);
@@ -219,7 +219,7 @@ fn slow_client_is_evicted_and_its_sender_and_its_handler_know() {
         if let Err(error) = sender.send(vec![7; 60_000]) {
             break error;
         }
-        // A queue over the bound evicts with the next message.
+        // The message that would follow a queue over the bound evicts the client instead.
         assert!(sender.waiting_bytes() < 100_000 + 60_010 && begin.elapsed() < DEADLINE);
     };
     assert!(matches!(error, Error::Evicted), "{error}");
@@ -247,7 +247,7 @@ fn message_that_does_not_become_ready_is_not_sent() {
     for number in 0..sent {
         assert_eq!(client.read_frame(), (BINARY, numbered(1, number)));
     }
-    // A deadline that is over is no error if nothing has to be waited for.
+    // An expired deadline is no error if the call does not have to wait.
     wait_for("an empty queue", || sender.waiting_bytes() == 0);
     sender.send_when_ready("Hello", Instant::now()).unwrap();
     assert_eq!(client.read_frame(), (TEXT, b"Hello".to_vec()));
@@ -312,7 +312,7 @@ fn close_comes_after_all_that_is_queued_for_a_slow_client() {
     assert!(next(&house.ends).is_ok());
 }
 
-// Order of a handler's own messages and its Sender's
+// The order of a handler's own messages and its Sender's
 
 #[test]
 fn messages_of_handler_and_sender_arrive_in_the_order_of_calls() {
@@ -328,7 +328,7 @@ fn messages_of_handler_and_sender_arrive_in_the_order_of_calls() {
     let address = server.local_addr().unwrap();
     thread::spawn(|| server.run());
     let mut client = Client::connect(address, "/");
-    // In one segment, because replies are gathered while more messages have been received.
+    // All ten are sent in one segment, because the server gathers replies while it has more messages to handle.
     client.send(frame(TEXT, b"x").repeat(10));
     for _ in 0..10 {
         for expected in ["handler", "sender", "all"] {
@@ -339,12 +339,13 @@ fn messages_of_handler_and_sender_arrive_in_the_order_of_calls() {
 
 // Broadcast
 
-/// A chat that says how its members leave.
+/// A chat that announces when a member leaves.
 fn farewell(connection: &mut Connection) -> Result<(), Error> {
     struct Guard<'a>(&'a mut Connection);
     impl Drop for Guard<'_> {
         fn drop(&mut self) {
-            // After a panic or a return this client is still connected, and can go meanwhile: that is an error.
+            // After a panic or a return this client is still connected. If it disconnects meanwhile, the broadcast
+            // fails.
             let _ = self.0.broadcast("has left");
             let _ = self.0.broadcast(vec![7; 100_000]);
         }
@@ -373,10 +374,10 @@ fn chat_with_farewell(config: Config) -> SocketAddr {
 fn others_learn_at_once_that_a_member_has_left_whichever_way() {
     let address = chat_with_farewell(Config::default());
     let mut witness = Client::connect(address, "/");
-    // A member that goes without a Close, and those that break a rule or do what the text says.
+    // One member leaves without a Close, some break a rule, and some do what their text says.
     for last in [&[][..], &[0x81, 0], &close_frame(1000, ""), b"panic", b"return", b"fail", b"close"] {
         let mut member = Client::connect(address, "/");
-        // Gathered, and so before the farewell.
+        // The replies are gathered, but must still be sent before the farewell.
         member.send(frame(TEXT, b"Hello").repeat(3));
         match last {
             [] => member.hang_up(),
@@ -392,7 +393,7 @@ fn others_learn_at_once_that_a_member_has_left_whichever_way() {
         (0..3).for_each(|_| assert_eq!(witness.read_frame(), (TEXT, b"Hello".to_vec())));
         assert_eq!(witness.read_frame(), (TEXT, b"has left".to_vec()), "{last:?}");
         assert_eq!(witness.read_frame(), (BINARY, vec![7; 100_000]), "{last:?}");
-        // Its own close timeout would be 5 s.
+        // Its close timeout alone would take 5 s.
         assert!(begin.elapsed() < Duration::from_secs(2), "{last:?}: {:?}", begin.elapsed());
     }
 }
@@ -495,7 +496,7 @@ fn client_that_reads_steadily_and_slowly_is_not_evicted() {
         (0..CHUNKS).try_for_each(|_| file.send_when_ready(vec![7; CHUNK], Instant::now() + DEADLINE))
     });
     wait_for("full buffers", || sender.waiting_bytes() > 0);
-    // So slowly that the system sees no room for a third of its buffer in all this time.
+    // This reading is so slow that the system never sees a third of its buffer free in all this time.
     let began = Instant::now();
     let mut received = 0;
     while began.elapsed() < 2 * patience {
@@ -505,7 +506,7 @@ fn client_that_reads_steadily_and_slowly_is_not_evicted() {
         thread::sleep(Duration::from_millis(100));
     }
     assert!(sender.is_open(), "evicted after {received} bytes");
-    // The rest comes whole.
+    // The rest arrives completely.
     while received < CHUNKS * (CHUNK + 4) {
         received += client.stream.read(&mut [0; 65536]).expect("the rest");
     }

@@ -1,4 +1,4 @@
-//! `recv_timeout` and `close_frame`: what a handler learns of a client that says nothing yet, or has closed.
+//! `recv_timeout` and `close_frame`: what a handler learns about a client that is silent so far, or has closed.
 
 use crate::support::{BINARY, CLOSE, Client, DEADLINE, PING, PONG, TEXT, close_frame, frame, wait_for};
 use plainsocket::{CloseCode, CloseFrame, Config, Connection, Error, Handle, Message, Received, Server};
@@ -22,7 +22,7 @@ where
     (address, handle)
 }
 
-/// Waits for a message in steps of `timeout`, as a handler does that has something else to do in between.
+/// Waits for a message in steps of `timeout`, like a handler that has other work to do in between.
 fn next(connection: &mut Connection, timeout: Duration) -> Result<Option<Message>, Error> {
     loop {
         match connection.recv_timeout(timeout)? {
@@ -50,7 +50,7 @@ fn message_nothing_and_end_are_told_apart() {
     let (address, _) = serve(Config::default(), move |connection| {
         let started = Instant::now();
         let nothing = connection.recv_timeout(5 * SHORT)?;
-        assert!(started.elapsed() >= 5 * SHORT, "it waits as long as it may");
+        assert!(started.elapsed() >= 5 * SHORT, "it waits for the whole time");
         connection.send("now")?;
         let message = connection.recv_timeout(DEADLINE)?;
         let ends = [connection.recv_timeout(DEADLINE)?, connection.recv_timeout(Duration::ZERO)?];
@@ -71,7 +71,7 @@ fn every_timeout_receives_whole_messages_whatever_their_pieces() {
     for timeout in [Duration::ZERO, Duration::from_nanos(1), SHORT, DEADLINE, Duration::MAX] {
         let (address, _) = serve(Config::default(), echo_in_steps(timeout));
         let mut client = Client::connect(address, "/");
-        // Long enough for the handler to find nothing, or a part of a message, in between.
+        // The pauses are long enough for the handler to find nothing, or part of a message, in between.
         let slowly = |client: &mut Client, bytes: &[u8], most: usize| {
             for piece in bytes.chunks(most) {
                 client.send(piece);
@@ -108,7 +108,7 @@ fn large_message_that_has_arrived_is_received_with_zero() {
     });
     let mut client = Client::connect(address, "/");
     assert_eq!(client.read_frame().1, b"ready");
-    // The system's buffers take this much without a reader.
+    // The system's buffers take this much although nobody reads.
     client.send(frame(BINARY, &[7; 40_000]));
     arrived.send(()).unwrap();
     assert_eq!(client.read_frame().1, b"40000");
@@ -147,7 +147,7 @@ fn limit_ends_the_wait_for_a_client_that_only_pings() {
 fn replies_are_written_before_the_wait_with_a_limit() {
     let (address, _) = serve(Config::default(), |connection| {
         let first = connection.recv()?;
-        // The second message is here already, so this reply may wait for the next one's.
+        // The second message has arrived already, so this reply can wait for the reply to that one.
         first.map_or(Ok(()), |first| connection.send(first))?;
         while let Received::Message(_) = connection.recv_timeout(SHORT)? {}
         while connection.recv()?.is_some() {}
@@ -190,7 +190,7 @@ fn handler_with_limits_hears_of_shutdown_and_its_client_of_1001() {
         assert_eq!(client.read_frame().1, b"ready");
         handle.shutdown();
         assert_eq!(client.read_frame(), (CLOSE, b"\x03\xe9the server is shutting down".to_vec()));
-        // Between the two Close frames: a Ping is answered, and a message dropped.
+        // Between the two Close frames the server answers a Ping and drops a message.
         client.send([frame(PING, b"hi"), frame(TEXT, b"late")].concat());
         assert_eq!(client.read_frame(), (PONG, b"hi".to_vec()), "{timeout:?}");
         client.send(close_frame(1001, ""));
@@ -271,7 +271,7 @@ fn impatient() -> Config {
 
 #[test]
 fn dead_client_is_dropped_while_handler_uses_recv_timeout() {
-    // With zero the handler never waits at all.
+    // With a timeout of zero the handler never waits.
     for (timeout, pause) in [(SHORT, Duration::ZERO), (Duration::ZERO, SHORT), (SHORT, 5 * SHORT)] {
         let (address, handle) = serve(impatient(), move |connection| {
             while connection.recv_timeout(timeout)? != Received::Closed {
@@ -310,7 +310,8 @@ fn client_whose_bytes_lie_unread_is_not_blamed_for_silence() {
         let (address, handle) = serve(impatient(), move |connection| {
             loop {
                 match connection.recv_timeout(timeout)? {
-                    // Busy for longer than both times together, with what the client sends meanwhile unread.
+                    // The handler is busy for longer than both times together, and meanwhile nobody reads what the
+                    // client sends.
                     Received::Nothing => thread::sleep(Duration::from_millis(900)),
                     Received::Message(message) => connection.send(message)?,
                     Received::Closed => return Ok(()),
@@ -318,7 +319,7 @@ fn client_whose_bytes_lie_unread_is_not_blamed_for_silence() {
             }
         });
         let mut client = Client::connect(address, "/");
-        // It answers each Ping, and sends something else now and then, for a few of those times.
+        // The client answers each Ping and sends a message now and then, for several times that long.
         client.stream.set_read_timeout(Some(5 * SHORT)).unwrap();
         let started = Instant::now();
         while started.elapsed() < Duration::from_millis(2900) {
@@ -343,7 +344,7 @@ fn client_whose_bytes_lie_unread_is_not_blamed_for_silence() {
 
 // The client's Close (§7.1.5)
 
-/// What a handler has seen of its client's Close, before and after the end.
+/// What a handler sees of its client's Close, before and after the end
 fn seen(
     config: Config,
     handler: impl Fn(&mut Connection) -> Result<(), Error> + Send + Sync + 'static,

@@ -1,4 +1,4 @@
-//! What the chapter Recipes promises, with the client in 60 lines.
+//! The promises of the chapter Recipes, tested with the client in 60 lines.
 
 use super::sixty_lines_client::client::Client;
 use crate::support::{DEADLINE, TEXT, frame, header, request, wait_for};
@@ -20,7 +20,7 @@ fn start() -> (Running, Arc<Mutex<Feed>>) {
 
 fn connect(server: &Running, path: &str) -> io::Result<Client> {
     let client = Client::connect(&server.handle().address().to_string(), path)?;
-    // Shorter than the server's Pings are apart, so that a message that is missing fails the test.
+    // This is shorter than the interval of the server's Pings, so a missing message fails the test.
     client.0.get_ref().set_read_timeout(Some(DEADLINE))?;
     Ok(client)
 }
@@ -31,7 +31,7 @@ fn text(client: &mut Client) -> String {
     String::from_utf8(payload).unwrap()
 }
 
-/// The code and reason of the Close that comes next.
+/// Returns the code and reason of the Close, which must be next.
 fn close(client: &mut Client) -> (u16, String) {
     let (opcode, payload) = client.recv().unwrap();
     assert_eq!(opcode, 0x8, "{}", String::from_utf8_lossy(&payload));
@@ -55,7 +55,7 @@ fn token_bucket_allows_a_burst_and_then_its_rate() {
 fn client_over_the_rate_limit_gets_1008() {
     let (server, _) = start();
     let mut client = connect(&server, "/limited").unwrap();
-    // 5 more arrive each second, so the sending of 100 must take less than 16 seconds.
+    // The bucket gains 5 messages each second, so sending 100 must take less than 16 seconds.
     for _ in 0..100 {
         client.send(0x1, b"x").unwrap();
     }
@@ -105,7 +105,7 @@ fn feed_has_no_gap_while_messages_are_published() {
 fn feed_says_4000_for_missing_messages_and_400_for_no_number() {
     let (server, feed) = start();
     (0..1001).for_each(|_| feed.lock().unwrap().publish("x"));
-    // 1002 is from before a restart of the server.
+    // A client has seen number 1002 only if it was connected before the server restarted.
     for after in [0, 1002] {
         let mut client = connect(&server, &format!("/feed?after={after}")).unwrap();
         assert_eq!(close(&mut client), (4000, "messages are missing: load the page again".to_owned()));

@@ -1,4 +1,4 @@
-//! Which path is served by what: a route that ends in `/*`, its rooms and subprotocols, pages, and texts.
+//! Which handler serves which path: a route that ends in `/*`, its rooms and subprotocols, pages, and texts
 
 use crate::support::{Client, TEXT, chat, echo, frame, header, request, status, wait_for};
 use plainsocket::{Connection, Error, Running, Server};
@@ -18,7 +18,7 @@ fn end(running: Running) {
     running.join().unwrap();
 }
 
-/// The status of the reply, and its body if it is no upgrade.
+/// Returns the status of the reply, and its body if it is no upgrade.
 fn ask(address: SocketAddr, bytes: &str) -> (String, String) {
     let mut client = Client::tcp(address);
     client.send(bytes);
@@ -86,7 +86,7 @@ fn each_path_below_a_route_is_a_room_of_its_own() {
     for at in [1, 2] {
         assert_eq!(clients[at].read_frame(), (TEXT, b"for a".to_vec()));
     }
-    // Nothing else has come before the next message of each one's own.
+    // Each client's next message is its own echo, so it has received nothing else before.
     for (at, client) in clients.iter_mut().enumerate() {
         client.send(frame(TEXT, b"own"));
         let count = if at == 2 { 2 } else { 1 };
@@ -171,7 +171,7 @@ fn texts_type_that_would_split_its_reply_panics() {
     let _ = Server::bind("127.0.0.1:0").unwrap().text("/", "text/plain\r\nX: y", String::new);
 }
 
-// Ways to be embedded
+// Ways to embed the server
 
 #[test]
 fn listeners_of_others_serve_and_shutdown_reaches_each() {

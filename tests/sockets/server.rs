@@ -109,7 +109,7 @@ fn the_table_of_replies() {
     }
 }
 
-/// RFC 9110 §6.6.1: a date, and that of today.
+/// RFC 9110 §6.6.1: the head has a date, and it is today's.
 fn assert_has_date(head: &str) {
     let dates: Vec<&str> = head.lines().filter_map(|line| line.strip_prefix("Date: ")).collect();
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
@@ -181,7 +181,7 @@ fn the_reply_403_names_the_flag_that_would_allow_the_origin() {
         let (head, body) = ask(request("/echo").replace("Host: ", &format!("Origin: {origin}\r\nHost: ")));
         assert_eq!(status(&head), 403);
         assert!(body.ends_with(&format!("the flag --allow-origin \"{origin}\"\n")), "{body}");
-        // The promise: with that flag, the page connects.
+        // The flag keeps its promise: with it, the page connects.
         let mut config = Config::default();
         config.allow_origin(origin).unwrap();
         let mut client = Client::tcp(start(config));
@@ -194,7 +194,7 @@ fn the_reply_403_names_the_flag_that_would_allow_the_origin() {
 fn reply_403_names_only_flags_that_are_valid_and_safe() {
     let long = format!("http://{}", "a".repeat(250));
     for origin in [
-        // A shell would run or change these within quotation marks.
+        // Within double quotation marks a shell would run or change these.
         "http://a$(echo${IFS}x>/tmp/pwned)",
         "http://a`id`",
         "http://$HOME",
@@ -204,7 +204,7 @@ fn reply_403_names_only_flags_that_are_valid_and_safe() {
         "app://a;id",
         "app://a'b",
         "app://a&b",
-        // The flag would refuse these.
+        // The flag would refuse these values.
         "",
         "*",
         "HTTP://a",
@@ -217,7 +217,7 @@ fn reply_403_names_only_flags_that_are_valid_and_safe() {
         "http://127.1",
         "chrome-extension://",
         "evil.example",
-        // It would allow more, or another one.
+        // These flags would allow more origins, or a different one.
         "any",
         &long,
     ] {
@@ -257,7 +257,7 @@ fn an_absolute_targets_host_decides_about_the_origin() {
 
 #[test]
 fn a_refusal_reaches_a_client_that_is_still_sending() {
-    // Far more than the head may have, and than the sockets' buffers take: the server must go on reading.
+    // This is far longer than a head can be and than the sockets' buffers, so the server must go on reading.
     let (head, body) = ask(["GET / HTTP/1.1\r\n".as_bytes(), &vec![b'x'; 30_000_000]].concat());
     assert_eq!((status(&head), body.as_str()), (431, "the request head is over 8192 bytes\n"));
 }
@@ -271,7 +271,7 @@ fn the_handshake_timeout_counts_in_total_and_not_per_byte() {
     let mut slow = Client::tcp(address);
     slow.send("GET /");
     assert_eq!(status(&client.read_head()), 408);
-    // A byte now and then buys no time.
+    // A byte now and then does not extend the time.
     let mut writer = slow.stream.try_clone().unwrap();
     std::thread::spawn(move || {
         while std::io::Write::write_all(&mut writer, b"x").is_ok() {
@@ -420,7 +420,7 @@ fn each_broken_rule_is_answered_with_its_close_code() {
         (frame(CLOSE, b"\x03\xE8\xFF"), 1007),
     ] {
         let mut client = Client::connect(address, "/echo");
-        // The message before it is answered; what follows it is not looked at.
+        // The message before the violation is answered, and the message after it is ignored.
         client.send([frame(TEXT, b"before"), bytes.clone(), frame(TEXT, b"after")].concat());
         assert_eq!(client.read_frame(), (TEXT, b"before".to_vec()), "{bytes:02x?}");
         let reason = client.expect_close(Some(code));
@@ -480,7 +480,7 @@ fn a_handler_closes_with_a_code_and_a_reason() {
     let mut client = Client::connect(start_default(), "/leave");
     assert_eq!(client.read_frame(), (TEXT, b"see you".to_vec()));
     assert_eq!(client.read_frame(), (CLOSE, b"\x03\xF0enough".to_vec()));
-    // Messages that crossed the Close on the way are not answered.
+    // Messages that were on the way when the Close was sent are not answered.
     client.send([frame(TEXT, b"crossed"), close_frame(1008, "")].concat());
     assert_eq!(client.read_to_end(), b"");
 }
@@ -494,7 +494,7 @@ fn a_ping_between_our_close_and_the_clients_gets_its_pong() {
     assert_eq!(client.read_frame().0, CLOSE);
     client.send([frame(PING, b"one"), frame(TEXT, b"crossed")].concat());
     assert_eq!(client.read_frame(), (PONG, b"one".to_vec()));
-    // The last in the same segment as the client's Close, and one behind that.
+    // The last Ping before the client's Close is in the same segment, and another Ping follows the Close.
     client.send([frame(0x01, b"cro"), frame(PING, b"two"), close_frame(1008, ""), frame(PING, b"late")].concat());
     assert_eq!(client.read_frame(), (PONG, b"two".to_vec()));
     assert_eq!(client.read_to_end(), b"");
@@ -572,7 +572,7 @@ fn close_timeout_bounds_the_wait_for_the_clients_close() {
             std::thread::sleep(Duration::from_millis(5));
         }
     });
-    // One that takes no Pongs, however many are due.
+    // A client that reads no Pongs, however many are due.
     let mut deaf = Client::connect(address, "/return");
     assert_eq!(deaf.read_frame().0, CLOSE);
     let mut writer = deaf.stream.try_clone().unwrap();

@@ -1,4 +1,4 @@
-//! The server in under 60 lines of the chapter Push, over real sockets: each of the five things that it does.
+//! The server in under 60 lines from the chapter Push, over real sockets: each of the five things that it does.
 
 use crate::support::{CLOSE, Client, TEXT, close_frame, frame, header, request, status};
 use plainsocket::Running;
@@ -12,7 +12,7 @@ fn start() -> Running {
     server::start("127.0.0.1:0").unwrap()
 }
 
-/// A member of a room, whose own "is here" has come back.
+/// Joins a room as `name`, and waits for the member's own "is here".
 fn join(server: &Running, room: &str, name: &str) -> Client {
     let mut client = Client::tcp(server.handle().address());
     client.send(request(room).replace("\r\n\r\n", &format!("\r\nCookie: theme=dark; name={name}\r\n\r\n")));
@@ -79,7 +79,7 @@ fn sixty_lines_say_who_has_left_when_its_handler_panics() {
     assert_eq!(text(&mut ann), "Bob is here");
     bob.send(frame(TEXT, b"/crash"));
     assert_eq!(text(&mut ann), "Bob has left");
-    // While the handler unwinds its connection is still open, so its own client is one of the members.
+    // While the handler unwinds, its connection is still open, so its own client also receives this.
     assert_eq!(text(&mut bob), "Bob has left");
     let (first, payload) = bob.read_frame();
     assert_eq!((first, payload), (CLOSE, 1011_u16.to_be_bytes().to_vec()));

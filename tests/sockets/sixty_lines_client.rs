@@ -1,4 +1,5 @@
-//! The client in 60 lines of the chapter "The client's side", against the server, and against a peer that breaks rules.
+//! The client in 60 lines from the chapter "The client's side", against the server, and against a peer that breaks
+//! rules.
 
 use crate::support::{self, DEADLINE, start_default};
 use base64::prelude::{BASE64_STANDARD, Engine as _};
@@ -21,7 +22,7 @@ fn connect(address: SocketAddr) -> io::Result<Client> {
     Ok(client)
 }
 
-/// A server of one connection: reads the request, and then does what the test wants with the socket and the key.
+/// A server for one connection: reads the request, and then runs the script of the test with the socket and the key.
 fn peer(script: impl FnOnce(TcpStream, String) + Send + 'static) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -45,7 +46,7 @@ fn read<const N: usize>(stream: &mut TcpStream) -> [u8; N] {
     bytes
 }
 
-/// The 101 and what follows it, in one write.
+/// The 101 and the frames that follow it, for a single write.
 fn upgraded(key: &str, frames: &[u8]) -> Vec<u8> {
     let accept = plainsocket::protocol::upgrade::accept_key(key);
     let head = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade";
@@ -101,7 +102,7 @@ fn client_draws_a_key_for_each_connection_and_each_frame() {
         let mut unique = masks.clone();
         unique.sort_unstable();
         unique.dedup();
-        // Two of twenty are equal once in 20 million runs.
+        // Two of twenty random keys are equal once in 20 million runs.
         assert_eq!(unique.len(), 20, "{masks:02x?}");
         stream.write_all(b"\x81\x04done").unwrap();
     });
@@ -115,7 +116,7 @@ fn client_draws_a_key_for_each_connection_and_each_frame() {
 #[test]
 fn client_answers_a_ping_inside_a_fragmented_message() {
     let address = peer(|mut stream, key| {
-        // In one write with the 101: these bytes are frames already.
+        // The 101 and these frames arrive in one read.
         stream.write_all(&upgraded(&key, b"\x01\x03Hel\x89\x02ok\x80\x02lo")).unwrap();
         assert_eq!(read(&mut stream), [0x8A, 0x82]);
         let mask = read::<4>(&mut stream);
@@ -143,7 +144,7 @@ fn client_rejects_a_masked_frame_and_a_frame_that_ends_early() {
     for (frames, kind) in [
         (&b"\x81\x85\0\0\0\0Hello"[..], ErrorKind::Other),
         (b"\x81\x05Hel", ErrorKind::UnexpectedEof),
-        // Four exabytes are announced, and nothing is reserved for them.
+        // The header announces four exbibytes, and the client must reserve nothing for them.
         (b"\x82\x7f\x40\0\0\0\0\0\0\0abc", ErrorKind::UnexpectedEof),
     ] {
         let mut client = connect(peer_that_sends(frames)).unwrap();
