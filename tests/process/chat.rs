@@ -1,5 +1,5 @@
-//! `/chat` of the program: who joins and leaves, under which name, in which room. A client with the subprotocol
-//! `plainsocket.json` is told all that; one without it sees just the messages.
+//! `/chat` of the program: joining and leaving, names and rooms. A client with the subprotocol `plainsocket.json` gets
+//! all of that as events; a client without it gets only the messages.
 
 use crate::support::program::Program;
 use crate::support::{BINARY, CLOSE, Client, TEXT, close_frame, frame, header, request, status, wait_for};
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::thread;
 
-/// A client that wants events, and has read nothing yet.
+/// A client that wants events, and has read none of them yet.
 fn listener(program: &Program, path: &str) -> Client {
     let mut client = Client::tcp(program.address);
     client.send(request(path).replace("Host", "Sec-WebSocket-Protocol: plainsocket.json\r\nHost"));
@@ -22,7 +22,7 @@ fn event(client: &mut Client) -> Value {
     serde_json::from_slice(&payload).expect("JSON")
 }
 
-/// A client that has read its welcome, and that it has joined itself.
+/// A client that has read its welcome, and the event that it joined.
 fn member(program: &Program, path: &str) -> (Client, Value) {
     let mut client = listener(program, path);
     let welcome = event(&mut client);
@@ -103,7 +103,7 @@ fn leaving_is_announced_and_frees_the_name_however_it_ends() {
         }),
     ];
     for (name, end) in ends {
-        // Members without events are announced too.
+        // Members without events are announced to the others too.
         for wants_events in [true, false] {
             let path = format!("/chat?name={name}");
             let client = match wants_events {
@@ -118,7 +118,7 @@ fn leaving_is_announced_and_frees_the_name_however_it_ends() {
     }
 }
 
-/// Waits until a name is free: that is just after the others have been told that its owner has left.
+/// Waits until a name is free, which is shortly after the others have heard that its owner has left.
 fn wait_for_name(program: &Program, witness: &mut Client, wanted: &str) {
     wait_for("the name", || {
         let (mut probe, welcome) = member(program, &format!("/chat?name={wanted}"));
@@ -131,8 +131,8 @@ fn wait_for_name(program: &Program, witness: &mut Client, wanted: &str) {
     });
 }
 
-/// What a member knows after its welcome, once it has read that somebody says "the end". One that was there from the
-/// beginning hears of each exactly once.
+/// Returns the names that a member knows when it reads the message "the end". A member that was there from the
+/// beginning must have heard each name exactly once.
 fn known_at_the_end(client: &mut Client, welcome: &Value, heard_all: bool) -> BTreeSet<String> {
     let name_of = |value: &Value| value.as_str().unwrap().to_owned();
     let mut names: BTreeSet<String> = welcome["members"].as_array().unwrap().iter().map(name_of).collect();
@@ -154,7 +154,7 @@ fn members_agree_on_who_is_there_after_many_have_come_and_gone() {
     let program = Program::start(&[]);
     let welcomed = |number: usize| {
         let mut client = listener(&program, &format!("/chat?name=witness-{number}"));
-        // Others can be heard before the welcome.
+        // Other members' events can arrive before the welcome.
         let welcome = std::iter::repeat_with(|| event(&mut client)).find(|event| event["type"] == "welcome");
         (client, welcome.unwrap())
     };
@@ -162,11 +162,12 @@ fn members_agree_on_who_is_there_after_many_have_come_and_gone() {
     thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {
-                // In each round they want the same name, which nobody has after that: no mistake is made good again.
+                // All four want the same name in each round, and no later round uses that name, so no error is undone
+                // by a later event.
                 for round in 0..ROUNDS {
                     let mut client = listener(&program, &format!("/chat?name=Bob-{round}"));
                     client.send(close_frame(1000, ""));
-                    // At TCP's end the others have been told.
+                    // Once the connection ends, the others have been notified.
                     client.read_to_end();
                 }
             });
@@ -184,7 +185,7 @@ fn members_agree_on_who_is_there_after_many_have_come_and_gone() {
 fn mixed_room_gives_each_client_what_it_asked_for() {
     let program = Program::start(&[]);
     let mut raw = Client::connect(program.address, "/chat?name=Raw");
-    // Alone with others like it, it gets its messages back as they are.
+    // No member wants events, so the client gets its messages back unchanged.
     raw.send([frame(TEXT, b"one"), frame(BINARY, b"\x00two")].concat());
     assert_eq!([raw.read_frame(), raw.read_frame()], [(TEXT, b"one".to_vec()), (BINARY, b"\x00two".to_vec())]);
 
@@ -200,7 +201,7 @@ fn mixed_room_gives_each_client_what_it_asked_for() {
         whole.as_object_mut().unwrap().extend(expected.as_object().unwrap().clone());
         assert_eq!(event(&mut ann), whole);
     }
-    // The raw one has seen neither a welcome nor that somebody joined.
+    // The raw client has received neither a welcome nor any event.
     let expected = [(TEXT, text.as_bytes()), (BINARY, b"12345"), (TEXT, b"to all"), (TEXT, b""), (BINARY, b"")];
     for (first, payload) in expected {
         assert_eq!(raw.read_frame(), (first, payload.to_vec()));
@@ -231,7 +232,7 @@ fn rooms_are_separate() {
         client.send(close_frame(1000, ""));
         client.expect_close(Some(1000));
     }
-    // The query is no part of the room, and an empty room begins anew.
+    // The query is no part of the room's name. An empty room forgets its members.
     let (_first, welcome) = member(&program, "/chat/a?x=1");
     assert_eq!(welcome["name"], "guest-1");
     let (_second, welcome) = member(&program, "/chat/a?x=2");
@@ -248,7 +249,7 @@ fn rooms_are_separate() {
 fn long_name_of_a_room_is_kept_few_times() {
     const CLIENTS: usize = 150;
     let program = Program::start(&[]);
-    // The memory in KiB that each client takes whose room has such a name.
+    // The memory in KiB that each client takes in a room with such a name.
     let cost = |name: &str| {
         let before = program.status("VmRSS");
         let connect = |number| {

@@ -4,7 +4,7 @@ use crate::support::program::Program;
 use crate::support::{CLOSE, Client, TEXT, close_frame, frame};
 use std::time::{Duration, Instant};
 
-/// The next tick: the second of the day that it names, and when it came.
+/// Returns the next tick: the second of the day in its text, and the time at which it arrived.
 fn tick(client: &mut Client) -> (u32, Instant) {
     let (first, payload) = client.read_frame();
     let (now, text) = (Instant::now(), String::from_utf8(payload).unwrap());
@@ -21,13 +21,13 @@ fn clock_pushes_each_second_to_silent_clients() {
     let ticks = [(); 3].map(|()| tick(&mut clients[0]));
     for pair in ticks.windows(2) {
         let [(second, came), (next, next_came)] = *pair else { unreachable!() };
-        // Past midnight it begins again. The machine can be busy, so that a second is left out.
+        // At midnight the seconds restart at zero. A busy machine can skip a second.
         assert!((1..10).contains(&((next + 86_400 - second) % 86_400)), "{second}, {next}");
-        // The first may have been late, and then the next seems early.
+        // If the first tick was late, the next one seems early.
         assert!(next_came - came > Duration::from_millis(200), "{:?}", next_came - came);
     }
     assert!(ticks[2].1 - ticks[0].1 > Duration::from_millis(1200), "{:?}", ticks[2].1 - ticks[0].1);
-    // The other client got the same ones, or began a tick earlier or later.
+    // The other client got the same ticks, but can have started one earlier or later.
     let others = [(); 2].map(|()| tick(&mut clients[1]).0);
     assert!(others.iter().any(|other| ticks.iter().any(|(second, _)| second == other)), "{others:?}");
 }

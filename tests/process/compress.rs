@@ -3,7 +3,7 @@
 use crate::support::program::plainsocket;
 use std::process::Output;
 
-/// The program's exit code and what it says on stderr. Arguments that are in order would not end it.
+/// Returns the program's exit code and its stderr. With valid arguments the program would not end.
 fn refusal(arguments: &[&str]) -> (Option<i32>, String) {
     let Output { status, stdout, stderr } = plainsocket(arguments).output().unwrap();
     assert_eq!(String::from_utf8(stdout).unwrap(), "");
@@ -42,10 +42,10 @@ mod with_the_feature {
             (&["--compress"], Some(ALONE)),
             (&["--compress", "context"], Some("permessage-deflate")),
             (&["--compress=context"], Some("permessage-deflate")),
-            // The next flag is no value.
+            // A flag that follows is not taken for the value.
             (&["--compress", "--metrics"], Some(ALONE)),
             (&["--compress", "context", "--metrics"], Some("permessage-deflate")),
-            // The last one counts, as with the other flags.
+            // The last one counts, as with other flags.
             (&["--compress", "context", "--compress"], Some(ALONE)),
         ] {
             let program = Program::start(arguments);

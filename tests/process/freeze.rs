@@ -1,11 +1,12 @@
-//! The process is stopped for a while, as by a debugger, a busy machine or a snapshot. What arrived meanwhile counts.
+//! The process is stopped for a while, as by a debugger, a busy machine or a snapshot. Bytes that arrived meanwhile
+//! count as received in time.
 
 use crate::support::program::{OWN_THREADS, Program};
 use crate::support::{Client, PING, PONG, TEXT, frame, request, status, wait_for};
 use std::thread;
 use std::time::Duration;
 
-/// Stops the program for longer than its timeout while `act` goes on.
+/// Stops the program for longer than `timeout` while `act` runs.
 fn freeze(program: &Program, timeout: Duration, act: impl FnOnce()) {
     program.signal("STOP");
     act();
@@ -48,7 +49,7 @@ fn request_that_arrived_while_the_process_was_stopped_is_served() {
     let mut clients: Vec<Client> = (0..CLIENTS).map(|_| Client::tcp(program.address)).collect();
     wait_for("a thread for each", || program.status("Threads") == OWN_THREADS + CLIENTS);
     freeze(&program, Duration::from_secs(2), || {
-        // One that takes several reads, because the buffer has 1 KiB at first.
+        // A request that takes several reads, because the buffer begins with 1 KiB.
         let long = request("/echo").replace("Host", &format!("X: {}\r\nHost", "y".repeat(5000)));
         clients.iter_mut().for_each(|client| client.send(&long));
     });

@@ -4,7 +4,7 @@ use crate::support::program::Program;
 use crate::support::{Client, TEXT, close_frame, frame, header, request, status, wait_for};
 use std::collections::BTreeMap;
 
-/// The reply's head and the body.
+/// Returns the head and the body of the reply.
 fn get(program: &Program, method: &str) -> (String, String) {
     let mut client = Client::tcp(program.address);
     client.send(format!("{method} /metrics HTTP/1.1\r\nHost: x\r\n\r\n"));
@@ -12,7 +12,7 @@ fn get(program: &Program, method: &str) -> (String, String) {
     (head, String::from_utf8(client.read_to_end()).unwrap())
 }
 
-/// The value of each sample, by its name with its labels.
+/// Returns the value of each sample, by its name with its labels.
 fn samples(text: &str) -> BTreeMap<&str, u64> {
     assert!(text.ends_with('\n'), "the last line ends too: {text}");
     let lines = text.lines().filter(|line| !line.starts_with("# HELP ") && !line.starts_with("# TYPE "));
@@ -45,7 +45,7 @@ fn metrics_count_what_clients_do() {
     refused.send(request("/nowhere"));
     assert_eq!(status(&refused.read_head()), 404);
 
-    // A client is counted as gone when its thread ends, which is after its Close.
+    // A client is counted as closed when its thread ends, which is after its Close.
     wait_for("the client that leaves", || {
         let (_, body) = get(&program, "GET");
         let now = samples(&body);
@@ -56,7 +56,7 @@ fn metrics_count_what_clients_do() {
     assert_eq!(now["plainsocket_refused_connections_total{status=\"404\"}"], 1);
     assert_eq!(now["plainsocket_received_messages_total"], 1);
     assert_eq!(now["plainsocket_sent_messages_total"], 1);
-    // The frames of "Hello", 11 bytes with its key and 7 without, and a Close with a code each way, 8 and 4.
+    // In: "Hello" in 11 bytes, with a key, and a Close in 8. Out: the same in 7 and 4.
     assert_eq!((now["plainsocket_received_bytes_total"], now["plainsocket_sent_bytes_total"]), (19, 11));
     assert_eq!(now["plainsocket_waiting_bytes"], 0);
     assert!(now["plainsocket_accepted_connections_total"] > before["plainsocket_accepted_connections_total"] + 3);

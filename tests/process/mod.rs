@@ -1,5 +1,5 @@
-//! The program as a process: what the system and its surroundings do to it. These tests wait longest, and cargo starts tests
-//! in the order of their names, so they begin first.
+//! The program as a process, with what the system and its surroundings do to it. These tests wait longest. Cargo starts
+//! tests in the order of their names, so these begin first.
 #![cfg(unix)]
 
 #[cfg(feature = "redis")]

@@ -7,10 +7,10 @@ use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Longer than the time within which several signals are one wish.
+/// A time after which a second signal no longer counts as a repetition of the first.
 const LATER: Duration = Duration::from_millis(1200);
 
-/// A signal that this test's own process ignores, as under `nohup`, is ignored by the program that it starts too.
+/// A program inherits ignored signals: what this test's process ignores, as under `nohup`, the program ignores too.
 fn is_ignored_here(number: u32) -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).unwrap_or("0");
@@ -22,7 +22,7 @@ fn expect_going_away(client: &mut Client) {
     assert_eq!((first, &payload[..2]), (CLOSE, &1001u16.to_be_bytes()[..]));
 }
 
-/// The client answers the server's Close, and the program ends.
+/// The client answers the server's Close, and then the program must end.
 fn expect_graceful_end(program: &mut Program, mut client: Client) {
     client.send(close_frame(1001, ""));
     assert_eq!(client.read_to_end(), b"");
@@ -44,7 +44,7 @@ fn signal_sends_1001_and_ends_the_program_with_exit_code_0() {
     }
 }
 
-/// Each client has sent a whole request, and its thread has not read it yet.
+/// Each client has sent a whole request, and its thread has not read the request yet.
 #[test]
 #[cfg_attr(not(target_os = "linux"), ignore = "reads /proc")]
 fn requests_received_before_sigterm_get_their_replies() {
@@ -67,7 +67,7 @@ fn requests_received_before_sigterm_get_their_replies() {
     for (client, (_, expected)) in clients.iter_mut().zip(kinds.iter().cycle()) {
         let head = client.read_head();
         if status(&head) == 101 {
-            // Its thread was faster than the signal.
+            // The client's thread was faster than the signal.
             assert_eq!(*expected, 503);
             expect_going_away(client);
             continue;
@@ -112,7 +112,7 @@ fn later_second_signal_ends_at_once_with_128_and_its_number() {
 }
 
 #[test]
-#[cfg_attr(not(target_os = "linux"), ignore = "no other system tells which signals are ignored")]
+#[cfg_attr(not(target_os = "linux"), ignore = "no other system reports which signals are ignored")]
 fn signal_ignored_at_the_start_stays_ignored() {
     for ignored in ["HUP", "INT", "TERM"] {
         let mut command = Command::new("sh");
@@ -128,7 +128,7 @@ fn signal_ignored_at_the_start_stays_ignored() {
         client.stream.set_read_timeout(Some(crate::support::DEADLINE)).unwrap();
         client.send(frame(TEXT, b"still here"));
         assert_eq!(client.read_frame().1, b"still here");
-        // The others still end it, but for those that this process ignores itself.
+        // The other signals still end the program, except for those that this process ignores itself.
         let mut others = [(15, "TERM"), (1, "HUP"), (2, "INT")].into_iter().filter(|(_, name)| *name != ignored);
         let Some((_, other)) = others.find(|(number, _)| !is_ignored_here(*number)) else { continue };
         program.signal(other);
@@ -147,7 +147,7 @@ fn sigterm_ends_the_program_when_no_thread_is_left() {
     }
     let mut program = Program::start_with_threads(1000);
     let mut client = Client::connect(program.address, "/chat");
-    // As the program's own user, because root may be forbidden to change another user's process.
+    // Runs as the program's own user, because root can be forbidden to change another user's process.
     let pid = format!("--pid={}", program.child.id());
     let mut lower = Command::new("setpriv");
     lower.args(["--reuid=65534", "--regid=65534", "--clear-groups", "prlimit", &pid, "--nproc=1"]);

@@ -1,4 +1,4 @@
-//! stderr takes nothing, as a pipe that nobody reads or a terminal that was stopped with Ctrl-S: the server goes on.
+//! stderr blocks, as a pipe that nobody reads or a terminal that was stopped with Ctrl-S does: the server must go on.
 
 use crate::support::program::{OWN_THREADS, Program, plainsocket};
 use crate::support::{CLOSE, Client, DEADLINE, PING, TEXT, close_frame, frame, request, status, wait_for};
@@ -6,11 +6,11 @@ use std::io::{ErrorKind, Read as _, Write as _};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 
-/// The program, its stderr full from the start, and the other end of that.
+/// Starts the program with a full stderr. Returns the reading end too.
 fn start_with_full_log(levels: &str, arguments: &[&str]) -> (Program, UnixStream) {
     let (theirs, ours) = UnixStream::pair().unwrap();
     theirs.set_nonblocking(true).unwrap();
-    // Lines, so that what the program adds begins a line of its own.
+    // Only line breaks, so that the program's first log line begins a line of its own.
     for piece in [&[b'\n'; 65536][..], b"\n"] {
         while (&theirs).write(piece).is_ok() {}
     }
@@ -61,7 +61,7 @@ fn lines_that_found_no_room_are_counted_once_there_is_room() {
     const MESSAGES: usize = 8000;
     let (mut program, mut log) = start_with_full_log("plainsocket::wire=trace", &[]);
     let mut client = Client::connect(program.address, "/echo");
-    // In pieces, so that neither side waits for the other.
+    // The messages are sent in groups, so that neither side blocks the other.
     for _ in 0..MESSAGES / 100 {
         client.send(frame(TEXT, b"Hello").repeat(100));
         (0..100).for_each(|_| assert_eq!(client.read_frame().1, b"Hello"));

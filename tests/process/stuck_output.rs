@@ -1,5 +1,5 @@
-//! stdout, or stderr at the start, takes nothing or fails: the server starts, serves and ends, and the exit code is the
-//! usual one.
+//! stdout, or stderr at the start, blocks or fails: the server still starts, serves and shuts down, with the usual exit
+//! code.
 
 use crate::support::program::{Program, plainsocket};
 use crate::support::{CLOSE, Client, DEADLINE, TEXT, close_frame, frame};
@@ -10,7 +10,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::process::{Command, Stdio};
 
-/// A stream that is full of line breaks, and the other end of it.
+/// A stream that is full of line breaks, and its reading end.
 fn full(stays_non_blocking: bool) -> (OwnedFd, UnixStream) {
     let (theirs, ours) = UnixStream::pair().unwrap();
     theirs.set_nonblocking(true).unwrap();
@@ -21,11 +21,11 @@ fn full(stays_non_blocking: bool) -> (OwnedFd, UnixStream) {
     (theirs.into(), ours)
 }
 
-/// A full stream, one whose reader is gone, and one that always fails, as on a full disk.
+/// A full stream, a stream whose reader is gone, and a stream that always fails, as on a full disk.
 fn streams() -> Vec<(&'static str, OwnedFd, Option<UnixStream>)> {
     let (stuck, unread) = full(false);
     let mut streams = vec![("stuck", stuck, Some(unread)), ("reader gone", UnixStream::pair().unwrap().0.into(), None)];
-    // Only some systems have it.
+    // Only some systems have this device.
     if let Ok(device) = OpenOptions::new().write(true).open("/dev/full") {
         streams.push(("/dev/full", device.into(), None));
     }
@@ -45,7 +45,7 @@ fn assert_echoes(program: &Program) -> Client {
     client
 }
 
-/// It serves, and the first SIGTERM sends 1001 and ends it with exit code 0.
+/// Checks that the program serves, and that the first SIGTERM sends 1001 and ends it with exit code 0.
 fn assert_serves_and_ends(mut program: Program) {
     let mut client = assert_echoes(&program);
     program.signal("TERM");
@@ -137,7 +137,7 @@ fn lack_of_threads_at_the_start_is_one_line_and_exit_code_1() {
         eprintln!("needs root and prlimit: not tested here");
         return;
     }
-    // A user of its own, because the limit counts the threads of all processes of a user.
+    // The program gets a user of its own, because the limit counts the threads of all processes of a user.
     let copy = std::env::temp_dir().join(format!("plainsocket-threads-{}", std::process::id()));
     std::fs::copy(env!("CARGO_BIN_EXE_plainsocket"), &copy).unwrap();
     let mut command = Command::new("prlimit");

@@ -1,4 +1,4 @@
-//! `?after=ID`: what a client missed, then what is new.
+//! `?after=ID`: a client first gets the messages that it missed, and then the new ones.
 
 use super::{Redis, answer, event, id, listener, said, say, servers};
 use crate::support::{BINARY, Client, TEXT, close_frame, frame};
@@ -28,14 +28,14 @@ fn client_that_comes_back_gets_what_it_missed_then_what_is_new() {
         say(&mut bob, text);
         event(&mut bob, "message");
     }
-    // On the other server.
+    // The client reconnects to the other server.
     let (mut ann, welcome) = listener(&other, &format!("/chat/tea?name=Ann&after={}", id(&heard[1])));
     assert_eq!(id(&welcome), id(&heard[1]));
     say(&mut bob, "6");
     for text in ["3", "4", "5", "6"] {
         assert_eq!(said(&mut ann)["text"], json!(text));
     }
-    // A client without events gets the same, as it was sent.
+    // A client without events gets the same messages, in the form in which they were sent.
     let mut plain = Client::connect(one.address, &format!("/chat/tea?after={}", id(&heard[1])));
     for text in ["3", "4", "5", "6"] {
         assert_eq!(plain.read_frame(), (TEXT, text.into()));
@@ -52,7 +52,7 @@ fn replay_and_live_messages_are_without_gap_and_double() {
         let speaks = scope.spawn(|| {
             let mut count = 0;
             while !ends.load(Relaxed) {
-                // Some are on their way at any time.
+                // So some messages are on their way at any time.
                 (0..20).for_each(|_| say(&mut speaker, &"x".repeat(count % 700)));
                 (0..20).for_each(|_| {
                     assert_eq!(number(&event(&mut speaker, "message")) as usize, {
@@ -66,7 +66,7 @@ fn replay_and_live_messages_are_without_gap_and_double() {
         let mut after = 0;
         for round in 0..40 {
             let program = if round % 2 == 0 { &one } else { &other };
-            // The position of the first of them, whatever its time is.
+            // `0-0` is the position before the first message.
             let (mut client, _) = listener(program, "/chat?after=0-0");
             let until = after + 50;
             for expected in 1..=until {
@@ -93,7 +93,7 @@ fn more_said_during_a_replay_than_is_put_aside_is_not_lost() {
         }
     };
     speak(60);
-    // It does not read, so its thread waits in the middle of the 15 MiB, while more than 1 MiB is said.
+    // The slow client does not read. So its thread waits in the middle of the 15 MiB while others send more than 1 MiB.
     let mut slow = Client::connect(program.address, "/chat?after=0-0");
     speak(8);
     speaker.send(frame(TEXT, b"the last"));
@@ -118,7 +118,7 @@ fn client_whose_messages_are_no_longer_kept_is_told_how_many() {
     let gap = said(&mut bob);
     let first = said(&mut bob);
     assert_eq!(gap["type"], "gap");
-    // It has got 5, and the kept ones come.
+    // Bob has seen five messages before, and now gets those that are still kept.
     assert_eq!(gap["missing"].as_u64().unwrap() + 5, number(&first) - 1);
     let rest = (number(&first) + 1..=ALL).map(|expected| assert_eq!(number(&said(&mut bob)), expected)).count();
     assert!((49..250).contains(&rest), "{rest}");

@@ -10,7 +10,7 @@ use crate::support::{BINARY, CLOSE, Client, TEXT, close_frame, frame, request, s
 use serde_json::{Value, json};
 use std::thread;
 
-/// The servers, connected with the bus.
+/// Starts the servers and waits until each is connected to the bus.
 fn servers<const N: usize>(redis: &Redis, arguments: &[&str]) -> [Program; N] {
     let url = redis.url();
     let all: Vec<&str> = ["--bus", &url].into_iter().chain(arguments.iter().copied()).collect();
@@ -19,12 +19,12 @@ fn servers<const N: usize>(redis: &Redis, arguments: &[&str]) -> [Program; N] {
     programs
 }
 
-/// Until the bus is there, a client gets 503.
+/// Waits for the bus. Without it a client gets 503.
 fn wait_for_bus(program: &Program) {
     wait_for("the bus", || answer(program, "/chat/wait_for_bus").0 == 101);
 }
 
-/// The status and the head of the answer to a handshake.
+/// Returns the status and the head of the reply to a handshake.
 fn answer(program: &Program, path: &str) -> (u16, String) {
     let mut client = Client::tcp(program.address);
     client.send(request(path));
@@ -32,7 +32,7 @@ fn answer(program: &Program, path: &str) -> (u16, String) {
     (status(&head), head)
 }
 
-/// A client that wants events, and its welcome.
+/// Returns a client that wants events, and its welcome.
 fn listener(program: &Program, path: &str) -> (Client, Value) {
     let mut client = Client::tcp(program.address);
     client.send(request(path).replace("Host", "Sec-WebSocket-Protocol: plainsocket.json\r\nHost"));
@@ -41,7 +41,7 @@ fn listener(program: &Program, path: &str) -> (Client, Value) {
     (client, welcome)
 }
 
-/// The next event of a kind; others are skipped.
+/// Returns the next event of this kind and skips others.
 fn event(client: &mut Client, kind: &str) -> Value {
     loop {
         let (first, payload) = client.read_frame();
@@ -53,7 +53,7 @@ fn event(client: &mut Client, kind: &str) -> Value {
     }
 }
 
-/// The next event that is a message or a gap.
+/// Returns the next event that is a message or a gap.
 fn said(client: &mut Client) -> Value {
     loop {
         let (_, payload) = client.read_frame();
@@ -142,7 +142,7 @@ fn entry_that_breaks_the_rules_reaches_nobody() {
     loop {
         let (first, payload) = ann.read_frame();
         if payload.starts_with(b"[plainsocket: ") {
-            continue; // their numbers are not those of our own messages
+            continue; // these notices have numbers that differ from those of our messages
         }
         assert_eq!((first, &*payload), (TEXT, &b"good"[..]));
         break;
@@ -169,7 +169,7 @@ fn room_over_the_bound_gets_503_until_another_room_ends() {
     let redis = Redis::start();
     let [program] = servers(&redis, &[]);
     let mut clients: Vec<Client> = (0..999).map(|i| Client::connect(program.address, &format!("/chat/{i}"))).collect();
-    // The room of `wait_for_bus` can take a moment to end.
+    // The room of `wait_for_bus` can take a moment to close.
     let mut last = Client::tcp(program.address);
     wait_for("the last place", || {
         last = Client::tcp(program.address);
@@ -190,7 +190,7 @@ fn stream_is_trimmed_and_expires() {
     let mut ann = Client::connect(program.address, "/chat");
     (0..1000).for_each(|number| say(&mut ann, &number.to_string()));
     (0..1000).for_each(|number| assert_eq!(ann.read_frame(), (TEXT, number.to_string().into_bytes())));
-    // The room of `wait_for_bus` has no stream, because nothing was said there.
+    // The room of `wait_for_bus` has no stream, because no message was sent there.
     let mut connection = redis.connect();
     let length: usize = ::redis::cmd("XLEN").arg("plainsocket:/chat").query(&mut connection).unwrap();
     assert!((100..300).contains(&length), "{length}");

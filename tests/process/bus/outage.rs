@@ -1,4 +1,4 @@
-//! The bus is not there, stands still, or has begun again.
+//! The bus is absent, is suspended, or has restarted.
 
 use super::{Redis, answer, event, id, listener, said, say, servers, wait_for_bus};
 use crate::support::program::Program;
@@ -58,7 +58,7 @@ fn frozen_bus_stops_nobody_and_no_message_is_ignored() {
 fn member_that_catches_up_from_a_frozen_bus_gets_1013() {
     let redis = Redis::start();
     let [program] = servers(&redis, &[]);
-    // With a member in it, the room is known, and nobody has to ask Redis before the 101.
+    // While the room has a member, the server knows the room and need not ask Redis before the 101.
     let (_ann, _) = listener(&program, "/chat?name=Ann");
     redis.signal("STOP");
     let begun = Instant::now();
@@ -81,7 +81,7 @@ fn messages_accepted_before_a_restart_are_delivered_after_it() {
     let [one, other] = servers(&redis, &[]);
     let (mut ann, _) = listener(&one, "/chat?name=Ann");
     let (mut bob, _) = listener(&other, "/chat?name=Bob");
-    // Bob's server does not run while Redis accepts these.
+    // Bob's server is stopped while Redis accepts these messages.
     other.signal("STOP");
     for text in ["1", "2", "3"] {
         say(&mut ann, text);
@@ -123,7 +123,7 @@ fn lost_idle_connection_is_found_before_a_message_needs_it() {
     let (mut ann, _) = listener(&program, "/chat?name=Ann");
     let mut operator = redis.connect();
     let list: String = ::redis::cmd("CLIENT").arg("LIST").query(&mut operator).unwrap();
-    // The one that publishes has only looked at the clock yet.
+    // The publishing connection has so far only asked for the time.
     let idle = list.lines().find(|line| line.contains(" cmd=time ")).expect("the connection that publishes");
     let number = idle.split(' ').find_map(|field| field.strip_prefix("id=")).unwrap();
     let killed: i64 = ::redis::cmd("CLIENT").arg(&["KILL", "ID", number]).query(&mut operator).unwrap();

@@ -1,4 +1,4 @@
-//! A Redis of the test's own: Debian's `redis-server`, on a port that the system picks, with its file in a temporary folder.
+//! A Redis for one test: Debian's `redis-server`, on a port that the system picks, with its file in a temporary folder.
 
 use crate::support::wait_for;
 use redis::{Client, Connection};
@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 static COUNT: AtomicUsize = AtomicUsize::new(0);
 
-/// The running Redis; it is ended with the test.
+/// The running Redis, which ends with the test.
 pub struct Redis {
     child: Option<Child>,
     pub port: u16,
@@ -29,7 +29,7 @@ impl Redis {
         redis
     }
 
-    /// One that is not started yet.
+    /// A Redis that is not started yet.
     pub fn absent() -> Redis {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let number = COUNT.fetch_add(1, Relaxed);
@@ -38,7 +38,7 @@ impl Redis {
         Redis { child: None, port, folder, password: None }
     }
 
-    /// Starts it, with what its file says. Each write is on the disk before it is answered.
+    /// Starts Redis with the data of its file. Each write is on the disk before it is answered.
     pub fn run(&mut self) {
         let start = |program: &str| {
             let mut command = Command::new(program);
@@ -55,7 +55,7 @@ impl Redis {
         wait_for("Redis", || TcpStream::connect(("127.0.0.1", self.port)).is_ok());
     }
 
-    /// Ends it at once, as a power cut would end the process.
+    /// Kills Redis at once, as a power cut would.
     pub fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {
             child.kill().unwrap();
@@ -63,7 +63,7 @@ impl Redis {
         }
     }
 
-    /// `STOP` and `CONT`: it stands still, and goes on.
+    /// Sends a signal: `STOP` suspends Redis, and `CONT` resumes it.
     pub fn signal(&self, name: &str) {
         let pid = self.child.as_ref().unwrap().id().to_string();
         assert!(Command::new("kill").args(["-s", name, &pid]).status().unwrap().success());
