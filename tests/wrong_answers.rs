@@ -1,5 +1,5 @@
 //! Every wrong answer fails, with the card that names its mistake. The cards are kept in `tests/checks/cards/` and
-//! compared letter by letter; `UPDATE_CARDS=1 cargo test --test wrong_answers -- --include-ignored` writes them anew.
+//! compared letter by letter; `UPDATE_CARDS=1 cargo test --test wrong_answers -- --include-ignored` rewrites them.
 
 mod checks;
 #[path = "checks/adapter/mod.rs"]
@@ -24,10 +24,10 @@ use std::thread;
 use std::time::Duration;
 use wrong::{BOUNDED_ENDINGS, ENDINGS, WRONG_ANSWERS, WrongAnswer};
 
-/// Some wrong answers show by what does not come.
+/// Some wrong answers can be seen only by a reply that does not arrive, so each check must wait this long.
 const PATIENCE: Duration = Duration::from_millis(if cfg!(windows) { 1200 } else { 700 });
 
-/// The card of a wrong answer, and which check it is from; or why there is none.
+/// Returns the card of a wrong answer and the number of the check that made it, or why there is no card.
 fn card(wrong: &WrongAnswer, checks: Range<usize>) -> Result<(usize, String), String> {
     let step = find(wrong.step).expect("a step of this number");
     for at in checks {
@@ -48,14 +48,14 @@ fn judge(wrong: &WrongAnswer, outcome: Result<(), Lesson>) -> Result<String, Str
     }
 }
 
-/// The card without line numbers, which change with every edit of another answer. No card shows a port.
+/// Removes line numbers from a card, because they change with every edit of another answer. No card shows a port.
 fn without_line_numbers(card: &str) -> String {
     let mut parts = card.split(".rs:");
     let first = parts.next().unwrap_or_default().to_owned();
     parts.fold(first, |text, part| text + ".rs:" + part.trim_start_matches(|c: char| c.is_ascii_digit()))
 }
 
-/// Compares a card with the one that is kept.
+/// Compares a card with the one that is kept in the folder.
 fn compare(wrong: &WrongAnswer, card: &str) -> Result<(), String> {
     let path = root().join(format!("tests/checks/cards/{}-{}.txt", wrong.step, wrong.name));
     if std::env::var_os("UPDATE_CARDS").is_some() {
@@ -65,12 +65,12 @@ fn compare(wrong: &WrongAnswer, card: &str) -> Result<(), String> {
     if kept == card { Ok(()) } else { Err(format!("{} differs; the card now:\n{card}", path.display())) }
 }
 
-/// All wrong answers, those included that take a process of their own.
+/// All wrong answers, including those that need a process of their own.
 fn all() -> impl Iterator<Item = &'static WrongAnswer> {
     WRONG_ANSWERS.iter().chain(ENDINGS).chain(BOUNDED_ENDINGS)
 }
 
-/// Which check of its step catches each wrong answer. The checks before it are for the run in full.
+/// The number of the check that catches each wrong answer. Only the full run uses the checks before it.
 fn catching_checks() -> BTreeMap<String, usize> {
     let text = fs::read_to_string(catching_path()).expect("the list of checks");
     let pairs = text.lines().filter_map(|line| line.split_once(' '));
@@ -81,7 +81,8 @@ fn catching_path() -> PathBuf {
     root().join("tests/checks/catching_checks.txt")
 }
 
-/// Runs `call` for each, some at a time: most of their time is waiting for what does not come.
+/// Runs `call` for each answer, several at a time, because most of the time is spent waiting for a reply that never
+/// arrives.
 fn in_parallel<T: Send>(
     answers: &[&'static WrongAnswer],
     at_once: usize,
@@ -101,7 +102,8 @@ fn in_parallel<T: Send>(
     })
 }
 
-/// Those whose card is wrong, and how. What so many threads have disturbed is tried again, with fewer, and then alone.
+/// Returns the answers whose card is wrong, with the reason. All these threads can disturb each other, so failed
+/// answers are tried again with fewer threads, and then alone.
 fn failures(run: impl Fn(&'static WrongAnswer) -> Result<(), String> + Sync) -> Vec<String> {
     let mut left: Vec<&WrongAnswer> = WRONG_ANSWERS.iter().collect();
     for at_once in [48, 8, 1] {
@@ -148,7 +150,7 @@ fn every_wrong_answer_passes_all_checks_before_its_own() {
     }
 }
 
-/// Which wrong answer to run in a child process, and where to report.
+/// The environment variable that names the wrong answer for a child process.
 const ANSWER: &str = "STEPS_ANSWER";
 const REPORT: &str = "STEPS_REPORT";
 
@@ -158,7 +160,7 @@ fn child_process_runs_one_wrong_answer() {
     let (Some(name), Some(report)) = (env::var_os(ANSWER), env::var_os(REPORT)) else { return };
     let wrong = all().find(|wrong| *full_name(wrong) == *name).expect("a wrong answer of this name");
     let step = find(wrong.step).expect("a step of this number");
-    // A backtrace takes its time where everybody is busy.
+    // A backtrace takes time on a busy machine.
     child::serve(step, wrong.subject, PATIENCE * 3, Path::new(&report)).expect("a report");
 }
 
@@ -166,7 +168,7 @@ fn full_name(wrong: &WrongAnswer) -> String {
     format!("{}-{}", wrong.step, wrong.name)
 }
 
-/// The card of a wrong answer that has a process of its own.
+/// Returns the card of a wrong answer that has a process of its own.
 fn card_of_a_process(wrong: &WrongAnswer) -> Result<String, String> {
     let report = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("report-{}", full_name(wrong)));
     let mut command = Command::new(env::current_exe().expect("this test's own path"));
@@ -175,7 +177,7 @@ fn card_of_a_process(wrong: &WrongAnswer) -> Result<String, String> {
     judge(wrong, child::run(&mut command, &report).expect("a child process").result)
 }
 
-/// The wrong answers whose end is in a line of the library.
+/// The wrong answers that end in a line of the standard library.
 const IN_THE_LIBRARY: [&str; 4] = ["in-the-library", "capacity", "reserves-what-is-announced", "keeps-everything"];
 
 #[test]
@@ -185,13 +187,13 @@ fn every_way_to_end_a_process_gets_a_card() {
     };
     let disturbed: Vec<&WrongAnswer> = thread::scope(|scope| {
         let endings = ENDINGS.iter().chain(BOUNDED_ENDINGS);
-        // Only a build with debug information, as `cargo steps` makes it, knows the learner's line below the library's.
+        // The learner's line below the library's is known only with debug information, which `cargo steps` builds with.
         let endings = endings.filter(|wrong| cfg!(debug_assertions) || !IN_THE_LIBRARY.contains(&wrong.name));
         let threads: Vec<_> = endings.map(|wrong| (wrong, scope.spawn(move || check(wrong)))).collect();
         let outcomes = threads.into_iter().map(|(wrong, thread)| (wrong, thread.join().expect("no panic")));
         outcomes.filter_map(|(wrong, card)| card.is_err().then_some(wrong)).collect()
     });
-    // What so many processes have disturbed is tried again, alone.
+    // A failure can come from the load of all these processes, so failed answers are tried again, alone.
     let failures: Vec<String> = disturbed
         .into_iter()
         .filter_map(|wrong| Some(format!("{}: {}", full_name(wrong), check(wrong).err()?)))
@@ -212,7 +214,7 @@ fn steps_and_classic_mistakes_have_wrong_answers() {
 #[test]
 fn every_mistake_that_a_card_can_name_is_made_by_a_wrong_answer() {
     let made = |mistake: &&Mistake| all().any(|wrong| wrong.mistake == **mistake);
-    // Where a process can neither bound nor measure itself, nobody tries to use it up.
+    // Some systems can neither limit nor measure a process, so there no answer tries to exhaust its memory.
     let untried = |mistake: &&Mistake| {
         BOUNDED_ENDINGS.is_empty() && matches!(mistake, Mistake::ThreadsRunOut | Mistake::WatchSpins)
     };
@@ -225,9 +227,9 @@ fn there_is_no_card_of_a_wrong_answer_that_is_gone() {
     let names: BTreeSet<String> = all().map(|wrong| format!("{}.txt", full_name(wrong))).collect();
     let cards = fs::read_dir(root().join("tests/checks/cards")).expect("the cards");
     let files: BTreeSet<String> = cards.map(|card| card.unwrap().file_name().into_string().unwrap()).collect();
-    // A card that is missing fails above, or is just being written.
+    // A missing card has failed above, or is being written now.
     let gone: Vec<_> = files.difference(&names).collect();
-    // Those of another system's endings are here too.
+    // The folder also has the cards of endings that only another system produces.
     assert!(gone.is_empty() || BOUNDED_ENDINGS.is_empty(), "{gone:?}");
     assert_eq!(names.len(), all().count(), "each has a name of its own");
 }

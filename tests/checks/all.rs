@@ -1,9 +1,9 @@
-//! All checks, without what they share with the server under test: its words, and what is given to it.
+//! All checks, except the modules that the server under test uses too: its types, and the code that it is given.
 //!
-//! `tests/steps.rs` declares this module in a block, where no path leads to it. Otherwise rustc would suggest the checks'
-//! own names to a learner who has not defined one yet.
+//! `tests/steps.rs` declares this module in a block, where no path leads to it. Otherwise rustc would suggest names of
+//! the checks to a learner who has not yet defined a name.
 #![allow(dead_code)] // each test uses its part
-#![allow(clippy::result_large_err)] // a lesson is for people, and nobody counts its bytes
+#![allow(clippy::result_large_err)] // a lesson is for people, so its size does not matter
 
 pub mod accept;
 pub mod chat;

@@ -1,5 +1,5 @@
-//! Step 16: the registry, `/chat`, and who may write to a socket. First the registry alone, then clients that are served
-//! with it, then the whole server.
+//! Step 16: the registry, `/chat`, and which thread is allowed to write to a socket. The checks try first the registry
+//! alone, then clients that are served with it, then the whole server.
 
 use super::guard::Task;
 use super::lesson::{Lesson, Trial};
@@ -12,7 +12,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
-/// A frame of 16 MiB, more than all buffers between two sockets hold: nobody can write so much to a client that does not
+/// A frame of 16 MiB, which exceeds all buffers between two sockets, so it cannot be written to a client that does not
 /// read.
 pub(super) static BIG: LazyLock<Vec<u8>> = LazyLock::new(|| binary(b'x', 16 << 20));
 
@@ -32,7 +32,8 @@ fn is_big(seen: &Seen) -> bool {
     matches!(seen, Seen::Frame { first: 0x82, masked: false, payload } if payload[..] == BIG[LARGE_HEADER..])
 }
 
-/// A call that waits for locks only, in a thread of its own. In vain: the lesson names `mistake`.
+/// Makes a call, in a thread of its own, that only ever waits for locks. If it does not return, the lesson names
+/// `mistake`.
 pub(super) fn promptly<T: Send + 'static>(
     trial: &Trial,
     mistake: Mistake,
@@ -65,13 +66,13 @@ impl Stage {
 
 // The registry alone.
 
-/// A registry of the subject's, and clients that are entered without being served.
+/// A registry of the subject, and clients that are entered without being served.
 pub(super) struct Alone<'a> {
     pub(super) trial: &'a Trial,
     registry: Arc<dyn Registry>,
 }
 
-/// A client's end, the address under which it is entered, and what `join` has returned.
+/// A client's end, the address under which it is entered, and the value that `join` has returned.
 pub(super) struct Entered<'a> {
     pub(super) talk: Talk<'a>,
     peer: SocketAddr,
@@ -83,7 +84,7 @@ impl<'a> Alone<'a> {
         Alone { trial, registry: (subject.registry)() }
     }
 
-    /// Enters a client on `path`; a write to it takes `limit` at most.
+    /// Enters a client on `path`; a write to this client takes `limit` at most.
     pub(super) fn join(&self, path: &'static str, limit: Duration) -> Result<Entered<'a>, Lesson> {
         let (client, server) = connected_pair();
         server.set_write_timeout(Some(limit)).expect("set_write_timeout");
@@ -111,8 +112,8 @@ impl<'a> Alone<'a> {
     }
 }
 
-/// Waits until a part of something has come, and leaves it unread. On a busy machine a thread begins late; where the
-/// bytes come, this is soon over.
+/// Waits until the first bytes have arrived, and leaves them unread. It waits long, because a thread can start late on
+/// a busy machine; if the bytes arrive, the wait is short.
 pub(super) fn wait_for_bytes(talk: &Talk) -> Result<(), Lesson> {
     talk.stream.set_read_timeout(Some(talk.trial.patience * 3)).expect("set_read_timeout");
     match talk.stream.peek(&mut [0]) {
@@ -199,7 +200,7 @@ pub fn a_frame_goes_to_everybody_on_the_path(subject: &Subject, trial: &Trial) -
     similar_paths_get_nothing(&alone)
 }
 
-/// A client whose path only looks like `/chat` gets nothing that is for `/chat`.
+/// A client gets no messages for `/chat` if its path only looks like `/chat`.
 fn similar_paths_get_nothing(alone: &Alone) -> Result<(), Lesson> {
     let trial = alone.trial;
     let mut similar = Vec::new();
@@ -252,7 +253,7 @@ pub fn the_list_is_free_while_somebody_is_written_to(subject: &Subject, trial: &
 
 pub fn who_took_half_a_frame_is_let_go(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
     let alone = Alone::new(subject, trial);
-    // Two slow ones: in whichever order they are written to, the first must not be the end of it.
+    // There are two slow clients. Whichever is written to first, the broadcast must go on after it.
     let limit = Duration::from_millis(100);
     let mut slow = [alone.join("/chat", limit)?, alone.join("/chat", limit)?];
     let mut fine = alone.join("/chat", trial.patience * 4)?;
@@ -265,13 +266,13 @@ pub fn who_took_half_a_frame_is_let_go(subject: &Subject, trial: &Trial) -> Resu
     let writing = alone.broadcast("/chat", &BIG);
     let seen = fine.talk.look_for(trial.patience * 2);
     let got_it = is_big(&seen);
-    // That the third got nothing may come of the two, so they are asked first.
+    // The slow clients can be the reason why the third got nothing, so they are checked first.
     writing.finish(trial).map_err(|lesson| match lesson.mistake {
         Some(Mistake::Hangs) => lesson.named(Mistake::Deadlock),
         _ => lesson,
     })?;
     let listed = alone.listed()?;
-    // The part of the frame is no frame; what comes behind it is the question.
+    // The part of the frame does not matter here; the check looks for the end that must follow it.
     let open =
         slow.each_mut().map(|member| !matches!(member.talk.look_for(trial.patience / 2), Seen::End | Seen::Reset));
     let kept = slow.each_ref().map(|member| listed.contains(&member.peer));
@@ -308,18 +309,18 @@ pub fn frames_of_two_writers_are_not_mixed(subject: &Subject, trial: &Trial) -> 
         "§5.2: a payload follows its header directly, so frames are not interleaved. A big write is done in parts, \
          and between two of them another thread can write.",
     );
-    // The frames are made before the threads begin, which then have nothing to do but to write.
+    // The frames exist before the threads start, so the threads only have to write.
     let tasks = THREE.each_ref().map(|frame| {
         let (registry, client) = (Arc::clone(&alone.registry), Arc::clone(&listener.client));
         Task::start(move || match frame[LARGE_HEADER] {
             b'a' => registry.broadcast("/chat", frame),
-            // Whether it has arrived is seen at the other end.
+            // The other end shows whether the frame has arrived.
             _ => drop(client.send(frame)),
         })
     });
     wait_for_bytes(&listener.talk)
         .map_err(|lesson| tasks.iter().find_map(|task| task.panic(trial)).unwrap_or(lesson))?;
-    // All three have begun by then, if they can.
+    // By then all three have started to write, if they can.
     std::thread::sleep(Duration::from_millis(30));
     for _ in 0..tasks.len() {
         let seen = listener.talk.look_for(trial.patience * 2);
@@ -342,7 +343,7 @@ pub fn frames_of_two_writers_are_not_mixed(subject: &Subject, trial: &Trial) -> 
 
 // Clients that are served with a registry.
 
-/// A registry, and clients whose life `serve_client` leads with it.
+/// A registry, and clients that `serve_client` serves with it.
 pub(super) struct House<'a> {
     trial: &'a Trial,
     registry: Arc<dyn Registry>,
@@ -365,7 +366,7 @@ impl<'a> House<'a> {
         Ok((talk, task))
     }
 
-    /// The same, once the client has got back a message of its own: by then it is in the list.
+    /// Does the same, and waits until the client has got a message of its own back: then it is in the list.
     fn greet(&self, path: &str) -> Result<(Talk<'a>, Task<()>), Lesson> {
         let (mut talk, task) = self.connect(path)?;
         HOUSE.case(self.trial, format!("{path}: the text \"hi\""), "the client gets it back", ROOM);
@@ -387,7 +388,7 @@ impl<'a> House<'a> {
         Ok((talk, task))
     }
 
-    /// Why a client does not get its own message back: a lock, the list, or the room.
+    /// Returns why a client does not get its own message back: a lock, the list, or the room.
     fn why_nothing(&self, lesson: Lesson) -> Lesson {
         match self.say_to_all(b"\x81\x02hi").and_then(|()| self.clients()) {
             Err(locked) => Lesson { mistake: locked.mistake, ..lesson },
@@ -401,10 +402,10 @@ impl<'a> House<'a> {
         promptly(self.trial, Mistake::LockOverRead, move || registry.clients())
     }
 
-    /// What another thread has to say: to whoever is in the list.
+    /// Sends a frame from another thread to every client in the list.
     pub(super) fn say_to_all(&self, frame: &'static [u8]) -> Result<(), Lesson> {
         for (_, client) in self.clients()? {
-            // Whether it has arrived is seen at the other end.
+            // The other end shows whether the frame has arrived.
             promptly(self.trial, Mistake::LockOverRead, move || drop(client.send(frame)))?;
         }
         Ok(())
@@ -482,7 +483,7 @@ pub fn a_message_goes_to_the_room(subject: &Subject, trial: &Trial) -> Result<()
         room.push(talk);
         for member in &mut room {
             member.expect(0x81, text.as_bytes()).map_err(|asked| match asked.seen {
-                // What was said on /echo.
+                // This message was sent on /echo.
                 Seen::Frame { ref payload, .. } if payload == b"hi" => asked.lesson.named(Mistake::WrongRoom),
                 _ => asked.lesson.named(Mistake::NotEverybody),
             })?;
@@ -506,9 +507,9 @@ pub fn a_message_goes_to_the_room(subject: &Subject, trial: &Trial) -> Result<()
     Ok(())
 }
 
-/// Two clients on a path that only begins like `/chat`: each hears itself.
+/// Two clients on a path that only begins like `/chat`: each must hear itself.
 fn other_paths_echo(house: &House, trial: &Trial) -> Result<(), Lesson> {
-    // One that is sent to /chat instead gets nothing back.
+    // A message that goes to /chat instead does not come back.
     let greet = || {
         house.greet("/chat2").map_err(|lesson| match lesson.mistake {
             Some(Mistake::NotEverybody) => lesson.named(Mistake::PathPrefix),
@@ -553,7 +554,7 @@ pub fn replies_go_through_send(subject: &Subject, trial: &Trial) -> Result<(), L
         let writing = Task::start(move || drop(client.send(&BIG)));
         wait_for_bytes(&talk)?;
         talk.send(&sent);
-        // The write waits, since nobody reads; so the reply has time to go wrong.
+        // The write waits, because nobody reads. So a reply has time to go wrong.
         std::thread::sleep(Duration::from_millis(30));
         let seen = talk.look_for(trial.patience * 2);
         if !is_big(&seen) {
@@ -590,13 +591,13 @@ pub fn who_has_closed_is_not_in_the_list(subject: &Subject, trial: &Trial) -> Re
         let writing = Task::start(move || drop(client.send(&BIG)));
         wait_for_bytes(&talk)?;
         talk.send(&sent);
-        // The frame is not read, so the Close cannot be sent, however long this takes.
+        // The frame is not read, so the Close cannot be sent, however long the check waits.
         let begin = Instant::now();
         while !house.clients()?.is_empty() {
             if begin.elapsed() > trial.patience {
                 return Err(trial.came("the client is still in the list").named(Mistake::LeftTooLate));
             }
-            // A glance now and then; the time that counts is the patience.
+            // Checks often; the loop ends when the patience is over.
             writing.ends_within(Duration::from_millis(5));
         }
     }
@@ -643,7 +644,7 @@ pub fn who_cannot_be_written_to_is_let_go(subject: &Subject, trial: &Trial) -> R
     talk.flood();
     task.finish_late(trial).map_err(|lesson| match lesson.mistake {
         Some(Mistake::Panics | Mistake::UnwrapPanics) => lesson.named(Mistake::WriteUnwrapped),
-        // A client that is out of the list is on its way out: only `hang_up` is left.
+        // A client that has left the list is in `hang_up`, the last thing that it does.
         Some(Mistake::Hangs) if house.clients().is_ok_and(|list| list.is_empty()) => {
             lesson.named(Mistake::CloseTimeoutIgnored)
         }
@@ -657,7 +658,7 @@ pub fn who_cannot_be_written_to_is_let_go(subject: &Subject, trial: &Trial) -> R
 
 // The whole server.
 
-/// A member of the room: it has seen a message of its own, so the others' will come too.
+/// A member of the room, which has received a message of its own, so it will receive those of others too.
 fn join<'a>(server: &Running, trial: &'a Trial, name: &str) -> Result<Talk<'a>, Lesson> {
     let mut talk = server.connect(trial, "/chat")?;
     WHOLE.case(trial, format!("/chat: {name} says \"{name} is here\""), format!("{name} gets it too"), ROOM);
@@ -679,7 +680,7 @@ pub fn all_share_one_registry(subject: &Subject, trial: &Trial) -> Result<(), Le
         Seen::Nothing => asked.lesson.named(Mistake::RegistryForEach),
         _ => asked.lesson,
     })?;
-    // Ann leaves with a Close, a third without: neither harms a broadcast.
+    // Ann leaves with a Close and a third member without one: neither must disturb a broadcast.
     ann.ask_close("/chat: a Close", &masked(0x88, b"\x03\xE8"), Some(1000), "§5.5.1: /chat closes as /echo does.")?;
     drop(ann);
     drop(server.connect(trial, "/chat")?);
@@ -700,7 +701,7 @@ pub fn a_member_that_does_not_read_holds_nobody_up(subject: &Subject, trial: &Tr
     ann.expect(0x81, b"Bob is here")?;
     let text = vec![b'x'; 1 << 20];
     let message = masked(0x82, &text);
-    // Some are still taken by the buffers of the one that does not read.
+    // The buffers of the member that does not read still take some of them.
     for _ in 0..16 {
         WHOLE.case(
             trial,

@@ -1,4 +1,4 @@
-//! Step 21: a client. The check plays the server, and in the end it is the subject's own.
+//! Step 21: a client. The check plays the server at first, and at the end the subject's own server is used.
 
 use super::guard::Task;
 use super::lesson::{Lesson, Trial, hex};
@@ -39,16 +39,18 @@ pub fn a_client_masks(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
     Ok(())
 }
 
-/// The server's side, the request that it has read, and the client that waits for the reply.
+/// The server's side, the request that it has read, and the client, which waits for the reply.
 type Opening<'a> = (Talk<'a>, String, Task<(Opened, TcpStream)>);
 
-/// A part of the request, whether it is good, and what it is to be.
+/// A part of the request, whether it is right, and how it should be.
 type Part = (&'static str, fn(&str) -> bool, &'static str);
 
-/// What is wrong with a reply, the reply for the right accept value, and what a client that takes it has missed.
+/// The fault of a reply, the reply with that fault for the right accept value, and the mistake of a client that accepts
+/// it.
 type BadReply = (&'static str, fn(&str) -> String, Mistake);
 
-/// The subject opens a connection in a thread of its own. The check is the server: it has the request, and can answer it.
+/// Has the subject open a connection in a thread of its own. The check is the server: it has the request, and can
+/// answer it.
 fn open<'a>(subject: &Subject, trial: &'a Trial) -> Result<Opening<'a>, Lesson> {
     let (server, mut client) = connected_pair();
     let open = subject.open;
@@ -111,7 +113,7 @@ pub fn the_request_is_complete(subject: &Subject, trial: &Trial) -> Result<(), L
     if keys[0] == keys[1] { Err(trial.came(format!("{} twice", keys[0])).named(Mistake::ClientKey)) } else { Ok(()) }
 }
 
-/// The reply that a key asks for.
+/// Returns the reply for this accept value.
 fn reply(accept: &str) -> String {
     format!(
         "HTTP/1.1 101 Switching Protocols\r\nupgrade: WebSocket\r\nCONNECTION: upgrade\r\nsec-websocket-accept: {accept}\r\n\r\n"
@@ -266,7 +268,7 @@ pub fn a_masked_answer_and_a_close_are_the_end(subject: &Subject, trial: &Trial)
     trial.case("say; the server answers with a masked text", "an error, or Ok(None)", why);
     let task = say(subject, client, "Hello");
     expect_masked(&mut talk, 0x81, b"Hello")?;
-    // "hi", whether one takes the key off or not.
+    // The payload is "hi" with and without unmasking.
     talk.send(b"\x81\x82hihi\0\0");
     let (said, client) = task.finish(trial)?;
     if let Ok(Some(came)) = said {
@@ -301,7 +303,7 @@ pub fn it_talks_to_your_own_server(subject: &Subject, trial: &Trial) -> Result<(
     };
     match Task::start(talk).finish(trial)? {
         Ok(Some(text)) if text == "Grüße" => Ok(()),
-        // Which port it was is of no interest.
+        // The lesson leaves out the port, which changes with each run.
         other => Err(trial.came(format!("{other:?}"))),
     }
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 // Step 14
 
-/// A client on `/echo` after its handshake, and the thread that serves it.
+/// Connects a client on `/echo`. Returns it after its handshake, and the thread that serves it.
 fn serve<'a>(subject: &Subject, trial: &'a Trial, settings: Settings) -> Result<(Talk<'a>, Task<()>), Lesson> {
     let (mut talk, task) = accept(subject, trial, settings);
     trial.case("the request of §1.3 for /echo", "HTTP/1.1 101", "§4.2.2: serve_client begins with shake_hands.");
@@ -79,7 +79,7 @@ pub fn a_ping_gets_its_pong(subject: &Subject, trial: &Trial) -> Result<(), Less
     Ok(())
 }
 
-/// What is wrong with the end of a connection, whoever began it.
+/// Returns the mistake in the end of a connection, whichever side began it.
 fn not_closed(asked: &Asked, code: Option<u16>) -> Option<Mistake> {
     match &asked.seen {
         Seen::Reset => Some(Mistake::CloseDestroyed),
@@ -168,7 +168,7 @@ pub fn the_limit_of_the_settings_holds(subject: &Subject, trial: &Trial) -> Resu
             talk.send(&bytes);
             talk.expect(0x82, &vec![7; limit]).map_err(|asked| asked.lesson.named(Mistake::MaxMessageIgnored))?;
         }
-        // The first is over the limit before a byte of its payload has come.
+        // The first is over the limit, which is known before a byte of its payload has arrived.
         let too_big = [
             ("one frame, whose header has arrived", whole(limit + 1)[..10].to_vec()),
             ("one frame", whole(limit + 1)),
@@ -269,7 +269,7 @@ pub fn a_client_that_leaves_ends_its_thread(subject: &Subject, trial: &Trial) ->
     if talk.stream.peek(&mut [0]).is_err() {
         return Err(trial.came("no echo"));
     }
-    // What lies unread at the client makes a reset of its end: the next read of the server is an error.
+    // The client has unread bytes, so dropping it sends a reset, and the server's next read is an error.
     drop(talk);
     task.finish(trial).map_err(ignored)
 }
@@ -282,7 +282,7 @@ pub fn a_write_that_fails_is_no_panic(subject: &Subject, trial: &Trial) -> Resul
         "A write fails when nobody is there to take it. That ends this client's life, and its thread in good order.",
     );
     talk.flood();
-    // With what lies unread at the client: that resets the connection, and the server's write is an error.
+    // The client has unread bytes, so dropping it sends a reset, and the server's write is an error.
     drop(talk);
     task.finish_late(trial).map_err(|lesson| match lesson.mistake {
         Some(Mistake::Panics | Mistake::UnwrapPanics) => lesson.named(Mistake::WriteUnwrapped),
@@ -299,7 +299,7 @@ fn echo(talk: &mut Talk, text: &str) -> Result<(), Lesson> {
     Ok(talk.ask("a text", &masked(0x81, text.as_bytes()), 0x81, text.as_bytes(), ALONE)?)
 }
 
-/// Nothing more: whoever serves one client after the other passes.
+/// This check asks for nothing more: a server that serves one client after the other passes it.
 pub fn a_lone_client_is_served(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
     let server = Running::start(subject, quick());
     let mut talk = server.connect(trial, "/echo").map_err(|lesson| match lesson.came == Seen::Nothing.to_string() {
@@ -360,7 +360,7 @@ pub fn a_rude_client_harms_nobody(subject: &Subject, trial: &Trial) -> Result<()
         }
         talk.send(bytes);
         talk.hang_up();
-        // Until the server has noticed: it ends its side, with or without a reply before that.
+        // Waits until the server has noticed the end, and has closed its side, with or without a reply before that.
         while matches!(talk.look_for(trial.patience / 2), Seen::Frame { .. }) {}
         drop(talk);
         echo(&mut server.connect(trial, "/echo").map_err(ended)?, "still there?").map_err(ended)?;

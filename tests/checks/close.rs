@@ -41,7 +41,7 @@ fn answer(
         Some(_) if expected.is_none() => Some(Mistake::EmptyCloseGotCode),
         Some(1005 | 1006 | 1015) => Some(Mistake::CodeNeverSent),
         Some(_) if swapped == expected || swapped == Some(1002) => Some(Mistake::CodeLittleEndian),
-        // Nobody refuses 1000, unless it was read as another number.
+        // No server refuses 1000, unless it has read another number.
         Some(1002) if expected == Some(1000) => Some(Mistake::CodeLittleEndian),
         Some(1002) if expected.is_some() && expected == code(sent) => Some(Mistake::GoodCodeRefused),
         Some(1002) if expected == Some(1007) => Some(Mistake::ReasonCode),
@@ -94,7 +94,7 @@ pub fn the_close_reaches_the_client(subject: &Subject, trial: &Trial) -> Result<
     server.set_read_timeout(Some(trial.patience)).expect("set_read_timeout");
     server.peek(&mut [0]).expect("the client's bytes have arrived");
     server.write_all(b"\x88\x02\x03\xE8").expect("a Close fits into the socket's buffer");
-    // So long that whoever waits for its end is noticed.
+    // This time is so long that the check notices a server that waits for its end.
     let (hang_up, patience) = (subject.hang_up, trial.patience * 4);
     let task = Task::start(move || hang_up(server, patience));
     let dropped =
@@ -111,7 +111,7 @@ pub fn the_close_reaches_the_client(subject: &Subject, trial: &Trial) -> Result<
         Seen::Nothing => return Err(trial.came("the Close, but no end of the stream").named(Mistake::EndNotSent)),
         _ => return Err(dropped()),
     }
-    // Who drains is still there.
+    // A server that drains is still reading.
     talk.send(&[0; 1000]);
     if task.ends_within(Duration::from_millis(60)) {
         return Err(dropped());
@@ -157,7 +157,7 @@ pub fn the_patience_is_the_callers(subject: &Subject, trial: &Trial) -> Result<(
         _ => lesson,
     })?;
     drop(short_client);
-    // One that has a time of its own has it for both.
+    // A server that uses a time of its own returns for both.
     if long.ends_within(Duration::from_millis(60)) {
         long.finish(trial)?;
         return Err(trial.came("it has returned for both").named(Mistake::PatienceIgnored));
@@ -165,14 +165,15 @@ pub fn the_patience_is_the_callers(subject: &Subject, trial: &Trial) -> Result<(
     Ok(())
 }
 
-/// A panic of `hang_up` may be that of a timeout of zero.
+/// Finds out whether a panic of `hang_up` comes from a timeout of zero.
 fn nothing_left(lesson: Lesson) -> Lesson {
     if lesson.came.contains("0 duration timeout") { lesson.named(Mistake::ZeroTimeout) } else { lesson }
 }
 
-/// `hang_up` has not returned in time, and from now on nothing comes: what its last read does tells which timeout it has.
+/// Returns the lesson for a `hang_up` that has not returned in time. From now on no bytes arrive, so the end of its
+/// last read shows which timeout it has.
 fn reads_on(trial: &Trial, task: &Task<()>, patience: Duration) -> Lesson {
-    // A timeout from shortly before the deadline is short; one that is always the same is `patience` long.
+    // A timeout that is set shortly before the deadline is short; a constant one is `patience` long.
     let mistake = if task.ends_within(patience / 2) { Mistake::ZeroTimeout } else { Mistake::DrainTimeoutAnew };
     trial.came("nothing: the function did not return in time").named(mistake)
 }
@@ -185,7 +186,7 @@ pub fn a_client_that_floods_is_left(subject: &Subject, trial: &Trial) -> Result<
         "§7.1.1: wait for the client's end, but not forever. No read of this one times out, because its bytes are there \
          already: the deadline is looked at before each read.",
     );
-    // Several at once: on a busy machine one may come to a pause against its will, and then a read times out after all.
+    // There are several clients, because a busy machine can pause one of them, and then a read times out after all.
     let (hang_up, enough) = (subject.hang_up, AtomicBool::new(false));
     let (clients, tasks): (Vec<TcpStream>, Vec<Task<()>>) = (0..4)
         .map(|_| {
@@ -207,7 +208,7 @@ pub fn a_client_that_floods_is_left(subject: &Subject, trial: &Trial) -> Result<
     }
 }
 
-/// Writes until it is enough, or the server has hung up.
+/// Writes until `enough` is set, or until the server has hung up.
 fn flood(mut client: &TcpStream, enough: &AtomicBool) {
     let mut open = true;
     while open && !enough.load(Ordering::SeqCst) {
@@ -223,7 +224,7 @@ pub fn a_client_that_dribbles_is_left(subject: &Subject, trial: &Trial) -> Resul
     let mut talk = Talk::over(trial, client);
     let hang_up = subject.hang_up;
     let task = Task::start(move || hang_up(server, patience));
-    // A byte now and then: a timeout for each read would begin anew each time.
+    // One byte now and then: a timeout for each read would restart each time.
     for _ in 0..trial.patience.as_millis() / 20 {
         if task.ends_within(Duration::from_millis(20)) {
             return task.finish(trial).map_err(nothing_left);

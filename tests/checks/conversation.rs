@@ -19,7 +19,7 @@ fn start(subject: &Subject) -> Running {
 
 pub fn a_real_client_talks_to_it(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
     let server = start(subject);
-    // Says so in one sentence if the server does not run at all.
+    // If the server does not run at all, the lesson says that in one sentence.
     drop(server.connect(trial, "/echo")?);
     trial.case("tungstenite connects to /echo", "an open connection", WHOLE);
     let failed = |error: Error| trial.came(format!("its error: {error}"));
@@ -73,7 +73,7 @@ fn shown(message: &Message) -> String {
     format!("{kind} of {} bytes", message.len())
 }
 
-/// Autobahn's groups 1 and 2: every length, in one piece and in small ones; Pings one after the other.
+/// Groups 1 and 2 of Autobahn: every form of length, in one piece and in small pieces, and many Pings in a row.
 pub fn lengths_and_pieces(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
     let server = start(subject);
     for first in [0x81, 0x82] {
@@ -103,7 +103,7 @@ pub fn lengths_and_pieces(subject: &Subject, trial: &Trial) -> Result<(), Lesson
     Ok(())
 }
 
-/// Autobahn's groups 3 to 5: what came before a fault is answered, then the connection fails.
+/// Groups 3 to 5 of Autobahn: messages before a violation are answered, and then the connection fails.
 pub fn faults_after_a_good_message(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
     let server = start(subject);
     let faults: [(&str, Vec<u8>); 8] = [
@@ -127,7 +127,7 @@ pub fn faults_after_a_good_message(subject: &Subject, trial: &Trial) -> Result<(
     Ok(())
 }
 
-/// Autobahn's groups 5 to 7: fragments with Pings between them, UTF-8, and how a conversation ends.
+/// Groups 5 to 7 of Autobahn: fragments with Pings between them, UTF-8, and ways to end a conversation.
 pub fn fragments_texts_and_closes(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
     let server = start(subject);
     let mut talk = server.connect(trial, "/echo")?;

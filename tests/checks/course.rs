@@ -1,16 +1,16 @@
-//! What a learner has in front of them besides the code: pages, hints, and stubs that can be put back.
+//! The material that a learner has besides the code: pages, hints, and stubs that can be put back.
 
 use super::steps::Step;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// The repository.
+/// The folder of the repository.
 pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The three hints of a step: what its page folds away below that heading.
+/// Returns the three hints of a step, which its page folds away below the heading "Hints".
 pub fn hints(step: &Step) -> io::Result<Vec<String>> {
     let page = fs::read_to_string(root().join(step.page()))?;
     let hints = page.split("\n## ").find(|part| part.starts_with("Hints\n")).unwrap_or_default();
@@ -18,12 +18,12 @@ pub fn hints(step: &Step) -> io::Result<Vec<String>> {
     Ok(folded.map(|part| part.replace("<summary>", "").replace("</summary>", "").trim().to_owned()).collect())
 }
 
-/// The line with which a step's part of a file begins; it ends at the next such line.
+/// Returns the line with which a step's part of a file begins; the part ends at the next such line.
 fn marker(number: &str) -> String {
     format!("// ---- step {number} ----\n")
 }
 
-/// The part of `file` that belongs to a step, as a range of bytes.
+/// Returns the part of `file` that belongs to a step, as a range of bytes.
 pub fn section(file: &str, number: &str) -> Option<std::ops::Range<usize>> {
     let start = file.find(&marker(number))?;
     let behind = start + marker(number).len();
@@ -35,7 +35,7 @@ pub fn stub(step: &Step) -> io::Result<String> {
     fs::read_to_string(root().join("tests/checks/stubs").join(step.file))
 }
 
-/// What `--reset` did, or why it could not.
+/// The outcome of `--reset`.
 pub enum Reset {
     Done { copy: PathBuf },
     NoStub,

@@ -19,7 +19,7 @@ fn parts(reply: &str) -> Vec<String> {
 pub fn an_offer_is_taken_or_declined(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
     let cases = [
         ("permessage-deflate", true),
-        // Chrome, Firefox.
+        // Chrome's and Firefox's offers.
         ("permessage-deflate; client_max_window_bits", true),
         ("permessage-deflate;client_max_window_bits=15;client_no_context_takeover", true),
         ("permessage-deflate; server_no_context_takeover", true),
@@ -73,7 +73,7 @@ pub fn rsv1_begins_a_message(subject: &Subject, trial: &Trial) -> Result<(), Les
     ];
     for (first, expected, compressed) in good {
         let whole = masked(first, b"Hello");
-        // In two parts, and behind it the beginning of the next frame.
+        // It arrives in two parts, and the beginning of the next frame follows it.
         let mut buffer = whole[..8].to_vec();
         trial.case(
             format!("take_deflated, with 8 of a frame's {} bytes: {}", whole.len(), hex(&buffer)),
@@ -192,10 +192,11 @@ pub fn a_message_is_inflated(subject: &Subject, trial: &Trial) -> Result<(), Les
     Ok(())
 }
 
-/// So many times 258 bytes "a", each time in 13 bits: a literal, and matches of the largest length.
+/// Returns a stream of 258 bytes "a", repeated `times` times: a literal, and matches of the greatest length, 13 bits
+/// each.
 fn bomb(times: usize) -> Vec<u8> {
     let mut bits = vec![false, true, false];
-    // Codes come with their highest bit first: 0x30 + 'a' in eight bits.
+    // Codes are written with their highest bit first: 0x30 + 'a' in eight bits.
     bits.extend((0..8).rev().map(|bit| (0x30 + b'a') >> bit & 1 == 1));
     for _ in 0..times {
         // Length 258 is the symbol 285, and distance 1 the symbol 0.
@@ -203,7 +204,7 @@ fn bomb(times: usize) -> Vec<u8> {
         bits.extend([false; 5]);
     }
     bits.extend([false; 7]);
-    // The block without bytes whose length is cut off.
+    // The type of the empty block, whose length is cut off.
     bits.extend([false; 3]);
     bits.chunks(8).map(|byte| byte.iter().enumerate().fold(0, |byte, (i, bit)| byte | u8::from(*bit) << i)).collect()
 }

@@ -13,7 +13,7 @@ const MORE: &str = "A read can end anywhere, within a header too. Then nothing i
 
 fn decode(subject: &Subject, trial: &Trial, bytes: &[u8], expected: Header, why: &'static str) -> Result<(), Lesson> {
     trial.case(format!("decode_header, with {}", hex(bytes)), format!("Ok(Some({expected:?}))"), why);
-    // A length of 127, in two bytes: whoever takes it for a marker looks for eight.
+    // The length 127 in two bytes: code that takes it for a marker reads eight more.
     let looks_like_a_marker = expected.size == 4 && expected.length == 127;
     let (decode_header, its_bytes) = (subject.decode_header, bytes.to_vec());
     let call = Task::start(move || decode_header(&its_bytes)).finish(trial);
@@ -43,7 +43,7 @@ fn wrong_header(bytes: &[u8], came: Header, expected: Header) -> Option<Mistake>
         lengths.flat_map(|length| length_bytes.windows(length)).any(|part| as_number(part) == came.length)
     };
     match came {
-        // A length of 126 is right by chance, if the two bytes behind it have not been counted.
+        // A length of 126 is right only by chance if the next two bytes are not counted in the header's size.
         Header { length: 126 | 127, size, .. } if came.length != expected.length || size < expected.size => {
             Some(Mistake::LengthMarker)
         }
@@ -52,7 +52,7 @@ fn wrong_header(bytes: &[u8], came: Header, expected: Header) -> Option<Mistake>
             _ if length == as_number(&length_bytes.iter().rev().copied().collect::<Vec<u8>>()) => {
                 Some(Mistake::LengthLittleEndian)
             }
-            // As an i16, widened; or made an u32 on the way.
+            // The length was read as an i16 and widened to u64, or to u32 on the way.
             _ if length >> 32 == u64::from(u32::MAX) || length >> 16 == 0xFFFF => Some(Mistake::LengthSigned),
             _ if a_part_of_it() => Some(Mistake::LengthWidth),
             _ if bytes.windows(length_bytes.len().max(1)).any(|part| as_number(part) == length) => {
@@ -71,12 +71,12 @@ fn wrongly_refused(subject: &Subject, bytes: &[u8], expected: Header) -> Option<
     if !expected.masked && (subject.decode_header)(&[&[bytes[0], bytes[1] | 0x80], &bytes[2..]].concat()).is_ok() {
         return Some(Mistake::MaskAskedInHeader);
     }
-    // Is another length of this form refused too?
+    // Checks whether another length of this form is refused too.
     let all = |length: u64| (subject.decode_header)(&header_bytes(length)).is_err();
     match expected {
         Header { size: 4, .. } if all(300) => Some(Mistake::LengthWidth),
         Header { size: 10, .. } if all((1 << 40) + 70_000) => Some(Mistake::LengthWidth),
-        // Four of the eight bytes can hold that one.
+        // Four of the eight bytes can hold that other length.
         Header { size: 10, length: 0x1_0000_0000.., .. } if !all(70_000) => Some(Mistake::LengthWidth),
         Header { size: 4 | 10, .. } => Some(Mistake::LengthBoundary),
         Header { opcode: TEXT, .. } => None,
@@ -189,7 +189,7 @@ pub fn a_length_has_its_shortest_form(subject: &Subject, trial: &Trial) -> Resul
 
 const XOR: &str = "§5.3: byte i of the payload is XORed with byte i modulo 4 of the masking key; i counts from 0.";
 
-/// What is wrong with a payload that should be `plain`, by the byte that each of its bytes was XORed with.
+/// Returns the mistake in a payload that should be `plain`, by the byte with which each of its bytes was XORed.
 fn wrong_mask(came: &[u8], plain: &[u8]) -> Option<Mistake> {
     let used_by = |key_at: &dyn Fn(usize) -> u8| {
         came.len() == plain.len()
@@ -265,7 +265,7 @@ pub fn a_length_is_encoded_in_its_shortest_form(subject: &Subject, trial: &Trial
             format!("{}, then the payload", hex(&expected)),
             why,
         );
-        // No two parts of it are alike.
+        // Every part of the payload differs from every other.
         let payload: Vec<u8> = (0..length as usize).map(|i| (i % 251) as u8).collect();
         let came = (subject.encode_frame)(BINARY, &payload);
         let header = &came[..came.len().saturating_sub(length as usize)];
@@ -284,7 +284,7 @@ pub fn a_length_is_encoded_in_its_shortest_form(subject: &Subject, trial: &Trial
 fn wrong_length(subject: &Subject, header: &[u8], expected: &[u8]) -> Mistake {
     let mut turned = expected.to_vec();
     turned[2..].reverse();
-    // How long is the header of a payload that needs one of this size without a doubt?
+    // The size of the header for a payload that clearly needs this form.
     let size_for = |length: usize| (subject.encode_frame)(BINARY, &vec![0; length]).len().saturating_sub(length);
     let other_form = match expected.len() {
         4 => size_for(300) == 2,
@@ -293,7 +293,7 @@ fn wrong_length(subject: &Subject, header: &[u8], expected: &[u8]) -> Mistake {
     };
     match header {
         _ if header == turned => Mistake::LengthLittleEndian,
-        // The right marker, and behind it too much or too little.
+        // The right marker, with too many or too few bytes after it.
         [_, marker @ (126 | 127), _, ..] if *marker == expected[1] => Mistake::LengthWidth,
         _ if other_form => Mistake::LongFormMissing,
         _ => Mistake::LengthBoundary,
@@ -311,12 +311,12 @@ fn shown(came: &Result<Option<Frame>, u16>) -> String {
     }
 }
 
-/// A buffer for people.
+/// Describes a buffer on the card.
 fn holding(bytes: &[u8]) -> String {
     if bytes.is_empty() { "an empty buffer".to_owned() } else { format!("the buffer {}", hex(bytes)) }
 }
 
-/// The first frame of a buffer that holds a whole one: as it stands there, and as it is to come out.
+/// The first frame of a buffer that holds a whole one: its bytes, and the frame that should come out.
 struct First {
     bytes: Vec<u8>,
     frame: Frame,
@@ -356,7 +356,7 @@ fn wrong_frame(came: &Frame, expected: &First) -> Option<Mistake> {
     let First { bytes, frame } = expected;
     let length = frame.payload.len();
     let size = bytes.len() - length - 4;
-    // The payload that one finds from there on, with that key.
+    // The payload that would be found from `start` on, with this key.
     let payload_at = |start: usize, key: &[u8]| -> Vec<u8> {
         bytes[start..start + length].iter().zip(key.iter().cycle()).map(|(byte, key)| byte ^ key).collect()
     };
@@ -457,9 +457,9 @@ pub fn each_frame_has_its_own_key(subject: &Subject, trial: &Trial) -> Result<()
 pub fn a_frame_without_a_mask_is_refused(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
     let why = "§5.1: \"The server MUST close the connection upon receiving a frame that is not masked.\"";
     let frame = b"\x81\x05Hello";
-    // So many bytes behind it that there seem to be a key and a payload.
+    // 40 more bytes follow, so that there seem to be a key and a payload.
     let more = [&frame[..], &[0; 40]].concat();
-    // The header alone is enough to know it.
+    // The header alone is enough for the refusal.
     for bytes in [&more[..], &frame[..], &frame[..2], b"\x82\x7E\x01\x2C"] {
         let mut buffer = bytes.to_vec();
         trial.case(format!("take_frame, with {}", holding(bytes)), "Err(1002)", why);

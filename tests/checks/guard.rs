@@ -1,4 +1,4 @@
-//! Runs code that may panic or never return, and makes a lesson of both.
+//! Runs code that can panic or never return, and turns both into lessons.
 
 use super::lesson::{Lesson, Trial};
 use super::mistakes::Mistake;
@@ -21,20 +21,21 @@ pub type Check = fn(&Subject, &Trial) -> Result<(), Lesson>;
 thread_local! {
     /// The text and the place of this thread's last panic.
     static PANIC: RefCell<String> = const { RefCell::new(String::new()) };
-    /// The panics of all calls that the check has started, in a list that the check's own thread hands on to theirs.
+    /// The panics of all calls that the check has started. The check's own thread passes the list on to the threads of
+    /// the calls.
     static PANICS: RefCell<Panics> = RefCell::default();
 }
 
 type Panics = Arc<Mutex<Vec<String>>>;
 
-/// Panics in threads that the subject has started itself; only kept when nothing else runs in this process.
+/// Panics in threads that the subject itself has started. They are kept only if nothing else runs in this process.
 static ELSEWHERE: Mutex<Vec<String>> = Mutex::new(Vec::new());
 static ALONE: AtomicBool = AtomicBool::new(false);
 
 /// The folders of the servers under test.
 const YOURS: [&str; 2] = ["tests/my_server/", "tests/checks/wrong/"];
 
-/// For a process that only runs steps: no panic is printed.
+/// Hides the output of panics, in a process that runs only the checks.
 pub fn silence_every_panic() {
     ALONE.store(true, Ordering::SeqCst);
 }
@@ -59,7 +60,7 @@ fn install_hook() {
     });
 }
 
-/// Where to look for a panic: its own place, or if that is in the standard library, the last line of yours before it.
+/// Returns the place of a panic. If it is in the standard library, returns the last line of your code that led there.
 fn place(file: &str, line: u32) -> String {
     let file = file.replace('\\', "/");
     if !ALONE.load(Ordering::SeqCst) || YOURS.iter().any(|folder| file.contains(folder)) {
@@ -68,22 +69,23 @@ fn place(file: &str, line: u32) -> String {
     your_line(&Backtrace::force_capture().to_string()).unwrap_or(format!("{file}:{line}"))
 }
 
-/// The first line of yours that a backtrace names.
+/// Returns the first line of your code that a backtrace names.
 pub fn your_line(trace: &str) -> Option<String> {
     let trace = trace.replace('\\', "/");
     trace.lines().find_map(|line| {
         let start = YOURS.iter().find_map(|folder| line.find(folder))?;
-        // Without the column.
+        // The column is left out.
         line[start..].rsplit_once(':').map(|(place, _)| place.to_owned())
     })
 }
 
-/// The processor's time that was used by now, if this process only runs the checks of one step and the system tells it.
+/// Returns the processor time used so far, if this process runs only the checks of one step and the system reports it.
 pub fn processor_times() -> Option<super::runner::limits::Times> {
     if ALONE.load(Ordering::SeqCst) { super::runner::limits::times() } else { None }
 }
 
-/// What your code has taken without an end, where the system tells it: no check needs so many threads or so much memory.
+/// Returns the resource that your code has used without limit, if the system reports it. The checks need far fewer
+/// threads and far less memory.
 fn excess() -> Option<(String, Mistake)> {
     const THREADS: u64 = 200;
     const KIB: u64 = 500 << 10;
@@ -101,11 +103,11 @@ fn excess() -> Option<(String, Mistake)> {
 /// A call of the subject's code in a thread of its own.
 pub struct Task<T> {
     result: Receiver<Result<T, String>>,
-    /// What was taken out of `result` before somebody asked for it.
+    /// The outcome, if it was taken out of `result` before the check asked for it.
     early: RefCell<Option<Result<T, String>>>,
 }
 
-/// The check itself cannot begin a thread any more.
+/// The panic's text if the check itself cannot start a thread.
 const NO_THREAD: &str = "the system has a thread for us";
 
 impl<T: Send + 'static> Task<T> {
@@ -119,19 +121,19 @@ impl<T: Send + 'static> Task<T> {
             if let Err(text) = &outcome {
                 panics.lock().unwrap_or_else(PoisonError::into_inner).push(text.clone());
             }
-            // Nobody waits any more if it took too long.
+            // If the call took too long, the check no longer waits.
             let _ = done.send(outcome);
         };
         thread::Builder::new().name(CHECKED.to_owned()).spawn(body).expect(NO_THREAD);
         Task { result, early: RefCell::new(None) }
     }
 
-    /// What the call returned. A panic and a hang are lessons.
+    /// Returns the value of the call. A panic or a hang becomes a lesson.
     pub fn finish(&self, trial: &Trial) -> Result<T, Lesson> {
         self.finish_within(trial, trial.patience, Mistake::Hangs)
     }
 
-    /// The same where much has to be done first: on a busy machine that takes a while.
+    /// Does the same for a call that must first do much work, which takes a while on a busy machine.
     pub fn finish_late(&self, trial: &Trial) -> Result<T, Lesson> {
         self.finish_within(trial, trial.patience * 3, Mistake::Hangs)
     }
@@ -145,7 +147,7 @@ impl<T: Send + 'static> Task<T> {
         Err(trial.came("nothing: the function did not return in time").named(hang))
     }
 
-    /// Whether the call is over, or will be within this time.
+    /// Returns whether the call is over, or ends within this time.
     pub fn ends_within(&self, time: Duration) -> bool {
         if self.early.borrow().is_none() {
             let outcome = match self.result.recv_timeout(time) {
@@ -158,9 +160,9 @@ impl<T: Send + 'static> Task<T> {
         true
     }
 
-    /// The panic that has ended the call, if one has.
+    /// Returns the panic that has ended the call, if there was one.
     pub fn panic(&self, trial: &Trial) -> Option<Lesson> {
-        // A thread that has panicked drops its socket, which is seen first, and tells of it a little later.
+        // A panicking thread drops its socket first, and reports the panic a little later.
         self.ends_within(Duration::from_millis(20));
         match &*self.early.borrow() {
             Some(Err(text)) => Some(panicked(trial, text)),
@@ -170,9 +172,9 @@ impl<T: Send + 'static> Task<T> {
 }
 
 fn panicked(trial: &Trial, text: &str) -> Lesson {
-    // A stub says `todo!("step 04: ...")`.
+    // A stub has `todo!("step 04: ...")`.
     if let Some((_, todo)) = text.split_once("not yet implemented: step ") {
-        // A step may have several; which one is told by what stands behind the number.
+        // A step can have several stubs; the text after the number says which one it is.
         let (number, which) = todo.split_once(": ").unwrap_or((todo, "it"));
         return Lesson {
             unwritten: Some(number.to_owned()),
@@ -182,13 +184,13 @@ fn panicked(trial: &Trial, text: &str) -> Lesson {
     trial.came(format!("a panic: {text}")).named(kind_of_panic(text))
 }
 
-/// A thread that panics drops its socket, and a check sees that first: the panic is what matters.
+/// Replaces a lesson by the panic that caused it: a thread that panics drops its socket, which a check notices first.
 fn hidden_panic(trial: &Trial, panics: &Panics, lesson: Lesson) -> Lesson {
     if lesson.came.starts_with("a panic: ") || lesson.unwritten.is_some() {
         return lesson;
     }
     let first = || panics.lock().unwrap_or_else(PoisonError::into_inner).first().cloned();
-    // It is told a little later.
+    // The panic is reported a little later.
     let text = first().or_else(|| {
         thread::sleep(Duration::from_millis(20));
         first()
@@ -199,7 +201,7 @@ fn hidden_panic(trial: &Trial, panics: &Panics, lesson: Lesson) -> Lesson {
     Lesson { came, mistake: panic.mistake, unwritten: panic.unwritten, ..lesson }
 }
 
-/// What has panicked, by the words of the standard library.
+/// Returns the kind of panic, which the standard library's words show.
 fn kind_of_panic(text: &str) -> Mistake {
     match text {
         _ if text.starts_with("called `") => Mistake::UnwrapPanics,
@@ -211,26 +213,26 @@ fn kind_of_panic(text: &str) -> Mistake {
     }
 }
 
-/// Runs one check of a step, in bounded time: a case of it that takes longer than `silence` waits for nothing.
+/// Runs one check of a step, in bounded time: a case that takes longer than `silence` has hung.
 pub fn run(check: Check, subject: Subject, patience: Duration, silence: Duration) -> Result<(), Lesson> {
     ELSEWHERE.lock().unwrap_or_else(PoisonError::into_inner).clear();
     let trial = Arc::new(Trial::new(patience));
     let its_trial = Arc::clone(&trial);
-    // A list of its own: checks of other subjects can run at the same time.
+    // Each run has its own list, because checks of other subjects can run at the same time.
     PANICS.set(Panics::default());
     let panics = PANICS.with_borrow(Arc::clone);
     let task = Task::start(move || check(&subject, &its_trial));
     while !task.ends_within(silence.saturating_sub(trial.tried_for())) && trial.tried_for() < silence {}
     let outcome = task.finish_within(&trial, Duration::ZERO, Mistake::LoopsForEver).and_then(|result| result);
     let outcome = outcome.map_err(|lesson| hidden_panic(&trial, &panics, lesson));
-    // In a process of checks alone it is clear whose threads they are.
+    // In a process that runs only checks, all threads belong to the subject.
     let excess = if outcome.is_err() && ALONE.load(Ordering::SeqCst) { excess() } else { None };
     if let (Err(lesson), Some((taken, mistake))) = (&outcome, excess) {
         return Err(Lesson { came: format!("{}; {taken}", lesson.came), ..lesson.clone() }.named(mistake));
     }
     let elsewhere = ELSEWHERE.lock().unwrap_or_else(PoisonError::into_inner).first().cloned();
     match (outcome, elsewhere) {
-        // Where one of the subject's own threads has panicked, that is why nothing came.
+        // A panic in one of the subject's own threads explains why no reply arrived.
         (Err(lesson), Some(text)) if lesson.unwritten.is_none() && text.contains("not yet implemented") => {
             Err(panicked(&trial, &text))
         }

@@ -9,7 +9,7 @@ use super::talk::{ACCEPT, Seen, Talk, connected_pair, request};
 use std::net::TcpStream;
 use std::time::Duration;
 
-/// The subject shakes hands in a thread of its own; the socket stays open until the check is over.
+/// Starts the subject's handshake in a thread of its own; the socket stays open until the check is over.
 fn shake<'a>(subject: &Subject, trial: &'a Trial) -> (Talk<'a>, Task<(Shaken, TcpStream)>) {
     let (client, mut server) = connected_pair();
     let shake_hands = subject.shake_hands;
@@ -47,7 +47,7 @@ fn expect_head(talk: &mut Talk, task: &Task<(Shaken, TcpStream)>, start: &str) -
             }
             None if seen == Seen::Nothing => {
                 let has_returned = task.ends_within(Duration::ZERO);
-                // Does it wait for the end of the stream?
+                // Finds out whether it waits for the end of the stream.
                 talk.hang_up();
                 let mistake = match talk.head() {
                     _ if has_returned => Mistake::NoReply,
@@ -72,7 +72,7 @@ fn shown(shaken: &Shaken) -> String {
     }
 }
 
-/// What is wrong with a rest that should be `expected`, when the client has sent `sent`.
+/// Returns the mistake in a rest that should be `expected`, after the client has sent `sent`.
 fn wrong_rest(shaken: &Shaken, sent: &[u8], expected: &[u8]) -> Option<Mistake> {
     let Ok(Some((_, rest))) = shaken else { return None };
     match rest.strip_prefix(expected) {
@@ -109,7 +109,7 @@ pub fn the_client_reads_its_101(subject: &Subject, trial: &Trial) -> Result<(), 
         "nothing after the blank line of the 101",
         "§4.2.2: with the blank line the handshake is over. What follows are frames.",
     );
-    // Then what it has written ends here.
+    // The subject's output ends here, if it has written any.
     drop(server);
     let behind = talk.look();
     if behind == Seen::End && talk.unread().is_empty() {
@@ -242,11 +242,11 @@ const FOR_405: [Needed; 1] = [Needed {
     mistake: Mistake::AllowMissing,
 }];
 
-/// Whether a header of this name has the token in its list, as `a_list_may_go_on_in_another_header` has it.
+/// Returns whether a header of this name has the token in its list, which can continue in another header line.
 fn has_token(head: &str, name: &str, token: &str) -> bool {
     let headers = head.split("\r\n").filter_map(|line| line.split_once(':'));
     let mut elements = headers.filter(|(n, _)| n.eq_ignore_ascii_case(name)).flat_map(|(_, value)| value.split(','));
-    // A method has case, and no other token here has.
+    // Only a method is compared with its case.
     elements.any(|element| match name {
         "Allow" => element.trim() == token,
         _ => element.trim().eq_ignore_ascii_case(token),

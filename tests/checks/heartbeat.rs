@@ -1,4 +1,4 @@
-//! Step 17: who is silent gets a Ping, who stays silent is dropped (§5.5.2).
+//! Step 17: a silent client gets a Ping, and a client that stays silent is dropped (§5.5.2).
 
 use super::guard;
 use super::lesson::{Lesson, Trial, hex};
@@ -32,7 +32,7 @@ pub fn the_verdict_goes_by_two_times(subject: &Subject, trial: &Trial) -> Result
         (100, Some(5), Verdict::Fine),
     ];
     let takes = |silent: u64, pinged: Option<u64>| (subject.verdict)(seconds(silent), pinged.map(seconds), &settings);
-    // With the two times exchanged, these are what comes.
+    // These are the results if the two times are exchanged.
     let swapped = takes(15, None) == Verdict::Ping
         || (takes(60, Some(15)), takes(60, Some(25))) == (Verdict::Fine, Verdict::Drop);
     for (silent, pinged, expected) in cases {
@@ -77,7 +77,7 @@ pub fn the_verdict_goes_by_two_times(subject: &Subject, trial: &Trial) -> Result
 }
 
 pub fn the_watch_sleeps(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
-    // Where others share the process, nobody knows who has used the processor.
+    // If other code shares the process, the processor time cannot be attributed to the subject.
     let Some(first) = guard::processor_times() else { return Ok(()) };
     let server = start(subject);
     let _silent = server.connect(trial, "/echo")?;
@@ -86,7 +86,8 @@ pub fn the_watch_sleeps(subject: &Subject, trial: &Trial) -> Result<(), Lesson> 
         "nearly no work: a look at the list now and then",
         "`watch` sleeps between two looks, a tenth of `ping_interval`. Without a sleep it burns a core.",
     );
-    // We use up some of the processor's time too: where the machine is busy, we wait as long as a busy thread would.
+    // The check uses the processor too. So on a busy machine it waits as long as a busy thread of the subject would
+    // need.
     let (mut own, mut others) = (Duration::ZERO, Duration::ZERO);
     while own < INTERVAL / 2 {
         let now = guard::processor_times().unwrap_or(first);
@@ -99,7 +100,7 @@ pub fn the_watch_sleeps(subject: &Subject, trial: &Trial) -> Result<(), Lesson> 
     Err(trial.came("much work of your threads, as much as this check's own").named(Mistake::WatchSpins))
 }
 
-/// The payload of the server's next frame, which is a Ping.
+/// Expects a Ping as the server's next frame, and returns its payload.
 fn expect_ping(talk: &mut Talk, sent: &str) -> Result<Vec<u8>, Lesson> {
     talk.trial.case(sent, "a Ping", WHY);
     match talk.look() {
@@ -110,7 +111,7 @@ fn expect_ping(talk: &mut Talk, sent: &str) -> Result<Vec<u8>, Lesson> {
         Seen::End | Seen::Reset => Err(talk.trial.came("the end of the connection").named(Mistake::LivingDropped)),
         Seen::Nothing => {
             let lesson = talk.trial.came(Seen::Nothing.to_string());
-            // Does its own thread still get all that it needs?
+            // Finds out whether the client's own thread can still get its locks.
             talk.send(&masked(0x81, b"hi"));
             let answered = matches!(talk.look_for(talk.trial.patience / 2), Seen::Frame { .. });
             Err(lesson.named(if answered { Mistake::NoPing } else { Mistake::WatchDeadlock }))
@@ -136,7 +137,7 @@ pub fn a_silent_client_gets_a_ping_and_is_dropped(subject: &Subject, trial: &Tri
     );
     match talk.look() {
         Seen::End | Seen::Reset => Ok(()),
-        // It may be told why, where that takes no wait.
+        // A Close with the reason is fine, if sending it takes no wait.
         Seen::Frame { first: 0x88, .. } => match talk.look() {
             Seen::End | Seen::Reset => Ok(()),
             seen => Err(trial.came(seen.to_string()).named(Mistake::NeverDropped)),
@@ -145,7 +146,7 @@ pub fn a_silent_client_gets_a_ping_and_is_dropped(subject: &Subject, trial: &Tri
         seen @ Seen::Frame { .. } => Err(trial.came(seen.to_string())),
         seen @ Seen::Nothing => {
             let lesson = trial.came(seen.to_string());
-            // Can anybody still join?
+            // Finds out whether another client can still join.
             let mut other = server.connect(trial, "/echo")?;
             other.send(&masked(0x81, b"hi"));
             let answered = matches!(other.look_for(trial.patience / 2), Seen::Frame { .. });
@@ -169,7 +170,7 @@ pub fn a_client_that_talks_stays(subject: &Subject, trial: &Trial) -> Result<(),
     let begin = Instant::now();
     let mut talk = server.connect(trial, "/echo")?;
     trial.case("a text every 20 ms, for longer than both times together", "each comes back, and no Ping", WHY);
-    // The server has heard the client at this time or later, and never waited longer than this.
+    // The server heard the client at `heard` or later, and never waited longer than `silence`.
     let (mut heard, mut silence) = (begin, Duration::ZERO);
     while begin.elapsed() < INTERVAL * 6 {
         let sent = Instant::now();
@@ -181,7 +182,7 @@ pub fn a_client_that_talks_stays(subject: &Subject, trial: &Trial) -> Result<(),
             match seen {
                 Seen::Frame { first: 0x81, .. } => (echoed, heard) = (true, sent),
                 Seen::Nothing if echoed => break,
-                // On a busy machine the client has been silent against its will.
+                // On a busy machine the client was silent against its will.
                 Seen::Frame { first: 0x89, .. } if silence >= INTERVAL => {}
                 Seen::Frame { first: 0x89, .. } => return Err(trial.came(seen.to_string()).named(Mistake::NotHeard)),
                 Seen::End | Seen::Reset => {
@@ -195,7 +196,7 @@ pub fn a_client_that_talks_stays(subject: &Subject, trial: &Trial) -> Result<(),
 }
 
 pub fn a_ping_that_waits_holds_no_list(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
-    // Nobody is given up here.
+    // With these times no client is dropped.
     let (pong_timeout, send_timeout) = (trial.patience * 10, trial.patience * 10);
     let server = Running::start(subject, Settings { ping_interval: INTERVAL, pong_timeout, send_timeout, ..quick() });
     let mut full = server.connect(trial, "/echo")?;
@@ -205,7 +206,7 @@ pub fn a_ping_that_waits_holds_no_list(subject: &Subject, trial: &Trial) -> Resu
         "it gets it back",
         "As in step 16: no lock is held while you write. `clients` copies the list, and `send` comes after that.",
     );
-    // By then a Ping is due, and a while more.
+    // By then a Ping has long been due.
     std::thread::sleep(INTERVAL * 2);
     let mut other = server.connect(trial, "/echo")?;
     other.send(&masked(0x81, b"hi"));
@@ -223,7 +224,7 @@ pub fn a_ping_that_waits_holds_no_list(subject: &Subject, trial: &Trial) -> Resu
 
 pub fn a_write_that_fails_does_not_end_it(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
     let send_timeout = INTERVAL * 3;
-    // Nobody is dropped here for being late.
+    // With this time no client is dropped for being late.
     let pong_timeout = trial.patience * 10;
     let server = Running::start(subject, Settings { ping_interval: INTERVAL, pong_timeout, send_timeout, ..quick() });
     let mut full = server.connect(trial, "/echo")?;
@@ -235,7 +236,7 @@ pub fn a_write_that_fails_does_not_end_it(subject: &Subject, trial: &Trial) -> R
         "the other gets its Pings, also when the first has been given up",
         "One thread watches everybody. A fault of one client must not end it.",
     );
-    // The Ping waits for the lock until the client's own thread is given up, and then for as long at most.
+    // The Ping waits for the lock until the write of the client's own thread times out, and then as long again at most.
     let begin = Instant::now();
     while begin.elapsed() < send_timeout * 2 + INTERVAL {
         match silent.look_for(trial.patience * 2) {

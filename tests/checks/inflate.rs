@@ -1,23 +1,23 @@
-//! Inflates what was compressed with DEFLATE (RFC 1951), piece by piece. Given, nothing to edit.
+//! Inflates bytes that were compressed with DEFLATE (RFC 1951), piece by piece. This file is given: nothing to edit.
 
 use std::cell::Cell;
 
-/// Iterates over what comes out, in pieces of 1 to 4096 bytes: `for piece in Inflate::new(&bytes) { ... }`. An error: these
-/// bytes are not DEFLATE, or they are cut short.
+/// Iterates over the inflated bytes, in pieces of 1 to 4096 bytes: `for piece in Inflate::new(&bytes) { ... }`. An
+/// error means that `bytes` are not DEFLATE, or that they are cut short.
 pub struct Inflate<'a> {
     bits: Bits<'a>,
     block: Block,
-    /// What has come out, of which a match may repeat a part.
+    /// The inflated bytes; a match can repeat a part of them.
     window: Vec<u8>,
     /// A match: how many bytes to repeat, and from how far back.
     repeat: (usize, usize),
 }
 
-/// Not DEFLATE, or cut short.
+/// The bytes are not DEFLATE, or are cut short.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BadData;
 
-#[allow(clippy::large_enum_variant)] // there is one at a time
+#[allow(clippy::large_enum_variant)] // only one value exists at a time
 enum Block {
     /// Between two blocks.
     None,
@@ -41,7 +41,7 @@ thread_local! {
     static PRODUCED: Cell<usize> = const { Cell::new(0) };
 }
 
-/// How many bytes have come out in this thread so far.
+/// Returns how many bytes this thread has inflated so far.
 pub fn produced() -> usize {
     PRODUCED.get()
 }
@@ -51,7 +51,7 @@ impl<'a> Inflate<'a> {
         Inflate { bits: Bits { bytes, at: 0 }, block: Block::None, window: Vec::new(), repeat: (0, 0) }
     }
 
-    /// Appends to the window until a piece is full. `false`: there is no more.
+    /// Appends to the window until a piece is full. Returns `false` at the end.
     fn fill(&mut self, target: usize) -> Result<bool, BadData> {
         while self.window.len() < target {
             if self.repeat.0 > 0 {
@@ -107,7 +107,7 @@ impl Iterator for Inflate<'_> {
 /// Bits, the lowest of each byte first.
 struct Bits<'a> {
     bytes: &'a [u8],
-    /// In bits.
+    /// The position in bits.
     at: usize,
 }
 
@@ -125,7 +125,7 @@ impl Bits<'_> {
         })
     }
 
-    /// A length or a distance: the smallest of its group, and some bits more.
+    /// Reads a length or a distance: the smallest of its group, plus the value of some more bits.
     fn extended(&mut self, symbol: usize, groups: &[(usize, u32)]) -> Result<usize, BadData> {
         let &(smallest, extra) = groups.get(symbol).ok_or(BadData)?;
         Ok(smallest + self.take(extra)?)
@@ -158,7 +158,7 @@ impl Bits<'_> {
         }
     }
 
-    /// The two codes of a block that brings its own (RFC 1951 §3.2.7).
+    /// Reads the two codes of a block that defines its own (RFC 1951 §3.2.7).
     fn codes(&mut self) -> Result<(Code, Code), BadData> {
         const ORDER: [usize; 19] = [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15];
         let (literals, distances, count) = (self.take(5)? + 257, self.take(5)? + 1, self.take(4)? + 4);
@@ -184,7 +184,7 @@ impl Bits<'_> {
     }
 }
 
-/// A Huffman code, by how many symbols each length has, and the symbols in their order.
+/// A Huffman code: the number of symbols of each length, and the symbols in order.
 struct Code {
     counts: [usize; 16],
     symbols: Vec<usize>,
@@ -214,7 +214,7 @@ impl Code {
     }
 }
 
-/// The smallest length of each group, and how many bits follow.
+/// The smallest length of each group, and the number of extra bits.
 const LENGTHS: [(usize, u32); 29] = [
     (3, 0),
     (4, 0),

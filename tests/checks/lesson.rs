@@ -1,4 +1,4 @@
-//! What a check has to say: a lesson, and the card on which it is printed.
+//! The result of a check: a lesson, and the card on which it is printed.
 
 use super::mistakes::Mistake;
 use super::runner::report;
@@ -7,15 +7,15 @@ use std::fmt::Write as _;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Why a check failed, for somebody who wants to know what to change.
+/// The reason why a check failed, for a reader who wants to know what to change.
 #[derive(Debug, Clone)]
 pub struct Lesson {
     pub sent: String,
     pub expected: String,
     pub came: String,
-    /// The rule, with its section of RFC 6455, or with the name of another RFC.
+    /// The rule, with its section of RFC 6455, or of another RFC that it names.
     pub why: &'static str,
-    /// The classic mistake that the answer bears the signature of.
+    /// The classic mistake that leads to this result.
     pub mistake: Option<Mistake>,
     /// The number of the step whose stub is still there.
     pub unwritten: Option<String>,
@@ -51,19 +51,20 @@ impl Lesson {
     }
 }
 
-/// No guess is better than a wrong one.
-const UNKNOWN: &str = "none that this card knows by its result. Compare what came with what was expected.";
+/// A card without a guess is better than a card with a wrong one.
+const UNKNOWN: &str = "none that this card knows by its result. Compare the line `came` with the line `expected`.";
 
 const INDENT: usize = 12;
-/// The text beside the labels, in a terminal of 100 columns.
+/// The width of the text beside the labels, in a terminal of 100 columns.
 const WIDTH: usize = 86;
 
-/// A label and a sentence, broken at spaces; code and bytes in it stay whole.
+/// Writes a label and a sentence, broken at spaces; code and bytes in it stay whole.
 pub fn line(out: &mut String, label: &str, text: &str) {
     write_line(out, label, &pieces(text, false));
 }
 
-/// A label and what was sent or came: a quoted text stays whole too, or has a line for each of its own lines.
+/// Writes a label and the bytes or text that were sent or received. A quoted text stays whole too, or is broken after
+/// its own line ends.
 fn data_line(out: &mut String, label: &str, text: &str) {
     write_line(out, label, &pieces(text, true));
 }
@@ -88,7 +89,7 @@ fn write_line(out: &mut String, label: &str, pieces: &[String]) {
     out.push('\n');
 }
 
-/// Cuts a text at the spaces where a line may end: not within code or bytes, and with `quotes` not within a quote.
+/// Cuts a text at the spaces where a line can end: not within code or bytes, and with `quotes` not within a quotation.
 fn pieces(text: &str, quotes: bool) -> Vec<String> {
     let mut pieces: Vec<String> = Vec::new();
     for word in text.split(' ') {
@@ -100,7 +101,7 @@ fn pieces(text: &str, quotes: bool) -> Vec<String> {
             _ => pieces.push(word.to_owned()),
         }
     }
-    // What fits on no line ends where it may: behind a line end, or else at any space.
+    // A piece that is too long for any line is cut after a line end in it, or otherwise at any space.
     let too_long = |piece: &String| piece.chars().count() > WIDTH && !piece.contains(LINE_END);
     pieces
         .into_iter()
@@ -119,10 +120,11 @@ fn stays_whole(piece: &str, word: &str, quotes: bool) -> bool {
     bytes || is_open('`') || quotes && (pair || is_open('"') || word.starts_with('}'))
 }
 
-/// The end of a line as a quoted text shows it.
+/// A line end as a quoted text shows it.
 const LINE_END: &str = "\\n";
 
-/// A piece that fits on no line, cut behind each line end in it. What closes the quote stays with the last line.
+/// Cuts a piece that is too long for any line after each line end in it. The closing quotation mark stays with the last
+/// line.
 fn parts(piece: &str) -> Vec<&str> {
     let last_line_end = piece.rfind(LINE_END).filter(|_| piece.chars().count() > WIDTH);
     let Some(at) = last_line_end else { return vec![piece] };
@@ -130,12 +132,12 @@ fn parts(piece: &str) -> Vec<&str> {
     piece[..start].split_inclusive(LINE_END).chain([&piece[start..]]).collect()
 }
 
-/// What a check is trying at the moment, so that a panic or a hang can be told with it.
+/// The case that a check is trying at the moment, so that the lesson of a panic or a hang can name it.
 pub struct Trial {
-    /// No wait is longer.
+    /// The longest wait.
     pub patience: Duration,
     now: Mutex<(String, String, &'static str)>,
-    /// When it began to be tried.
+    /// The time at which this case began.
     since: Mutex<Instant>,
 }
 
@@ -144,7 +146,7 @@ impl Trial {
         Trial { patience, now: Mutex::new((String::new(), String::new(), "")), since: Mutex::new(Instant::now()) }
     }
 
-    /// The next thing to be tried.
+    /// Begins the next case.
     pub fn case(&self, sent: impl Into<String>, expected: impl Into<String>, why: &'static str) {
         let (sent, expected) = (sent.into(), expected.into());
         report::case(&sent, &expected, why);
@@ -152,24 +154,24 @@ impl Trial {
         *self.since.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
     }
 
-    /// How long this has been tried.
+    /// Returns how long this case has run.
     pub fn tried_for(&self) -> Duration {
         self.since.lock().unwrap_or_else(PoisonError::into_inner).elapsed()
     }
 
-    /// The lesson from what came instead of what was expected.
+    /// Returns the lesson for a result that differs from what was expected.
     pub fn came(&self, came: impl Into<String>) -> Lesson {
         let (sent, expected, why) = self.now.lock().unwrap_or_else(PoisonError::into_inner).clone();
         Lesson { sent, expected, came: came.into(), why, mistake: None, unwritten: None }
     }
 
-    /// Fails unless `came` is what is expected.
+    /// Fails unless `came` equals `expected`.
     pub fn equal<T: PartialEq + std::fmt::Debug>(&self, came: T, expected: T) -> Result<(), Lesson> {
         if came == expected { Ok(()) } else { Err(self.came(format!("{came:?}"))) }
     }
 }
 
-/// Bytes for people: in hex, and cut if there are many.
+/// Returns bytes in hex for a card, cut if there are many.
 pub fn hex(bytes: &[u8]) -> String {
     const SHOWN: usize = 20;
     let mut text: String = bytes.iter().take(SHOWN).map(|byte| format!("{byte:02x} ")).collect();

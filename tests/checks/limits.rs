@@ -1,4 +1,4 @@
-//! Step 12: whatever a client makes the server hold has a bound (§10.4).
+//! Step 12: whatever a client sends, the memory for it has a bound (§10.4).
 
 use super::guard::Task;
 use super::lesson::{Lesson, Trial, hex};
@@ -39,7 +39,7 @@ pub fn the_size_has_a_limit(subject: &Subject, trial: &Trial) -> Result<(), Less
         };
         trial.equal(came, expected).map_err(|lesson| lesson.named(mistake))?;
     }
-    // The largest length that a header can hold, and one that a cast to a smaller type would cut to 0.
+    // The greatest length that a header can hold, and one that a cast to a smaller type would turn into 0.
     for more in [u64::MAX >> 1, u64::MAX, 1 << 32] {
         trial.case(format!("check_size(7, {more}, 10)"), "Err(1009)", LIMIT);
         let check_size = subject.check_size;
@@ -53,7 +53,7 @@ pub fn the_size_has_a_limit(subject: &Subject, trial: &Trial) -> Result<(), Less
     Ok(())
 }
 
-/// Runs a check whose panic may be that of `limit - so_far`.
+/// Runs a check in which a panic can be that of `limit - so_far`.
 fn subtracting(
     subject: &Subject,
     trial: &Trial,
@@ -74,7 +74,7 @@ pub fn the_announced_length_is_not_believed(subject: &Subject, trial: &Trial) ->
 
 fn announced_lengths(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
     let why = "§10.4: the header says how many bytes the payload has. Not one of them has arrived, and none should be waited for.";
-    // The last is more than any machine has room for.
+    // The last length exceeds the memory of any machine.
     for announced in [1001_u64, 1 << 30, u64::MAX >> 1] {
         let mut buffer = vec![0x82];
         match announced {

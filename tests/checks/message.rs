@@ -85,7 +85,8 @@ fn outcome_shown(outcome: &Outcome) -> String {
     }
 }
 
-/// Gives frames to a new assembler; the second of each pair is what it is to say. An error may come a frame early.
+/// Gives frames to a new assembler; the second value of each pair is the expected result. An error can be one frame
+/// early.
 pub fn assemble(
     subject: &Subject,
     trial: &Trial,
@@ -110,7 +111,7 @@ pub fn assemble(
     Ok(())
 }
 
-/// What came instead of what the assembler was to say.
+/// The result that differs from the expected one.
 pub struct Wrong {
     pub lesson: Lesson,
     pub came: Outcome,
@@ -136,11 +137,11 @@ pub fn one_frame_is_a_message(subject: &Subject, trial: &Trial) -> Result<(), Le
     ];
     assemble(subject, trial, NO_LIMIT, &frames, why).map_err(|wrong| match &wrong.came {
         Ok(Some(message)) if message.payload.starts_with(b"Hello") => wrong.lesson.named(Mistake::MessageNotReset),
-        // The first frame was taken.
+        // The assembler has accepted the first frame.
         Err(1002) if wrong.at > 0 => wrong.lesson.named(Mistake::MessageNotReset),
         Ok(None) => wrong.lesson.named(Mistake::WholeMessageKept),
         Ok(Some(message)) if message.payload == b"bytes" => wrong.lesson.named(Mistake::OpcodeOfContinuation),
-        // The text before it is UTF-8.
+        // The text before it is valid UTF-8.
         Err(1007) => wrong.lesson.named(Mistake::BinaryChecked),
         _ => wrong.lesson,
     })
@@ -203,7 +204,7 @@ pub fn one_message_is_open_at_a_time(subject: &Subject, trial: &Trial) -> Result
     nothing(&[(frame(false, CONTINUATION, b"lo"), Err(1002))])?;
     nothing(&[(frame(true, TEXT, b"Hello"), message(TEXT, b"Hello")), (frame(true, CONTINUATION, b"lo"), Err(1002))])?;
     for fin in [true, false] {
-        // The first fragment may be empty: open is not the same as not empty.
+        // The first fragment can be empty, so "open" and "not empty" are different things.
         for begin in [&b"Hel"[..], b""] {
             let frames = [(frame(false, TEXT, begin), Ok(None)), (frame(fin, TEXT, b"Hello"), Err(1002))];
             assemble(subject, trial, NO_LIMIT, &frames, why).map_err(|wrong| match wrong.came {
@@ -220,7 +221,7 @@ pub fn one_message_is_open_at_a_time(subject: &Subject, trial: &Trial) -> Result
 
 const UTF8: &str = "§8.1: a text that is not UTF-8 fails the connection; §7.4.1: with 1007.";
 
-/// Bytes that are no UTF-8, and why.
+/// Bytes that are not UTF-8, and the reason.
 pub const BAD_TEXTS: [(&[u8], &str); 6] = [
     (b"\xFF", "a byte that never occurs"),
     (b"Hello \x80", "a continuation byte of nothing"),
@@ -266,7 +267,7 @@ pub fn bad_text_does_not_get_through(subject: &Subject, trial: &Trial) -> Result
     for (bytes, _) in BAD_TEXTS {
         let whole = [(frame(true, TEXT, bytes), Err(1007))];
         let cut = [(frame(false, TEXT, &bytes[..1]), Ok(None)), (frame(true, CONTINUATION, &bytes[1..]), Err(1007))];
-        // By now `check_text` itself is right.
+        // By now `check_text` itself is known to be right.
         for (frames, accepted) in [(&whole[..], Mistake::CheckTextNotCalled), (&cut, Mistake::LastOpcodeAsked)] {
             assemble(subject, trial, NO_LIMIT, frames, UTF8).map_err(|wrong| match &wrong.came {
                 Ok(Some(message)) if message.payload != bytes => wrong.lesson.named(Mistake::TextRepaired),

@@ -1,4 +1,4 @@
-//! What people get wrong when they write a WebSocket server, one sentence for each.
+//! The mistakes that people make when they write a WebSocket server, one sentence for each.
 
 macro_rules! mistakes {
     ($($name:ident, $classic:expr, $sentence:literal;)*) => {
@@ -13,7 +13,7 @@ macro_rules! mistakes {
                 match self { $(Mistake::$name => $sentence),* }
             }
 
-            /// Its number among the classic ones: those that bug reports tell of again and again.
+            /// The number of a classic mistake, which bug reports mention again and again.
             pub fn classic(self) -> Option<u8> {
                 match self { $(Mistake::$name => $classic),* }
             }
@@ -22,18 +22,18 @@ macro_rules! mistakes {
 }
 
 mistakes! {
-    // In any step.
+    // In any step
     Hangs, None, "Your code waits for something that does not come. Which read or lock is it?";
     LoopsForEver, None, "Your code has not come to an end, and it waits for nobody. What ends its loop?";
-    Panics, None, "What a client sends must never make the server panic: look at the index, the unwrap or the calculation in \
-        that line.";
-    IndexPanics, None, "What a client sends must never make the server panic. The index or the range in that line goes \
+    Panics, None, "Nothing that a client sends must ever make the server panic: look at the index, the unwrap or the \
+        calculation in that line.";
+    IndexPanics, None, "Nothing that a client sends must ever make the server panic. The index or the range in that line goes \
         beyond what is there: ask for the length before.";
-    UnwrapPanics, None, "What a client sends must never make the server panic. The unwrap in that line found nothing, or an \
-        error: take that case apart with `match` or `let ... else`.";
-    CalculationPanics, None, "What a client sends must never make the server panic. The calculation in that line has no \
-        result of its type, as 3 - 4 has none in `usize`: compare before you calculate.";
-    // What ends a whole process.
+    UnwrapPanics, None, "Nothing that a client sends must ever make the server panic. The unwrap in that line found nothing, \
+        or an error: take that case apart with `match` or `let ... else`.";
+    CalculationPanics, None, "Nothing that a client sends must ever make the server panic. The calculation in that line has \
+        no result of its type, as 3 - 4 has none in `usize`: compare before you calculate.";
+    // Ends of the whole process
     ProcessExits, None, "Your code ended the whole process, and with it every other client. A function that has nothing left to \
         do returns.";
     ProcessAborted, None, "Your code ended the whole process. A panic while another is under way does that, as in a `drop`, and \
@@ -44,7 +44,7 @@ mistakes! {
     ThreadsRunOut, None, "Your code started threads until no more could be had. One for each client is enough: what ends the \
         loop that starts them?";
     PrintsForEver, None, "Your code prints without an end. What ends the loop in which it does?";
-    // TCP.
+    // TCP
     EchoNothing, None, "Nothing came back. Does the client's thread write what it has read?";
     EchoOnce, None, "The first bytes came back, and the next did not. Read again and again, until a read brings 0 bytes.";
     EchoText, None, "Bytes that are no text did not come back as they were. Send the bytes, and make no text of them.";
@@ -52,10 +52,10 @@ mistakes! {
     EchoCutShort, None, "A part of the bytes is missing. `write` alone can write less than all: `write_all`. And read on, however \
         many reads it takes.";
     EchoOtherBytes, None, "Other bytes came back than were sent.";
-    // The handshake.
+    // The handshake
     KeyHexDigest, Some(5), "You encoded the digest's 40 hex characters. Encode its 20 bytes.";
     KeyDecoded, Some(7), "You decoded the key from base64 first. Hash its text as it was sent, then the GUID.";
-    KeyGuid, Some(7), "These are 20 bytes in base64, so the last two stages are right. What you hashed is not the key and then \
+    KeyGuid, Some(7), "These are 20 bytes in base64, so the last two stages are right. But you did not hash the key and then \
         the GUID. Take the key exactly as it was sent, and compare the GUID letter by letter, in upper case.";
     KeyAlone, None, "You hashed the key without the GUID.";
     KeyAloneInHex, None, "Two things at once: you hashed the key without the GUID, and took the digest in hex, not \
@@ -139,8 +139,8 @@ mistakes! {
     SubprotocolPromised, None, "You promised a subprotocol that you do not speak. Leave its header out: that \
         declines it.";
     NoBlankLineInReply, None, "Your reply has no blank line at its end, so the client goes on waiting for headers.";
-    ReplyBareNewline, None, "A bare \\n is in your reply. Each line ends with \\r\\n. (Inside the quotes of a \
-        Rust text a line break of the code counts too, unless a \\ is before it.)";
+    ReplyBareNewline, None, "A bare \\n is in your reply. Each line ends with \\r\\n. Inside the quotes of a \
+        Rust text a line break of the code counts too, unless a \\ is before it.";
     ReplyIndented, None, "A line of your reply begins with white space: the indentation of your code got into the \
         text. End the line of code before it with a \\.";
     StatusWithoutSpace, None, "The status line needs a space after the number, then any words or none. The space is there even if there are no words.";
@@ -159,7 +159,7 @@ mistakes! {
     FrameBehindHeadLost, Some(4), "Your reader swallowed the frame after the head. Hand on what is left in the buffer.";
     HeadInRest, Some(4), "You handed the head on with the rest. The rest begins after the blank line.";
     WholeArrayTaken, None, "You took the whole array. A read fills only the beginning of it: as many bytes as it says.";
-    // Frames.
+    // Frames
     LengthMarker, Some(3), "You took the marker for the length. 126 means: the next two bytes are the length; 127: the next eight.";
     LengthLittleEndian, Some(3), "The length's bytes are in the wrong order. They are big-endian: the first counts most.";
     LengthBoundary, Some(3), "The boundaries are off by one: up to 125 in one byte, up to 65535 in two more, above that in eight more.";
@@ -233,7 +233,7 @@ mistakes! {
     TimeoutIsEnd, None, "You took a timeout for the end of the stream. The end is a read of 0 bytes; a timeout is an error.";
     TimeoutSwallowed, None, "You went on reading after the timeout. It is an error for your caller, who decides what \
         to do.";
-    // Messages.
+    // Messages
     PongEmpty, Some(12), "Your Pong is empty. Echo the Ping's bytes.";
     PongToPong, None, "You answered a Pong. Only a Ping is answered.";
     PongToOther, None, "You answered a frame that is no Ping. Look at the opcode first.";
@@ -263,7 +263,7 @@ mistakes! {
     BinaryChecked, None, "You checked a binary message. Only text has to be UTF-8.";
     CheckTextNotCalled, None, "`check_text` is right, but `take` does not call it: a bad text left `take`. Ask \
         `check_text` before you return a text.";
-    // Limits.
+    // Limits
     AnnouncedBelieved, Some(22), "You waited for a payload that is over the limit. Compare the announced length before you make room \
         for it: 1009.";
     FragmentsUnbounded, Some(22), "Each fragment is below the limit, but nobody counts their sum. Cap the message: 1009.";
@@ -277,7 +277,7 @@ mistakes! {
     ControlCounted, None, "You counted a control frame. It is not part of the message, and has its own limit of 125 bytes.";
     MoreThanLimit, None, "`so_far` is more than the limit: did you pass the buffer's length, or add the fragment before \
         you asked?";
-    // The closing handshake.
+    // The closing handshake
     NoCloseReply, Some(17), "You sent no Close in reply to the Close. The browser reports 1006.";
     CodeNeverSent, Some(18), "You sent 1005, 1006 or 1015, which are never in a Close frame. A client that sends one breaks a rule: 1002.";
     EmptyCloseGotCode, Some(18), "The client's Close had an empty payload, and you answered with a code. Without a code there is none to \
@@ -318,10 +318,10 @@ mistakes! {
     PingUnanswered, None, "The Ping was not answered. Every Ping gets its Pong, even while a message is open.";
     WriteUnwrapped, None, "You took it for granted that a write succeeds. It fails when the client has left or does \
         not read: no `unwrap` on it. Leave the loop with `?`, so that the lines after it run.";
-    // Clients.
+    // Clients
     OneAfterTheOther, None, "You serve one client after the other. A client that is silent must not keep the next one waiting: a thread \
         for each.";
-    OneEndsAll, None, "One client's end ended the server. What goes wrong with a client concerns its thread only.";
+    OneEndsAll, None, "One client's end ended the server. An error of one client concerns only its own thread.";
     RunReturns, None, "`run` has returned. It accepts clients forever; its caller ends the process when it returns.";
     NeverAccepts, None, "Not even a lone client is answered. `run` never comes to accept: the code before the loop \
         does not return.";
@@ -358,7 +358,7 @@ mistakes! {
         out, and nothing can follow it: leave the loop with `?`.";
     PathPrefix, None, "You compared a part of the path, or ignored its case. `/chat2` is another path than `/chat`: compare \
         with `==`.";
-    // The heartbeat.
+    // The heartbeat
     NoPing, None, "You sent no Ping. Does `run` start `watch`? Or is a lock that `watch` needs held over a read?";
     NeverDropped, None, "You never drop a client that stays silent. `shut_down` its socket, which wakes its thread; to forget it is not \
         enough.";
@@ -380,7 +380,7 @@ mistakes! {
     HeartbeatEnds, None, "Your heartbeat ended with one client's failed write; from now on nobody is watched. Drop \
         this client and go on: no `unwrap` and no `return` in `watch`.";
     TooEarly, None, "You decide too early. Silence below `ping_interval` is fine; so is a Ping that is younger than `pong_timeout`.";
-    // Push.
+    // Push
     TickNotEncoded, None, "You returned the text alone. A frame goes over the wire: `encode_frame(TEXT, ...)`.";
     TickNotText, None, "You made a binary frame. A tick is text: opcode 1.";
     TickOtherText, None, "The text is another one. It is `tick ` and the number, which can be as large as a `u64`: no cast.";
@@ -407,15 +407,15 @@ mistakes! {
     TicksInSilenceOnly, None, "Ticks come only while the client is silent. You send them when a read has timed out, and each \
         message begins that time again. Let another thread send them; it needs no read that ends.";
     TicksToOneOnly, None, "One client gets ticks, and another on the same path gets none. Start `push_ticks` for each of them.";
-    TickerDiesWithFirst, None, "The first client has left, and the ticks of all others ended with it. What ends with a client \
-        is its own ticks: a thread for each.";
+    TickerDiesWithFirst, None, "The first client has left, and the ticks of all others ended with it. Only a client's own \
+        ticks end with it: a thread for each.";
     TicksOnEveryPath, None, "A client on another path got a tick. Ticks are for clients on /ticks only.";
     SlowHoldsTicks, None, "A client that does not read holds up the ticks of another. Your ticker waits for one client, and the \
         others wait with it: a thread for each client waits for that client alone.";
     TickBesideTheLock, None, "A tick was written beside `Client::send`, into the middle of another frame or after the Close. A \
         clone is the same socket: every thread that writes to it goes through `send`, with its lock and its mark.";
     TicksLost, None, "A tick is missing. If one cannot be sent at once, wait for the lock; do not leave it out.";
-    // Compression.
+    // Compression
     OfferDeclined, None, "You declined an offer that you can take. There can be several, with commas between them, and each has \
         its parameters after semicolons.";
     ParameterTaken, None, "You took an offer with a parameter that asks for something you do not do. Decline it: a server that takes an \
@@ -440,7 +440,7 @@ mistakes! {
     BadDeflate, None, "These bytes are no DEFLATE. An error of `Inflate` is 1007 here.";
     InflatedBeforeAsked, None, "You inflated all of it, and asked for the limit then. Ask piece by piece: a few KiB become many MiB.";
     InflatedUnbounded, None, "The message is over the limit once it is inflated, and nobody counts the bytes that come out: 1009.";
-    // A client.
+    // A client
     ClientNotMasked, None, "You sent a frame without a mask. A client masks every frame, Pongs too.";
     KeyWithoutMasking, None, "The key is there, and the payload is not masked with it.";
     KeyNotSent, None, "The payload is masked, and the key is missing. It is between the length and the payload.";

@@ -1,7 +1,7 @@
 //! The checks of the exercises: one set for the learner's server, for the real one, and for wrong answers.
 //!
-//! `steps.rs` is the list of all steps. Each check takes a [`subject::Subject`], tries it, and returns a
-//! [`lesson::Lesson`] if something else came than the rule asks for.
+//! `steps.rs` is the list of all steps. Each check tries a [`subject::Subject`], and returns a [`lesson::Lesson`] if
+//! the result differs from what the rule requires.
 
 #[path = "all.rs"]
 mod all;

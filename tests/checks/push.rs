@@ -1,5 +1,5 @@
-//! Step 18: messages that nobody asked for. First the ticks of one client alone, then clients that are served with
-//! them.
+//! Step 18: push, which sends messages that nobody asked for. The checks try first the ticks of one client alone, then
+//! clients that are served.
 
 use super::chat::{Alone, BIG, Entered, House, Stage, promptly, wait_for_bytes};
 use super::guard::Task;
@@ -18,13 +18,13 @@ const HOUSE: Stage = Stage("stage 2, serve_client");
 
 const INTERVAL: Duration = Duration::from_millis(10);
 
-/// Over loopback what was written is there at once.
+/// Over loopback, written bytes arrive at once.
 const A_MOMENT: Duration = Duration::from_millis(1);
 
-/// A message of more bytes than the buffers between the server and a client that does not read hold.
+/// A message that exceeds the buffers between the server and a client that does not read.
 static LARGE: LazyLock<Vec<u8>> = LazyLock::new(|| vec![b'x'; 8 << 20]);
 
-/// The same as a client sends it. The masking key is 0, so that nothing has to be calculated.
+/// The frame of a client with this message. The masking key is 0, so that no byte has to be masked.
 static LARGE_SENT: LazyLock<Vec<u8>> =
     LazyLock::new(|| [&[0x82, 0xFF], &(LARGE.len() as u64).to_be_bytes()[..], &[0; 4], &LARGE[..]].concat());
 
@@ -32,7 +32,7 @@ fn every(tick_interval: Duration) -> Settings {
     Settings { tick_interval, ..quick() }
 }
 
-/// The number of a tick, if this is one.
+/// Returns the number of a tick, or `None` if this is no tick.
 fn number_of(seen: &Seen) -> Option<u64> {
     match seen {
         Seen::Frame { first: 0x81, masked: false, payload } => {
@@ -42,7 +42,7 @@ fn number_of(seen: &Seen) -> Option<u64> {
     }
 }
 
-/// A tick without its number, which depends on the time.
+/// Describes a tick without its number, which depends on the time.
 fn describe_seen(seen: &Seen) -> String {
     match number_of(seen) {
         Some(_) => "a tick".to_owned(),
@@ -78,7 +78,7 @@ pub fn a_tick_is_a_text_frame(subject: &Subject, trial: &Trial) -> Result<(), Le
     Ok(())
 }
 
-/// `push_ticks` for a client, in a thread of its own.
+/// Runs `push_ticks` for a client, in a thread of its own.
 fn push_ticks(entered: &Entered, settings: Settings) -> Task<()> {
     let client = Arc::clone(&entered.client);
     Task::start(move || client.push_ticks(&settings))
@@ -118,7 +118,7 @@ pub fn a_tick_is_followed_by_a_pause(subject: &Subject, trial: &Trial) -> Result
         "\"tick 1\", and nothing more for now",
         "A push has its own pace. Without a pause it fills the client's buffers, and then yours.",
     );
-    // The second tick is further away than this check waits.
+    // The second tick is due later than this check waits.
     let ticker = push_ticks(&ann, every(trial.patience * 2));
     let seen = ann.talk.look();
     if number_of(&seen) != Some(1) {
@@ -134,14 +134,14 @@ pub fn a_tick_is_followed_by_a_pause(subject: &Subject, trial: &Trial) -> Result
     let client = Arc::clone(&ann.client);
     let sent = promptly(trial, Mistake::TickerHoldsLock, move || client.send(b"\x81\x02hi"));
     if sent.is_err() {
-        // A lock that is taken again and again is hardly ever free.
+        // A loop that takes the lock again and again hardly ever leaves it free.
         no_tick(&mut ann.talk, A_MOMENT)?;
     }
     sent?.map_err(|error| trial.came(format!("an error: {error}")))?;
     Ok(ann.talk.expect(0x81, b"hi")?)
 }
 
-/// A tick within this time would come without a pause.
+/// Checks that no tick arrives within this time, because a tick so early follows without a pause.
 fn no_tick(talk: &mut Talk, time: Duration) -> Result<(), Lesson> {
     match number_of(&talk.look_for(time)) {
         Some(_) => Err(talk.trial.came("one more tick at once").named(Mistake::TickNoPause)),
@@ -185,7 +185,7 @@ pub fn nothing_follows_a_close(subject: &Subject, trial: &Trial) -> Result<(), L
     }
 }
 
-/// Why `push_ticks` has not returned.
+/// Returns why `push_ticks` has not returned.
 fn ticker_lesson(lesson: Lesson) -> Lesson {
     match lesson.mistake {
         Some(Mistake::Hangs) => lesson.named(Mistake::TickerSurvives),
@@ -199,7 +199,7 @@ fn has_ticks_after_close(talk: &mut Talk) -> bool {
     number_of(&talk.look()).is_some()
 }
 
-/// `push_ticks` for a client that has seen its first tick.
+/// Runs `push_ticks` for a client, and waits for its first tick.
 fn first_tick(alone: &Alone, entered: &mut Entered) -> Result<Task<()>, Lesson> {
     let ticker = push_ticks(entered, every(INTERVAL));
     let seen = entered.talk.look();
@@ -245,10 +245,10 @@ pub fn ticks_end_with_a_close(subject: &Subject, trial: &Trial) -> Result<(), Le
     );
     let ticker = first_tick(&alone, &mut ann)?;
     let client = Arc::clone(&ann.client);
-    // Whether it has arrived is seen at the other end.
+    // The other end shows whether the Close has arrived.
     promptly(trial, Mistake::Deadlock, move || drop(client.send(b"\x88\x02\x03\xE8")))?;
     if let Err(lesson) = ticker.finish(trial) {
-        // `send` knows of the Close by now, so ticks after it go another way.
+        // `send` knows of the Close by now, so ticks after it do not go through `send`.
         let beside = lesson.mistake == Some(Mistake::Hangs) && has_ticks_after_close(&mut ann.talk);
         return Err(if beside { lesson.named(Mistake::TickBesideTheLock) } else { ticker_lesson(lesson) });
     }
@@ -305,7 +305,7 @@ impl<'a> Listener<'a> {
         Ok(Listener { talk, last: None, serving })
     }
 
-    /// The next frame. A tick must have the number that follows the last one's.
+    /// Returns the next frame. A tick must have the number that follows the previous one.
     fn look(&mut self, time: Duration) -> Result<Seen, Lesson> {
         let seen = self.talk.look_for(time);
         if let Some(number) = number_of(&seen)
@@ -318,7 +318,7 @@ impl<'a> Listener<'a> {
         Ok(seen)
     }
 
-    /// The next frame, which is a tick. If nothing comes, the lesson names `mistake`.
+    /// Waits for a tick as the next frame. If nothing arrives, the lesson names `mistake`.
     fn tick(&mut self, mistake: Mistake) -> Result<(), Lesson> {
         let seen = self.look(self.talk.trial.patience)?;
         if number_of(&seen).is_some() {
@@ -328,7 +328,7 @@ impl<'a> Listener<'a> {
         Err(lesson.named((seen == Seen::Nothing).then_some(mistake)))
     }
 
-    /// Ticks until some are younger than this call: those before it may have waited in the socket.
+    /// Reads ticks until some are newer than this call, because earlier ones could have waited in the socket.
     fn keeps_ticking(&mut self, mistake: Mistake) -> Result<(), Lesson> {
         let begin = Instant::now();
         while begin.elapsed() < INTERVAL * 4 {
@@ -351,7 +351,7 @@ pub fn ticks_come_while_the_client_is_silent(subject: &Subject, trial: &Trial) -
     Ok(())
 }
 
-/// Why a silent client gets no tick: a lock, or a thread that looks for ticks only after a message.
+/// Returns why a silent client gets no tick: a lock, or a thread that looks for ticks only after a message.
 fn why_no_tick(house: &House, talk: &mut Talk, lesson: Lesson) -> Lesson {
     if let Err(locked) = house.say_to_all(b"\x8A\x00") {
         return Lesson { mistake: locked.mistake, ..lesson };
@@ -419,7 +419,7 @@ pub fn every_client_has_its_ticks(subject: &Subject, trial: &Trial) -> Result<()
         trial,
         "/ticks: Ann, who came first, has left",
         "Bob's ticks go on",
-        "What ends with a client is its own ticks.",
+        "Only a client's own ticks end with it.",
     );
     bob.keeps_ticking(Mistake::TickerDiesWithFirst)?;
     HOUSE.case(trial, "/ticks: Ann has left, and Cleo comes", "ticks at Cleo too", PUSHED);
@@ -444,7 +444,7 @@ pub fn other_paths_are_left_alone(subject: &Subject, trial: &Trial) -> Result<()
     Ok(())
 }
 
-/// Waits until more bytes have come than ticks alone, and leaves them unread.
+/// Waits until more bytes have arrived than those of ticks, and leaves them unread.
 fn wait_for_much(talk: &Talk) -> Result<(), Lesson> {
     let begin = Instant::now();
     let mut buffer = vec![0; 1 << 14];
@@ -453,7 +453,7 @@ fn wait_for_much(talk: &Talk) -> Result<(), Lesson> {
         if talk.stream.peek(&mut buffer).is_ok_and(|count| count == buffer.len()) {
             return Ok(());
         }
-        // A glance now and then; the time that counts is the patience.
+        // Checks often; the loop ends when the patience is over.
         thread::sleep(Duration::from_millis(1));
     }
     Err(talk.trial.came("ticks, and no echo"))
@@ -522,7 +522,7 @@ pub fn ticks_stop_with_the_close(subject: &Subject, trial: &Trial) -> Result<(),
             "§5.5.1: no message is allowed to follow a Close.",
         );
         ann.tick(Mistake::TicksNotStarted)?;
-        // A thread that still holds the client when it has gone keeps its socket open too.
+        // A thread that still holds a client that has left keeps its socket open too.
         let held: Vec<Weak<dyn Client>> = house.clients()?.iter().map(|(_, client)| Arc::downgrade(client)).collect();
         ann.talk.send(&bytes);
         if bytes.is_empty() {
@@ -556,7 +556,7 @@ pub fn ticks_stop_with_the_close(subject: &Subject, trial: &Trial) -> Result<(),
             if begin.elapsed() > trial.patience {
                 return Err(trial.came("somebody still holds it").named(Mistake::TickerSurvives));
             }
-            // A glance now and then; the time that counts is the patience.
+            // Checks often; the loop ends when the patience is over.
             thread::sleep(Duration::from_millis(1));
         }
     }

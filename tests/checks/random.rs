@@ -1,8 +1,8 @@
-//! Bytes that nobody can guess well enough for a masking key. Given, nothing to edit.
+//! Bytes that nobody can guess, which is what a masking key needs. This file is given: nothing to edit.
 
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 
-/// Other bytes at each call.
+/// Returns different bytes at each call.
 pub fn random_bytes<const N: usize>() -> [u8; N] {
     // Each RandomState has keys of its own, which std takes from the system's random numbers.
     std::array::from_fn(|_| RandomState::new().build_hasher().finish().to_be_bytes()[0])

@@ -11,10 +11,9 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 const NO_LIMIT: usize = 1 << 20;
-const STREAM: &str =
-    "TCP is a stream of bytes: a read brings half a frame, or three. What is left belongs in the buffer.";
+const STREAM: &str = "TCP is a stream of bytes: a read brings half a frame, or three. The rest belongs in the buffer.";
 
-/// The server's side: it goes from call to call.
+/// The server's side of the connection, with its buffer, which each call of `read_frame` uses again.
 struct Side {
     stream: TcpStream,
     buffer: Vec<u8>,
@@ -84,7 +83,7 @@ pub fn a_frame_may_come_in_pieces(subject: &Subject, trial: &Trial) -> Result<()
         let (mut talk, side) = start(trial);
         let task = read(subject, side);
         talk.send(&frame[..cut]);
-        // A pause, so that a read brings the first part alone.
+        // After this pause a read returns the first part alone.
         talk.look_for(Duration::from_millis(40));
         talk.send(&frame[cut..]);
         let (outcome, _) = task.finish(trial)?;
@@ -108,7 +107,7 @@ pub fn what_comes_together_is_not_lost(subject: &Subject, trial: &Trial) -> Resu
         let task = read(subject, side);
         let (outcome, after) = task.finish(trial).map_err(|lesson| match lesson.mistake {
             Some(Mistake::Hangs) if at > 0 => {
-                // Does it still have the frame? Then it has only been waiting for another read.
+                // Finds out whether it still has the frame, and was only waiting for another read.
                 talk.send(&masked(0x81, b"later"));
                 let has_it = task.finish(trial).is_ok_and(|(outcome, _)| is_text(&outcome, text));
                 lesson.named(if has_it { Mistake::ReadBeforeBuffer } else { Mistake::LeftoverDropped })
@@ -188,7 +187,7 @@ pub fn a_broken_rule_is_passed_on(subject: &Subject, trial: &Trial) -> Result<()
     trial.case(
         "a frame without a mask",
         "Err(Failure::Close(1002))",
-        "What take_frame says goes up to the caller: `?` does it.",
+        "The error of take_frame goes up to the caller: `?` does it.",
     );
     let (mut talk, side) = start(trial);
     talk.send(b"\x81\x05Hello");

@@ -19,12 +19,12 @@ pub fn a_head_becomes_a_request(subject: &Subject, trial: &Trial) -> Result<(), 
         let refused = lesson.came == "Refused(400)";
         if refused { lesson.named(Mistake::GoodHeadRefused) } else { lesson }
     })?;
-    // The least that may stand around a value: nothing.
+    // A value can also have no space around it.
     expect_request(subject, trial, &head.replace("Upgrade: websocket", "Upgrade:websocket"))
         .map_err(|lesson| if lesson.mistake.is_none() { lesson.named(Mistake::SpaceExpected) } else { lesson })
 }
 
-/// Expects the request that `head` stands for, with the path `/chat?room=7` and an `Origin`.
+/// Expects the request of this head, with the path `/chat?room=7` and an `Origin`.
 fn expect_request(subject: &Subject, trial: &Trial, head: &str) -> Result<(), Lesson> {
     let expected = Request {
         path: "/chat?room=7".to_owned(),
@@ -95,9 +95,9 @@ pub fn a_part_of_a_head_needs_more_bytes(subject: &Subject, trial: &Trial) -> Re
 pub fn bytes_behind_the_head_are_left_alone(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
     let head = request("/chat");
     let text = masked(0x81, b"Hello");
-    // Masked with zeros, so that a blank line stands in the payload.
+    // The key is zero, so that the payload on the wire has a blank line.
     let blank_line = b"\x81\x84\0\0\0\0\r\n\r\n".to_vec();
-    // More than a head may have, but the head is short.
+    // The bytes exceed the limit of a head, but the head itself is short.
     let long = masked(0x82, &[b'x'; 9000]);
     for (frame, what) in [(text, ""), (blank_line, ", in which \\r\\n\\r\\n occurs"), (long, "")] {
         let bytes = [head.as_bytes(), &frame].concat();
@@ -217,7 +217,7 @@ pub fn a_long_head_is_refused(subject: &Subject, trial: &Trial) -> Result<(), Le
     Ok(())
 }
 
-/// A head of so many bytes, the blank line included.
+/// Returns a head of `length` bytes, including the blank line.
 fn head_of(length: usize) -> String {
     let start = "GET / HTTP/1.1\r\nHost: x\r\nCookie: ";
     format!("{start}{}\r\n\r\n", "x".repeat(length - start.len() - 4))
@@ -244,7 +244,7 @@ pub fn the_limit_is_exact(subject: &Subject, trial: &Trial) -> Result<(), Lesson
             }
         }
     }
-    // Up to four bytes short of the limit the blank line may still follow.
+    // A piece up to four bytes short of the limit can still be followed by the blank line.
     for (length, expected) in [(8188, Head::Incomplete), (8193, Head::Refused(431))] {
         let bytes = &head_of(length + 100)[..length];
         let sent = format!("parse_request, with the first {length} bytes of a head, and no blank line yet");
@@ -307,7 +307,7 @@ pub fn a_byte_that_is_no_text_is_one_byte(subject: &Subject, trial: &Trial) -> R
 
 // Step 03
 
-/// The request of §1.3 as a value, with one header replaced; without it if `value` is empty.
+/// Returns the request of §1.3 as a value, with one header replaced, or without it if `value` is empty.
 fn with(name: &str, value: &str) -> Request {
     let mut headers = vec![
         ("Host", "server.example.com"),
@@ -327,7 +327,7 @@ fn with(name: &str, value: &str) -> Request {
 pub const STATUS_LINE: &str =
     "RFC 9112 §4: the status line is `HTTP/1.1`, a space, the number, a space, and words or none.";
 
-/// Whether this reply would begin with `start`, but for the space at its end.
+/// Returns whether the reply would begin with `start`, were it not for a missing space at its end.
 pub fn lacks_space(reply: &str, start: &str) -> bool {
     reply.strip_prefix(start.trim_end()).is_some_and(|behind| behind.starts_with("\r\n"))
 }
@@ -384,7 +384,7 @@ pub fn a_good_request_gets_its_101(subject: &Subject, trial: &Trial) -> Result<(
 }
 
 pub fn connection_and_upgrade_are_lists(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
-    // Does it know a list, when no space stands in it?
+    // Finds out whether it knows a list if the list has no spaces.
     let knows = |name: &str, value: &str| (subject.answer)(&with(name, &value.replace(' ', ""))).is_ok();
     let why = "§4.2.1 rule 4: the Connection header \"includes the token\" Upgrade, and some clients send two tokens.";
     for value in ["keep-alive, Upgrade", "Upgrade, keep-alive"] {
@@ -483,12 +483,12 @@ pub fn what_is_missing_is_refused(subject: &Subject, trial: &Trial) -> Result<()
     Ok(())
 }
 
-/// How a key is looked at, if not all that is no key is refused.
+/// Returns how a key is checked, if some values that are no key are accepted.
 fn key_mistake(subject: &Subject) -> Mistake {
     let takes = |key: &str| (subject.answer)(&with("Sec-WebSocket-Key", key)).is_ok();
     let (text, short, long) = ("this is no base64 at all", "dGhl", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYX");
     match (takes(text), takes(short), takes(long)) {
-        // 24 characters, which can be 16, 17 or 18 bytes, or no base64.
+        // 24 characters can encode 16, 17 or 18 bytes, or be no base64 at all.
         (_, false, false) => Mistake::KeyInCharacters,
         (true, ..) => Mistake::KeyNotDecoded,
         _ => Mistake::KeyNotMeasured,

@@ -1,4 +1,4 @@
-//! A whole server of the subject, on a port of its own.
+//! A whole server of the subject, on a port that the system picks.
 
 use super::guard::Task;
 use super::lesson::{Lesson, Trial};
@@ -22,18 +22,19 @@ impl Running {
         Running { address, task: Task::start(move || run(listener, settings)) }
     }
 
-    /// A client after its handshake. If there is none, since the server has panicked, that is the lesson.
+    /// Connects a client and does its handshake. If that fails because the server has panicked, the lesson says so.
     pub fn connect<'a>(&self, trial: &'a Trial, path: &str) -> Result<Talk<'a>, Lesson> {
         Talk::connect(trial, self.address, path).map_err(|lesson| self.task.panic(trial).unwrap_or(lesson))
     }
 
-    /// Whether `run` has returned or panicked, which it never should. A socket that it drops is seen a little earlier.
+    /// Returns whether `run` has returned or panicked, which it never should. The dropped socket is noticed a little
+    /// earlier.
     pub fn is_over(&self) -> bool {
         self.task.ends_within(Duration::from_millis(20))
     }
 }
 
-/// Settings under which a check is soon over.
+/// Settings with short times, so that a check is soon over.
 pub fn quick() -> Settings {
     Settings { close_timeout: Duration::from_millis(500), ..Settings::default() }
 }

@@ -11,17 +11,17 @@ use std::time::Duration;
 
 pub struct Step {
     pub number: &'static str,
-    /// What its page is called.
+    /// The title of its page.
     pub name: &'static str,
     pub title: &'static str,
-    /// What is to be written, in one sentence.
+    /// The task, in one sentence.
     pub task: &'static str,
     /// The file in `tests/my_server`, and the functions in it.
     pub file: &'static str,
     pub functions: &'static str,
-    /// The chapter of the book. It quotes the source, so it is named when the step is done.
+    /// The chapter of the book. It quotes the source, so the card names it only when the step is done.
     pub chapter: &'static str,
-    /// What to compare with once it is done.
+    /// The code to compare with once the step is done.
     pub compare: &'static str,
     pub try_next: &'static str,
     pub checks: &'static [Check],
@@ -32,7 +32,7 @@ impl Step {
         format!("docs/exercises/{}-{}.md", self.number, self.name)
     }
 
-    /// Runs the checks up to the first that fails. No wait in them is longer than `patience`.
+    /// Runs the checks up to the first that fails. `patience` bounds each wait in them.
     pub fn run(&self, subject: Subject, patience: Duration) -> Result<(), Lesson> {
         (0..self.checks.len()).try_for_each(|at| self.run_check(at, subject, patience))
     }
@@ -42,12 +42,13 @@ impl Step {
         guard::run(self.checks[at], subject, patience, self.silence(patience))
     }
 
-    /// How long a case of its checks can take. One with a socket waits several times, and each wait has its own bound.
+    /// The longest time for a case of its checks. A case with a socket waits several times, and each wait has its own
+    /// bound.
     fn silence(&self, patience: Duration) -> Duration {
         if self.has_sockets() { patience * 5 } else { patience }
     }
 
-    /// Whether a server is complete without it.
+    /// Returns whether a server is complete without this step.
     pub fn is_optional(&self) -> bool {
         matches!(self.number, "20" | "21")
     }
@@ -63,7 +64,7 @@ pub fn find(number: &str) -> Option<&'static Step> {
     STEPS.iter().find(|step| step.number == number || step.number.strip_prefix('0') == Some(number))
 }
 
-/// The steps that make a server; the others are for those who want more.
+/// The steps that a server needs; the others are optional.
 pub fn required() -> impl Iterator<Item = &'static Step> {
     STEPS.iter().filter(|step| !step.is_optional())
 }
@@ -144,7 +145,7 @@ pub const STEPS: &[Step] = &[
         number: "04",
         name: "handshake",
         title: "the handshake over a socket",
-        task: "Read a request from a socket, answer it, and keep what came after it.",
+        task: "Read a request from a socket, answer it, and keep the bytes after it.",
         file: "request.rs",
         functions: "fn shake_hands",
         chapter: "handshake",
@@ -188,7 +189,7 @@ pub const STEPS: &[Step] = &[
         functions: "fn unmask, fn encode_frame",
         chapter: "frames",
         compare: "apply_mask and encode in src/protocol/frame.rs",
-        try_next: "why does a client mask? §10.3 tells of proxies.",
+        try_next: "why does a client mask? §10.3 gives an attack on proxies.",
         checks: &[
             frame::a_payload_is_unmasked,
             frame::a_frame_is_encoded,
@@ -366,13 +367,13 @@ pub const STEPS: &[Step] = &[
         compare: "src/server/registry.rs, and src/server/outbox.rs: there nobody waits for a slow member, not even once",
         try_next: "cargo steps --serve, and two websocats on /chat.",
         checks: &[
-            // The registry alone.
+            // The registry alone
             chat::the_list_knows_who_is_there,
             chat::a_frame_goes_to_everybody_on_the_path,
             chat::the_list_is_free_while_somebody_is_written_to,
             chat::who_took_half_a_frame_is_let_go,
             chat::frames_of_two_writers_are_not_mixed,
-            // Clients that are served with it.
+            // Clients that are served with it
             chat::who_is_served_is_in_the_list,
             chat::a_silent_client_can_be_written_to,
             chat::a_message_goes_to_the_room,
@@ -380,7 +381,7 @@ pub const STEPS: &[Step] = &[
             chat::who_has_closed_is_not_in_the_list,
             chat::a_write_has_a_limit,
             chat::who_cannot_be_written_to_is_let_go,
-            // The whole server.
+            // The whole server
             chat::all_share_one_registry,
             chat::a_member_that_does_not_read_holds_nobody_up,
         ],
@@ -416,7 +417,7 @@ pub const STEPS: &[Step] = &[
         compare: "src/server/sender.rs, and src/server/outbox.rs: there a push waits for nobody, and needs no thread of its own",
         try_next: "cargo steps --serve, and websocat on /ticks: type while it ticks.",
         checks: &[
-            // The ticks of one client alone.
+            // The ticks of one client alone
             push::a_tick_is_a_text_frame,
             push::ticks_are_counted,
             push::a_tick_is_followed_by_a_pause,
@@ -424,7 +425,7 @@ pub const STEPS: &[Step] = &[
             push::ticks_end_with_their_client,
             push::ticks_end_with_a_close,
             push::half_a_frame_is_the_end,
-            // Clients that are served.
+            // Clients that are served
             push::ticks_come_while_the_client_is_silent,
             push::a_client_is_answered_between_its_ticks,
             push::every_client_has_its_ticks,

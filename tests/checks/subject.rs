@@ -1,5 +1,5 @@
-//! What is checked: the functions of a server, whoever wrote them. The learner's server, the real one behind an
-//! adapter, and each wrong answer is a `Subject`.
+//! The server under test, as a table of functions. The learner's server, the real one behind an adapter, and each wrong
+//! answer is a `Subject`.
 
 use super::words::{Failure, Frame, Head, Header, Message, Request, Settings, Verdict};
 use crate::my_server::{accept, client, close, deflate, frame, heartbeat, message, push, registry, request, run, tcp};
@@ -8,7 +8,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The request, and the bytes that came behind it.
+/// The request, and the bytes received after it.
 pub type Shaken = io::Result<Option<(Request, Vec<u8>)>>;
 
 pub type ReadOutcome = Result<Option<Frame>, Failure>;
@@ -19,12 +19,12 @@ pub type Assembler = Box<dyn FnMut(Frame) -> Result<Option<Message>, u16>>;
 /// A frame, and whether RSV1 was set.
 pub type Deflated = Result<Option<(Frame, bool)>, u16>;
 
-/// What followed the reply's head; `None`: the server has refused.
+/// The bytes received after the reply's head; `None`: the server has refused.
 pub type Opened = io::Result<Option<Vec<u8>>>;
 
 pub type Clients = Vec<(SocketAddr, Arc<dyn Client>)>;
 
-/// A registry (step 16), and `serve_client` for those who are to be in it.
+/// A registry (step 16), and `serve_client` for the clients in it.
 pub trait Registry: Send + Sync {
     fn join(&self, peer: SocketAddr, path: &str, stream: TcpStream) -> Arc<dyn Client>;
     fn leave(&self, peer: SocketAddr);
@@ -112,7 +112,7 @@ pub struct Subject {
     pub say: fn(&mut TcpStream, &mut Vec<u8>, &str) -> io::Result<Option<String>>,
 }
 
-/// The server of the module `my_server`, which is another one in each test.
+/// The server in the module `my_server`, which is a different one in each test file.
 pub const MY_SERVER: Subject = Subject {
     echo_bytes: tcp::echo_bytes,
     accept_key: accept::accept_key,

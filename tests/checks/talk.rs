@@ -1,4 +1,4 @@
-//! A raw client on std only, as rude as a check needs. What it sees instead of what it expects becomes a lesson.
+//! A raw client on std only, as rude as a check needs. Unexpected bytes become a lesson.
 
 #[path = "../support/bytes.rs"]
 mod bytes;
@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 pub const FIN: u8 = 0x80;
 
-/// More than all buffers between a client and an echo hold.
+/// This exceeds all buffers between a client and an echo.
 const FLOOD: usize = 64 << 20;
 
 pub const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
@@ -27,7 +27,7 @@ pub fn connected_pair() -> (TcpStream, TcpStream) {
     (client, server)
 }
 
-/// What a client sees next on its socket.
+/// The next thing that a client finds on its socket.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Seen {
     Frame { first: u8, masked: bool, payload: Vec<u8> },
@@ -49,7 +49,7 @@ impl fmt::Display for Seen {
     }
 }
 
-/// A frame for people.
+/// Describes a frame on a card.
 pub fn describe(first: u8, payload: &[u8]) -> String {
     let name = match first & 0x0F {
         CONTINUATION => "continuation",
@@ -71,11 +71,11 @@ pub fn describe(first: u8, payload: &[u8]) -> String {
     format!("a {name} frame{fin}{reserved}{rest}")
 }
 
-/// A client, and the trial that it plays a part in.
+/// A client, and the trial that it is part of.
 pub struct Talk<'a> {
     pub trial: &'a Trial,
     pub stream: TcpStream,
-    /// The masking key of the last frame, if it had one: only where the subject is a client.
+    /// The masking key of the last frame, if it had one, which happens only if the subject is a client.
     pub key: [u8; 4],
     unread: Vec<u8>,
 }
@@ -87,7 +87,7 @@ impl<'a> Talk<'a> {
         Talk { trial, stream, key: [0; 4], unread: Vec::new() }
     }
 
-    /// A client after its handshake on `path`.
+    /// Opens a connection and does the handshake on `path`.
     pub fn connect(trial: &'a Trial, address: SocketAddr, path: &str) -> Result<Talk<'a>, Lesson> {
         trial.case(
             format!("GET {path} with an upgrade"),
@@ -101,7 +101,7 @@ impl<'a> Talk<'a> {
         Ok(talk)
     }
 
-    /// The handshake on a connection that is there already.
+    /// Does the handshake on an open connection.
     pub fn shake(&mut self, path: &str) -> Result<(), Lesson> {
         self.send(request(path).as_bytes());
         match self.head() {
@@ -111,12 +111,12 @@ impl<'a> Talk<'a> {
         }
     }
 
-    /// A server that has hung up is noticed by the next look.
+    /// Sends bytes. If the server has hung up, the next look shows it.
     pub fn send(&mut self, bytes: &[u8]) {
         let _ = self.stream.write_all(bytes);
     }
 
-    /// Reads more by the deadline; `None`: something came.
+    /// Reads more bytes until the deadline. Returns `None` if some have arrived.
     fn read(&mut self, deadline: Instant) -> Option<Seen> {
         let left = deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
         self.stream.set_read_timeout(Some(left)).expect("set_read_timeout");
@@ -133,7 +133,7 @@ impl<'a> Talk<'a> {
         }
     }
 
-    /// A reply's head, with the blank line.
+    /// Returns the head of a reply, with its blank line.
     pub fn head(&mut self) -> Result<String, Seen> {
         let deadline = Instant::now() + self.trial.patience;
         loop {
@@ -146,19 +146,19 @@ impl<'a> Talk<'a> {
         }
     }
 
-    /// What has been read and not looked at.
+    /// Returns the bytes that were read and not used yet.
     pub fn unread(&self) -> &[u8] {
         &self.unread
     }
 
-    /// The next bytes, so many or what has come of them by the end of the patience.
+    /// Returns the next `count` bytes, or those that have arrived when the patience is over.
     pub fn bytes(&mut self, count: usize) -> Vec<u8> {
         let deadline = Instant::now() + self.trial.patience;
         while self.unread.len() < count && self.read(deadline).is_none() {}
         self.unread.drain(..count.min(self.unread.len())).collect()
     }
 
-    /// The next frame, or what is there instead.
+    /// Returns the next frame, or what is there instead.
     pub fn look(&mut self) -> Seen {
         self.look_for(self.trial.patience)
     }
@@ -175,10 +175,10 @@ impl<'a> Talk<'a> {
         }
     }
 
-    /// The first frame that has been read, if it is whole.
+    /// Returns the first frame of the bytes read, if it is whole.
     fn take_frame(&mut self) -> Option<Seen> {
         let (start, end) = payload_of_first_frame(&self.unread)?;
-        // Large ones are not copied: dozens of servers are tried at once, with many MiB each.
+        // Large payloads are not copied, because dozens of servers are tried at once, with many MiB each.
         let rest = self.unread.split_off(end);
         let mut payload = mem::replace(&mut self.unread, rest);
         let (first, masked) = (payload[0], payload[1] & 0x80 != 0);
@@ -189,7 +189,7 @@ impl<'a> Talk<'a> {
         Some(Seen::Frame { first, masked, payload })
     }
 
-    /// Sends `bytes`, and expects one frame for them.
+    /// Sends `bytes`, and expects one frame as the reply.
     pub fn ask(&mut self, sent: &str, bytes: &[u8], first: u8, payload: &[u8], why: &'static str) -> Result<(), Asked> {
         self.trial.case(format!("{sent}: {}", hex(bytes)), describe(first, payload), why);
         self.send(bytes);
@@ -204,7 +204,7 @@ impl<'a> Talk<'a> {
         Err(Asked { lesson: self.trial.came(seen.to_string()), seen, behind_close: false })
     }
 
-    /// The server's Close frame with this code (`None`: without), and then the end of the stream.
+    /// Expects the server's Close frame with this code (`None`: without a code), and then the end of the stream.
     pub fn expect_close(&mut self, code: Option<u16>) -> Result<(), Asked> {
         let came = match self.look() {
             Seen::Frame { first: 0x88, masked: false, payload }
@@ -222,7 +222,7 @@ impl<'a> Talk<'a> {
         Err(Asked { lesson: self.trial.came(came.to_string()), seen: came, behind_close: false })
     }
 
-    /// Sends `bytes`, and expects a Close and the end for them.
+    /// Sends `bytes`, and expects a Close and the end of the stream.
     pub fn ask_close(&mut self, sent: &str, bytes: &[u8], code: Option<u16>, why: &'static str) -> Result<(), Asked> {
         let wanted = code.map_or("without a code".to_owned(), |code| code.to_string());
         self.trial.case(
@@ -234,8 +234,8 @@ impl<'a> Talk<'a> {
         self.expect_close(code)
     }
 
-    /// Sends messages and reads none of what comes back, until the server takes no more: then its write waits.
-    /// On a busy machine it may be less than that.
+    /// Sends messages and reads no reply, until the server accepts no more because its write waits. On a busy machine
+    /// this can happen earlier.
     pub fn flood(&mut self) {
         let message = masked(0x82, &[7; 1 << 16]);
         self.stream.set_write_timeout(Some(Duration::from_millis(100))).expect("set_write_timeout");
@@ -246,17 +246,17 @@ impl<'a> Talk<'a> {
         }
     }
 
-    /// Ends this side of TCP.
+    /// Closes this side of TCP (half-close).
     pub fn hang_up(&self) {
         let _ = self.stream.shutdown(Shutdown::Write);
     }
 }
 
-/// What came instead of the expected frame.
+/// The result instead of the expected frame.
 pub struct Asked {
     pub lesson: Lesson,
     pub seen: Seen,
-    /// The Close has come as expected; this is about what came behind it.
+    /// The Close is as expected; this is about the bytes after it.
     pub behind_close: bool,
 }
 
@@ -266,7 +266,7 @@ impl From<Asked> for Lesson {
     }
 }
 
-/// Where its payload begins and ends.
+/// The beginning and the end of its payload.
 fn payload_of_first_frame(bytes: &[u8]) -> Option<(usize, usize)> {
     let &second = bytes.get(1)?;
     let (length, header) = match second & 0x7F {

@@ -8,7 +8,7 @@ use super::talk::{Seen, Talk};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
-const ECHO: &str = "TCP is a stream of bytes. What a client sends comes back to it, as it was and in its order.";
+const ECHO: &str = "TCP is a stream of bytes. A client's bytes come back to it, unchanged and in their order.";
 
 struct Echo {
     address: SocketAddr,
@@ -29,7 +29,7 @@ impl Echo {
         Ok(Talk::over(trial, stream))
     }
 
-    /// What is behind a lesson: the server has panicked, or has returned.
+    /// Returns the reason behind a lesson: the server has panicked, or has returned.
     fn why(&self, trial: &Trial, lesson: Lesson) -> Lesson {
         match self.task.panic(trial) {
             Some(panic) => panic,

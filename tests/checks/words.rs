@@ -1,4 +1,4 @@
-//! The words that your server and its checks share: plain data, nothing to edit.
+//! The types that your server and its checks share: plain data, nothing to edit.
 
 use std::fmt;
 use std::io;
@@ -20,14 +20,14 @@ pub struct Request {
     pub headers: Vec<(String, String)>,
 }
 
-/// The three answers to "is there a request at the front of these bytes?"
+/// The three answers to the question whether `bytes` begin with a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Head {
     /// Not all of it has arrived yet.
     Incomplete,
-    /// Here it is, and it took so many bytes, the blank line included.
+    /// The request is here, and takes `length` bytes, including the blank line.
     Complete { request: Request, length: usize },
-    /// It is wrong: the HTTP status that tells the client so.
+    /// The request is wrong. The number is the HTTP status to answer with.
     Refused(u16),
 }
 
@@ -39,7 +39,7 @@ pub struct Header {
     pub masked: bool,
     /// The payload length in bytes.
     pub length: u64,
-    /// How many bytes the header itself takes, without the masking key: 2, 4 or 10.
+    /// The size of the header itself in bytes, without the masking key: 2, 4 or 10.
     pub size: usize,
 }
 
@@ -58,7 +58,7 @@ pub struct Message {
     pub payload: Vec<u8>,
 }
 
-/// Of a long payload `{:?}` shows the beginning and how long it is.
+/// `{:?}` shows only the beginning of a long payload, and its length.
 impl fmt::Debug for Frame {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Frame { fin, opcode, payload } = self;
@@ -86,12 +86,12 @@ impl fmt::Display for Short<'_> {
     }
 }
 
-/// Why no frame could be read.
+/// The reason why no frame could be read.
 #[derive(Debug)]
 pub enum Failure {
     /// The socket failed, or a read took longer than the socket's read timeout.
     Io(io::Error),
-    /// The client broke a rule: the Close code for it.
+    /// The client broke a rule. The number is the Close code for it.
     Close(u16),
 }
 
@@ -108,7 +108,7 @@ impl From<u16> for Failure {
     }
 }
 
-/// What the heartbeat does about a client.
+/// The heartbeat's decision about a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
     Fine,
@@ -121,15 +121,15 @@ pub enum Verdict {
 pub struct Settings {
     /// The largest message in bytes.
     pub max_message: usize,
-    /// A client that does not take a frame for so long is given up.
+    /// The longest wait for a client to take a frame, before the client is given up.
     pub send_timeout: Duration,
-    /// How long to wait for the client's part of the closing handshake.
+    /// The longest wait for the client's part of the closing handshake.
     pub close_timeout: Duration,
-    /// A client that has been silent for so long gets a Ping.
+    /// The silence after which a client gets a Ping.
     pub ping_interval: Duration,
-    /// A client that stays silent for so long after the Ping is dropped.
+    /// The further silence after that Ping, after which the client is dropped.
     pub pong_timeout: Duration,
-    /// From one tick on `/ticks` to the next.
+    /// The time from one tick on `/ticks` to the next.
     pub tick_interval: Duration,
 }
 

@@ -1,4 +1,5 @@
-//! Every check of the exercises against the real server: each step can be solved, and there is no second solution to rot.
+//! Runs every check of the exercises against the real server. This proves that each step can be solved, without a
+//! second solution that would have to be maintained.
 
 use crate::checks::course;
 use crate::checks::guard;
@@ -8,12 +9,12 @@ use std::fs;
 use std::thread;
 use std::time::Duration;
 
-/// Nothing is waited for in vain here, so a slow machine may take its time.
+/// Every wait ends with an event here, so a slow machine can take this long.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 #[test]
 fn the_real_server_passes_every_check_of_every_step() {
-    // All at once: some wait for the heartbeat, others for a slow member to be given up.
+    // All checks run at once, because some wait for the heartbeat, and others until a slow member is evicted.
     thread::scope(|scope| {
         for (step, check) in STEPS.iter().flat_map(|step| step.checks.iter().map(move |check| (step, check))) {
             scope.spawn(move || {
@@ -61,7 +62,7 @@ fn types_on_pages_are_those_of_the_checks() {
         let page = fs::read_to_string(course::root().join(step.page())).expect("a page");
         let blocks = page.split("```rust,ignore\n").skip(1).filter_map(|block| block.split("```").next());
         for item in blocks.flat_map(|block| block.split("\n\n")) {
-            // An attribute says nothing about what a type holds.
+            // An attribute does not change the fields of a type.
             assert!(words.contains(item.trim()), "{}: not in tests/checks/words.rs:\n{item}", step.page());
         }
         for name in ["Request", "Header", "Frame", "Message", "Failure", "Verdict", "Settings"] {

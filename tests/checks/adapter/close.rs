@@ -17,7 +17,7 @@ pub fn hang_up(mut stream: TcpStream, patience: Duration) {
     let _ = stream.shutdown(Shutdown::Write);
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
-        // A timeout of zero would be refused.
+        // The system would refuse a timeout of zero.
         if left.is_zero() || stream.set_read_timeout(Some(left)).is_err() {
             return;
         }

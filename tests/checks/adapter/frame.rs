@@ -4,7 +4,7 @@ use plainsocket::{CloseFrame, ProtocolError};
 use std::io::Read;
 use std::net::TcpStream;
 
-/// The Close code for a broken rule.
+/// Returns the Close code for a protocol error.
 pub fn code(error: ProtocolError) -> u16 {
     CloseFrame::from(error).code.get()
 }
@@ -38,7 +38,7 @@ pub fn encode_frame(number: u8, payload: &[u8]) -> Vec<u8> {
     out
 }
 
-/// A client's frame as it goes on the wire, for the real decoder.
+/// Returns the frame as a client sends it, for the real decoder.
 pub fn wire(frame: &Frame) -> Vec<u8> {
     let Frame { fin, opcode: number, payload } = frame;
     let mut out = Vec::new();

@@ -1,4 +1,4 @@
-//! The real verdict is private. The thread that acts on it is the real server's own.
+//! The verdict of the exercises; the real one is private. The thread that acts on it is that of the real server.
 
 use crate::checks::words::{Settings, Verdict};
 use std::time::Duration;

@@ -35,7 +35,7 @@ pub fn check_size(so_far: usize, more: u64, limit: usize) -> Result<(), u16> {
     assembler.take(Frame { fin: false, opcode: BINARY, payload: vec![0; so_far] })?;
     let mut announced = wire(&Frame { fin: true, opcode: CONTINUATION, payload: vec![0; 1 << 16] });
     announced.truncate(2);
-    // Above the largest length that a header can hold there is nothing to announce.
+    // A header can hold no greater length than this.
     announced.extend(more.min(u64::MAX >> 1).to_be_bytes());
     if more <= 0xFFFF {
         announced = wire(&Frame { fin: true, opcode: CONTINUATION, payload: vec![0; more as usize] });

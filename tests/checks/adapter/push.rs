@@ -1,4 +1,5 @@
-//! The ticks of one client in small, as the exercise asks for them; those of the real server, which go through its `Sender`, are in `run.rs`.
+//! A small version of one client's ticks, as the exercise asks for them. Those of the real server, which use its
+//! `Sender`, are in `run.rs`.
 
 use super::frame::encode_frame;
 use super::registry::Client;

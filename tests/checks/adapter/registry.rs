@@ -1,5 +1,5 @@
-//! The real registry is private, and nobody there waits for a slow member. This one is as small as the exercise asks for;
-//! what its clients say goes to the real server.
+//! A small registry, as the exercise asks for it, because the real one is private and does not wait for a slow member.
+//! Its clients' bytes go to the real server.
 
 use super::run::server;
 use crate::checks::words::{CLOSE, Settings};
@@ -23,7 +23,7 @@ pub struct Client {
 
 struct Writer {
     stream: TcpStream,
-    /// A Close or a part of a frame has gone out: nothing can follow it.
+    /// A Close or a part of a frame has been sent, so nothing can follow it.
     over: bool,
 }
 
@@ -36,7 +36,7 @@ impl Client {
         let outcome = writer.stream.write_all(frame);
         writer.over = outcome.is_err() || frame[0] & 0x0F == CLOSE;
         if outcome.is_err() {
-            // The client may be gone already.
+            // The client can have disconnected already.
             let _ = writer.stream.shutdown(Shutdown::Both);
         }
         outcome
@@ -64,7 +64,7 @@ impl Registry {
 
     pub fn broadcast(&self, path: &str, frame: &[u8]) {
         for (peer, client) in self.clients() {
-            // What `send` has to end it ends itself.
+            // `send` has shut down the connection if that was necessary.
             if client.path == path && client.send(frame).is_err() {
                 self.leave(peer);
             }

@@ -16,7 +16,7 @@ pub fn parse_request(bytes: &[u8]) -> Head {
     }
 }
 
-/// The exercises know no other version of HTTP than 1.1, and have one status for all others.
+/// The exercises know only HTTP 1.1, and have one status for all other versions.
 fn status(fault: &HandshakeError) -> u16 {
     match Response::from(fault).status.0 {
         505 => 400,

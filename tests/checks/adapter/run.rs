@@ -1,4 +1,4 @@
-//! The real server at the other end of a pipe: it listens on a port of its own.
+//! The real server at the other end of a pipe: it listens on a port that the system picks.
 
 use super::close::hang_up;
 use super::registry::{Client, Registry};
@@ -26,7 +26,7 @@ fn chat(connection: &mut Connection) -> Result<(), Error> {
     Ok(())
 }
 
-/// An echo, and beside it a thread that pushes until the client has gone.
+/// An echo, and a thread beside it that pushes until the client has disconnected.
 fn ticks(connection: &mut Connection, interval: Duration) -> Result<(), Error> {
     let sender = connection.sender();
     thread::spawn(move || {
@@ -61,7 +61,7 @@ pub fn server(settings: &Settings) -> Server {
         .route("/ticks", move |connection: &mut Connection| ticks(connection, tick_interval))
 }
 
-/// The RFC's own handshake (§1.3), for any path. The checks' own names are out of reach for a server under test.
+/// The handshake of the RFC (§1.3), for any path. A server under test cannot use the names of the checks.
 fn request(path: &str) -> String {
     format!(
         "GET {path} HTTP/1.1\r\nHost: server.example.com\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
@@ -69,7 +69,7 @@ fn request(path: &str) -> String {
     )
 }
 
-/// The client talks to the registry's server; what the server says goes through `Client::send`.
+/// The client talks to the registry's server; the server's bytes go through `Client::send`.
 pub fn serve_client(mut stream: TcpStream, registry: &Registry, settings: &Settings) {
     if let Ok(Some((request, rest))) = shake_hands(&mut stream) {
         let _ = converse(&stream, &request.path, &rest, registry, settings);
@@ -105,7 +105,7 @@ fn converse(stream: &TcpStream, path: &str, rest: &[u8], registry: &Registry, se
     outcome
 }
 
-/// What the client says, until the server has said its last word: `hang_up` drains what comes after that.
+/// Carries the client's bytes until the server has sent its last byte: `hang_up` drains what follows.
 fn carry_until(over: &AtomicBool, mut from: &TcpStream, mut to: &TcpStream) {
     const GLANCE: Duration = Duration::from_millis(10);
     let mut buffer = [0; 65536];
@@ -119,7 +119,7 @@ fn carry_until(over: &AtomicBool, mut from: &TcpStream, mut to: &TcpStream) {
     }
 }
 
-/// What the server says; `leave` is called before its Close is sent on.
+/// Carries the server's frames, and calls `leave` before its Close is sent on.
 fn carry_frames(mut server: &TcpStream, client: &Client, leave: impl Fn()) -> io::Result<()> {
     let (mut unread, mut buffer) = (Vec::new(), [0; 65536]);
     loop {
@@ -145,7 +145,7 @@ pub fn run(listener: TcpListener, settings: Settings) {
     serve(listener, server(&settings));
 }
 
-/// Leads every client of `listener` to `server`.
+/// Connects every client of `listener` to `server`.
 pub fn serve(listener: TcpListener, server: Server) {
     let address = server.local_addr().expect("an address");
     thread::spawn(move || server.run());
@@ -154,7 +154,7 @@ pub fn serve(listener: TcpListener, server: Server) {
     }
 }
 
-/// Carries bytes both ways until both sides have ended.
+/// Carries bytes in both directions until both sides have ended.
 pub fn pipe(client: &TcpStream, address: SocketAddr) {
     let Ok(server) = TcpStream::connect(address) else { return };
     for stream in [client, &server] {

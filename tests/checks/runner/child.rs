@@ -1,4 +1,4 @@
-//! Runs the checks of a step in a child process: what your code may do to a process, it does to that one.
+//! Runs the checks of a step in a child process, so that your code can do harm to that process only.
 
 use super::super::guard;
 use super::super::lesson::Lesson;
@@ -14,16 +14,16 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
-/// More is no message for people.
+/// More output than this is no message for people.
 const MOST_OUTPUT: usize = 1 << 20;
 
-/// How long a child may be silent about its checks: each of them has a shorter patience of its own.
+/// The longest time for which a child can report nothing: each check has a shorter patience of its own.
 const SILENCE: Duration = Duration::from_secs(30);
 
-/// How long a process has for its end, and how long to listen to one that has ended, where another holds its pipes.
+/// The time for a process to end, and the time to read the pipes of a process that has ended while another holds them.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
-/// In the child: runs the checks, and reports what they say.
+/// In the child: runs the checks, and reports their results.
 pub fn serve(step: &Step, subject: Subject, patience: Duration, path: &Path) -> io::Result<()> {
     limits::set();
     report::open(path)?;
@@ -31,17 +31,17 @@ pub fn serve(step: &Step, subject: Subject, patience: Duration, path: &Path) -> 
     report::verdict(&step.run(subject, patience), path)
 }
 
-/// What a child process has said in the end.
+/// The outcome of a child process.
 pub struct Outcome {
     pub result: Result<(), Lesson>,
-    /// What your code has printed.
+    /// The output of your code.
     pub printed: Vec<u8>,
 }
 
 /// In the parent: starts the child that reports to `path`, and waits for its end.
 pub fn run(command: &mut Command, path: &Path) -> io::Result<Outcome> {
     report::remove(path);
-    // Where memory runs out, the standard library then says in which line.
+    // If memory runs out, the standard library then names the line.
     command.env("RUST_BACKTRACE", "1");
     let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
     let (send, receive) = mpsc::channel();
@@ -67,9 +67,9 @@ enum Said {
 
 #[derive(Default)]
 struct Heard {
-    /// Everything, in the order in which it came.
+    /// All output, in the order in which it arrived.
     printed: Vec<u8>,
-    /// What was written to stderr: the words of the standard library at an abort are there.
+    /// The bytes written to stderr: at an abort the standard library writes its message there.
     complained: Vec<u8>,
 }
 
@@ -85,7 +85,7 @@ impl Heard {
     }
 }
 
-/// Passes on what comes from a pipe, until its end.
+/// Passes on the bytes of a pipe, until its end.
 fn listen(pipe: Option<impl Read + Send + 'static>, as_said: fn(Vec<u8>) -> Said, to: &Sender<Said>) {
     let (Some(mut pipe), to) = (pipe, to.clone()) else { return };
     thread::spawn(move || {
@@ -98,10 +98,10 @@ fn listen(pipe: Option<impl Read + Send + 'static>, as_said: fn(Vec<u8>) -> Said
     });
 }
 
-/// Why a child has no verdict.
+/// The reason why a child has no verdict.
 pub enum End {
     Itself(ExitStatus),
-    /// We have ended it.
+    /// The runner has killed the child.
     Silent,
     Talkative,
 }
@@ -119,12 +119,12 @@ fn wait(child: &mut Child, said: &Receiver<Said>, heard: &mut Heard, path: &Path
         if heard.printed.len() > MOST_OUTPUT {
             return end(child, End::Talkative);
         }
-        // Both pipes are closed when it ends, unless a process that it has started holds them.
+        // Both pipes are closed when the child ends, unless a process that it has started holds them.
         if !open {
             return Ok(End::Itself(child.wait()?));
         }
         if let Some(status) = child.try_wait()? {
-            // What it said last is still on its way.
+            // The child's last bytes can still be on their way.
             let deadline = Instant::now() + LAST_WORDS;
             while let Ok(said) = said.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
                 heard.take(said);
@@ -135,7 +135,7 @@ fn wait(child: &mut Child, said: &Receiver<Said>, heard: &mut Heard, path: &Path
         if changed != last {
             (last, since) = (changed, Instant::now());
         }
-        // A process whose memory is used up does not always find its end.
+        // A process that has used up its memory does not always manage to end.
         let over = report::verdict_since(path).and_then(|since| since.elapsed().ok());
         if since.elapsed() > SILENCE || over.is_some_and(|time| time > LAST_WORDS) {
             return end(child, End::Silent);

@@ -1,4 +1,4 @@
-//! The ways in which your code can end a whole process, and the lesson of each.
+//! The ways in which your code can end a whole process, and the lesson for each.
 
 use super::super::course;
 use super::super::guard;
@@ -8,16 +8,17 @@ use super::child::End;
 use std::fs;
 use std::process::ExitStatus;
 
-/// How the standard library begins what it says before it aborts.
+/// The beginnings of the standard library's message before it aborts.
 const LAST_WORDS: [&str; 3] = ["memory allocation of ", "\nthread '", "fatal runtime error: "];
 
-/// Where the standard library's last words begin, or the end: what your code has printed is before them.
+/// Returns where the standard library's last words begin, or the end of the output. The output of your code is before
+/// that.
 pub fn last_words(printed: &[u8]) -> usize {
     let begins = |at: &usize| LAST_WORDS.iter().any(|words| printed[*at..].starts_with(words.as_bytes()));
     (0..printed.len()).find(begins).unwrap_or(printed.len())
 }
 
-/// The lesson of a process that has ended while it tried `lesson`. `complained` is what it wrote to stderr.
+/// Returns the lesson for a process that has ended while it tried `lesson`. `complained` is what it wrote to stderr.
 pub fn lesson(lesson: Lesson, end: End, complained: &[u8]) -> Lesson {
     let complained = String::from_utf8_lossy(complained);
     let line = |text: &str| complained.lines().find(|line| line.contains(text)).map(str::to_owned);
@@ -42,7 +43,7 @@ fn ended(status: ExitStatus, last: &str) -> (String, Mistake) {
     let said = if last.is_empty() { String::new() } else { format!("; its last words: {last}") };
     match (signal(status), status.code()) {
         (Some(name), _) => (format!("the end of the process by the signal {name}{said}"), Mistake::ProcessAborted),
-        // Windows has such numbers where others have signals.
+        // Windows has such numbers where other systems have signals.
         (None, Some(code)) if !(0..256).contains(&code) => {
             (format!("the end of the process with the status {code:#x}{said}"), Mistake::ProcessAborted)
         }
@@ -64,7 +65,7 @@ fn signal(_: ExitStatus) -> Option<String> {
     None
 }
 
-/// Where your files call `exit`.
+/// Lists the places where your files call `exit`.
 fn places_of_exit() -> String {
     let files = fs::read_dir(course::root().join("tests/my_server")).into_iter().flatten().flatten();
     let mut places = Vec::new();

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 pub fn set() {}
 
-/// How long the processor has worked for this process, and for the calling thread alone.
+/// The processor time of this process, and of the calling thread alone.
 #[derive(Clone, Copy)]
 pub struct Times {
     pub process: Duration,

@@ -1,5 +1,5 @@
-//! How much memory the checks and your server can use together (the stacks of threads count, so it bounds them too), and
-//! how much of the processor they have used.
+//! The limit for the memory of the checks and your server together, and the processor time that they have used. The
+//! stacks of threads count as memory, so the limit bounds threads too.
 
 use nix::sys::resource::{Resource, UsageWho, getrlimit, getrusage, setrlimit};
 use nix::sys::time::TimeValLike as _;
@@ -9,12 +9,12 @@ use std::time::Duration;
 const MEMORY: u64 = 1 << 30;
 
 pub fn set() {
-    // Where it cannot be set, the time is the only limit.
+    // If the limit cannot be set, the time is the only limit.
     let _ =
         getrlimit(Resource::RLIMIT_DATA).and_then(|(_, most)| setrlimit(Resource::RLIMIT_DATA, MEMORY.min(most), most));
 }
 
-/// How long the processor has worked for this process, and for the calling thread alone.
+/// The processor time of this process, and of the calling thread alone.
 #[derive(Clone, Copy)]
 pub struct Times {
     pub process: Duration,

@@ -27,7 +27,7 @@ use std::sync::{OnceLock, mpsc};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
-/// How long a check waits for your server, if no other time is named.
+/// The longest wait of a check for your server, unless `--patience` sets another.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 const USAGE: &str = "\
@@ -57,7 +57,7 @@ pub fn main() -> ExitCode {
             println!("{USAGE}");
             return ExitCode::from(2);
         };
-        // Set once, before anybody asks.
+        // It is set once, before it is first read.
         let _ = ASKED_PATIENCE.set(Duration::from_secs(seconds));
         words.drain(at..at + 2);
     }
@@ -79,7 +79,7 @@ pub fn main() -> ExitCode {
             return if words == ["--help"] { ExitCode::SUCCESS } else { ExitCode::from(2) };
         }
     };
-    // A red step is no failure of this program; cargo would print an error below each card.
+    // A red step is no failure of this program, because cargo would print an error below each card.
     if for_scripts && !done { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
@@ -117,7 +117,7 @@ fn try_step(step: &Step) -> Outcome {
         Outcome { result: Err(trial.came(error.to_string())), printed: Vec::new() }
     });
     if outcome.result.is_ok() {
-        // If it cannot be noted, a card says less some day.
+        // If the note cannot be written, a later card says less.
         let _ = fs::write(green(step), "");
     }
     outcome
@@ -126,14 +126,14 @@ fn try_step(step: &Step) -> Outcome {
 fn start_child(step: &Step) -> io::Result<Outcome> {
     let patience = ASKED_PATIENCE.get().copied().unwrap_or(PATIENCE);
     fs::create_dir_all(memory())?;
-    // Several runners can be at work at once, as with --watch.
+    // Several runners can run at the same time, as with --watch.
     let report = memory().join(format!("report-{}-{}", std::process::id(), step.number));
     let mut command = Command::new(std::env::current_exe()?);
     command.args([CHILD, step.number, &patience.as_millis().to_string()]).arg(&report);
     child::run(&mut command, &report)
 }
 
-/// The note that a step has been green.
+/// The file that records that a step has been green.
 fn green(step: &Step) -> PathBuf {
     memory().join(format!("green-{}", step.number))
 }
@@ -155,7 +155,7 @@ fn try_steps(steps: &[&'static Step], mut show: impl FnMut(&'static Step, Outcom
                 while !over.load(Ordering::Relaxed) {
                     let at = next.fetch_add(1, Ordering::Relaxed);
                     let Some(step) = steps.get(at) else { return };
-                    // Nobody listens any more once a step is red.
+                    // Sending fails once a step is red, because then nobody receives.
                     let _ = send.send((at, try_step(step)));
                 }
             });
@@ -211,7 +211,7 @@ fn run_all() -> bool {
                 done += usize::from(!step.is_optional());
                 println!("  ok  {} {}", step.number, step.title);
             }
-            // Nobody has to begin it.
+            // The step is optional, and not begun.
             Err(lesson) if step.is_optional() && lesson.unwritten.is_some() => {
                 println!("  --  {} {}", step.number, step.title);
             }
@@ -241,7 +241,7 @@ fn run_one(step: &'static Step) -> bool {
     outcome.result.is_ok()
 }
 
-/// What your code has printed, cut where nobody would read on.
+/// Prints the output of your code, cut to a length that people read.
 fn print_printed(outcome: &Outcome) {
     const LINES: usize = 30;
     const WIDTH: usize = 300;
@@ -268,31 +268,31 @@ fn bar(done: usize) -> String {
 
 fn print_card(step: &Step, lesson: &Lesson) {
     println!("  {}: {}\n", step.number, step.title);
-    // A stub that is there again says so itself.
+    // If the stub is back, the card already says so.
     if lesson.unwritten.is_none() && green(step).exists() {
         let mut text = String::new();
-        line(&mut text, "before", "This step has been green. What you have changed since then broke it.");
+        line(&mut text, "before", "This step has been green. A change that you have made since then broke it.");
         print!("{text}");
     }
     println!("{}", lesson.card(step));
 }
 
-/// What there is to see and to try after a step.
+/// Says what to compare, to read and to try after a step.
 fn say_what_next(step: &Step) {
     let mut text = String::new();
-    // Both show the real code, and that is for those who have written their own.
+    // Both show the real code, which is for those who have written their own.
     line(&mut text, "compare", step.compare);
     line(&mut text, "read", &format!("docs/{}.md, the chapter: why the real code is as it is", step.chapter));
     line(&mut text, "try", step.try_next);
     print!("\n{text}");
 }
 
-/// Where the runner keeps what it has to remember.
+/// The folder in which the runner keeps its notes.
 fn memory() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join("steps")
 }
 
-/// Prints the hints that have been asked for before, and one more.
+/// Prints the hints that were shown before, and one more.
 fn hint(step: Option<&Step>) -> bool {
     let Some(step) = step else {
         println!("Every step is done: there is nothing to hint at.");
@@ -316,7 +316,7 @@ fn hint(step: Option<&Step>) -> bool {
         0 => println!("  These are all. The task: {}", step.page()),
         left => println!("  {left} more: the same command again."),
     }
-    // If it cannot be noted, the next call begins with the first hint.
+    // If the note cannot be written, the next call begins with the first hint.
     let _ = fs::create_dir_all(memory()).and_then(|()| fs::write(note, shown.to_string()));
     true
 }
@@ -350,7 +350,7 @@ fn reset(step: &'static Step) -> bool {
     }
 }
 
-/// The time of the last change in your server.
+/// Returns the time of the last change in your server.
 fn last_change() -> Option<SystemTime> {
     let files = fs::read_dir(course::root().join("tests/my_server")).ok()?;
     files.filter_map(|file| file.ok()?.metadata().ok()?.modified().ok()).max()
@@ -363,7 +363,7 @@ fn watch() -> bool {
         let changed = last_change();
         if changed != seen {
             seen = changed;
-            // Cargo builds what has changed; its own messages show what does not compile.
+            // Cargo builds what has changed, and its own messages show errors of the compiler.
             let steps =
                 Command::new(&cargo).args(["test", "--quiet", "--test", "steps"]).current_dir(course::root()).status();
             if let Err(error) = steps {
@@ -376,7 +376,7 @@ fn watch() -> bool {
     }
 }
 
-/// `8123` is a port on this machine, as `127.0.0.1:8123` is.
+/// Listens on an address. `8123` is a port on this machine, like `127.0.0.1:8123`.
 fn listen(address: &str) -> io::Result<TcpListener> {
     match address.parse::<u16>() {
         Ok(port) => TcpListener::bind(("127.0.0.1", port)),
@@ -384,14 +384,15 @@ fn listen(address: &str) -> io::Result<TcpListener> {
     }
 }
 
-/// What of yours is to be run.
+/// The part of your server to run.
 #[derive(Clone, Copy)]
 enum What {
     Echo,
     Server,
 }
 
-/// Runs your server, for websocat and the browser, until you end it. If that cannot be, scripts and people want to know.
+/// Runs your server, for websocat and the browser, until you end it. A failure is printed for people, and is in the
+/// exit status for scripts.
 fn serve(address: &str, what: What) -> ExitCode {
     let listener = match listen(address) {
         Ok(listener) => listener,

@@ -1,4 +1,5 @@
-//! What a child process writes down about the checks that it runs. However it ends, the parent reads how far it came.
+//! The report of a child process about the checks that it runs. However the child ends, the parent can read how far it
+//! got.
 
 use super::super::lesson::Lesson;
 use super::super::mistakes::Mistake;
@@ -9,33 +10,33 @@ use std::path::Path;
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::SystemTime;
 
-/// Open in a child process alone.
+/// Open only in a child process.
 static REPORT: OnceLock<Mutex<File>> = OnceLock::new();
 
 pub fn open(path: &Path) -> io::Result<()> {
     let file = File::create(path)?;
-    // Opened once in the life of a process.
+    // It is opened once in the life of a process.
     let _ = REPORT.set(Mutex::new(file));
     Ok(())
 }
 
-/// A line for each record, written at once: an abort leaves no time to flush a buffer.
+/// Writes each record as a line, at once: an abort leaves no time to flush a buffer.
 fn write(record: &Value) {
     if let Some(report) = REPORT.get() {
         let mut file = report.lock().unwrap_or_else(PoisonError::into_inner);
-        // A report that cannot be written becomes a card which says so.
+        // If the report cannot be written, the parent makes a card that says so.
         let _ = file.write_all(format!("{record}\n").as_bytes());
     }
 }
 
-/// What is tried next.
+/// Records the case that is tried next.
 pub fn case(sent: &str, expected: &str, why: &str) {
     if REPORT.get().is_some() {
         write(&json!(["case", sent, expected, why]));
     }
 }
 
-/// What the checks of a step have said.
+/// Records the result of the checks of a step.
 pub fn verdict(outcome: &Result<(), Lesson>, path: &Path) -> io::Result<()> {
     match outcome {
         Ok(()) => write(&json!(["green"])),
@@ -44,7 +45,7 @@ pub fn verdict(outcome: &Result<(), Lesson>, path: &Path) -> io::Result<()> {
     fs::write(path.with_extension("over"), "")
 }
 
-/// Removes what a child has left.
+/// Removes the files of a child.
 pub fn remove(path: &Path) {
     let _ = fs::remove_file(path);
     let _ = fs::remove_file(path.with_extension("over"));
@@ -55,28 +56,28 @@ fn write_red(lesson: &Lesson) {
     write(&json!(["red", lesson.sent, lesson.expected, lesson.why, lesson.came, mistake, lesson.unwritten]));
 }
 
-/// Whether a child has reported its verdict, by the time at which it did.
+/// Returns the time at which a child reported its verdict, if it has.
 pub fn verdict_since(path: &Path) -> Option<SystemTime> {
     path.with_extension("over").metadata().ok()?.modified().ok()
 }
 
-/// How far a child process has come.
+/// How far a child process has got.
 pub enum Progress {
     Green,
     Red(Lesson),
-    /// It ended in the middle of this, and nothing has come of it.
+    /// It ended during this case.
     Trying(Lesson),
 }
 
 pub fn read(path: &Path) -> io::Result<Progress> {
     let text = fs::read_to_string(path)?;
-    // A line that is cut short was being written when the process ended.
+    // An incomplete last line was being written when the process ended.
     let last = text.lines().rev().find_map(|line| serde_json::from_str::<Vec<Value>>(line).ok()).unwrap_or_default();
     let text = |at: usize| last.get(at).and_then(Value::as_str).unwrap_or_default().to_owned();
     let lesson = Lesson {
         sent: text(1),
         expected: text(2),
-        // Some dozens in the life of the parent.
+        // This leaks some dozen texts in the life of the parent.
         why: text(3).leak(),
         came: text(4),
         mistake: last.get(5).and_then(Value::as_u64).and_then(|at| Mistake::ALL.get(at as usize).copied()),

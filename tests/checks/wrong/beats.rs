@@ -1,4 +1,4 @@
-//! Heartbeats with one flaw, beside the real server with none.
+//! Heartbeats with one flaw each, beside the real server, which has no heartbeat here.
 
 use crate::checks::subject::MY_SERVER;
 use crate::checks::words::Settings;
@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// The real server without a heartbeat; `beat` is called for each client instead, in a thread of its own.
+/// Serves with the real server without a heartbeat; `beat` is called for each client instead, in a thread of its own.
 fn beside(listener: TcpListener, settings: Settings, beat: fn(&TcpStream, &Settings)) {
     let inner = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = inner.local_addr().unwrap();
@@ -42,7 +42,7 @@ pub fn two_pings(listener: TcpListener, settings: Settings) {
     });
 }
 
-/// What a client says ends the wait for its Pong, but is not noted as the end of its silence.
+/// Any bytes from the client end the wait for its Pong, but do not end its silence.
 pub fn never_heard(listener: TcpListener, settings: Settings) {
     let pinged = Arc::new(Mutex::new(None));
     let inner = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -1,4 +1,4 @@
-//! Before the server and beyond it: an echo over TCP, compression, and a client.
+//! Wrong answers before the server and beyond it: an echo over TCP, compression, and a client.
 
 use crate::checks::inflate::Inflate;
 use crate::checks::random::random_bytes;
@@ -10,7 +10,7 @@ use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::thread;
 
-/// Sends back what `change` makes of each read.
+/// Sends back the bytes of each read as `change` returns them.
 pub fn echo(listener: TcpListener, change: fn(&[u8]) -> Vec<u8>) {
     for stream in listener.incoming().flatten() {
         thread::spawn(move || serve(stream, change));
@@ -49,7 +49,7 @@ pub fn end_ignored(listener: TcpListener) {
             let mut buffer = [0; 4096];
             while let Ok(count) = stream.read(&mut buffer) {
                 let _ = stream.write_all(&buffer[..count]);
-                // A learner's would not; but other tests want the processor too.
+                // A learner's loop would not pause; here other tests need the processor too.
                 thread::sleep(std::time::Duration::from_millis(1));
             }
         });
@@ -60,7 +60,7 @@ pub fn agree_if(taken: bool) -> Option<String> {
     taken.then(|| (MY_SERVER.agree)("permessage-deflate").expect("a plain offer"))
 }
 
-/// Takes RSV1 out of the buffer, for some first bytes.
+/// Clears RSV1 in the buffer, if `for_which` accepts the first byte.
 pub fn clears_rsv1(buffer: &mut Vec<u8>, limit: usize, for_which: fn(u8) -> bool) -> Deflated {
     match buffer.first() {
         Some(&first) if for_which(first) => {
@@ -90,7 +90,7 @@ pub fn limit_afterwards(payload: &[u8], limit: usize) -> Result<Vec<u8>, u16> {
 
 pub const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
 
-/// A key of its own, and the other headers.
+/// Returns a random key and the other headers.
 pub fn random_key(host: &str) -> String {
     format!("{}\r\nHost: {host}\r\nSec-WebSocket-Version: 13", STANDARD.encode(random_bytes::<16>()))
 }
@@ -104,7 +104,7 @@ pub enum Asks {
     StatusAndAccept,
 }
 
-/// `key` is the key, and what else of headers the client sends. Of the reply it looks at a part.
+/// Opens a connection. `key` is the key and further headers; `asks` says which part of the reply is checked.
 pub fn open(stream: &mut TcpStream, path: &str, key: &str, asks: Asks) -> io::Result<Option<Vec<u8>>> {
     write!(
         stream,
@@ -136,7 +136,7 @@ pub fn open(stream: &mut TcpStream, path: &str, key: &str, asks: Asks) -> io::Re
     Ok(good.then(|| bytes.split_off(end)))
 }
 
-/// With a key that is always the same, or with an eye for masked frames too.
+/// Sends a text, always with the same key if `same_key` is set, and accepts masked frames too.
 pub fn say(stream: &mut TcpStream, buffer: &mut Vec<u8>, text: &str, same_key: bool) -> io::Result<Option<String>> {
     if same_key {
         let mut copy = stream.try_clone()?;

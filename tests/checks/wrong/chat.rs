@@ -1,4 +1,4 @@
-//! A small registry and chat on the real protocol, with one flaw.
+//! A small registry and chat on the real protocol, with one flaw at a time.
 
 use crate::checks::subject::{Client, MY_SERVER, Registry};
 use crate::checks::words::{CLOSE, Failure, Frame, PING, Settings, Verdict};
@@ -11,7 +11,7 @@ use std::time::Instant;
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Flaw {
-    // The registry.
+    // The registry
     NotEntered,
     NotRemoved,
     AllRemoved,
@@ -24,7 +24,7 @@ pub enum Flaw {
     BroadcastStops,
     ShutDownUnderLock,
     NoLock,
-    // serve_client and run.
+    // serve_client and run
     NotJoined,
     NotLeft,
     LeftAfterACloseOnly,
@@ -50,7 +50,7 @@ pub enum Flaw {
     SuffixInBroadcast,
     CaseIgnored,
     HangsUpForEver,
-    // The heartbeat.
+    // The heartbeat
     HeartbeatEnds,
     WatchSpins,
     WatchDeadlock,
@@ -69,7 +69,7 @@ struct Member {
     peer: SocketAddr,
     path: String,
     stream: Mutex<TcpStream>,
-    /// When it was last heard, and when it was sent a Ping since.
+    /// The time at which it was last heard, and the time of a Ping since then.
     heard: Mutex<(Instant, Option<Instant>)>,
     flaw: Flaw,
 }
@@ -116,7 +116,7 @@ impl Client for Member {
 
     fn send(&self, frame: &[u8]) -> io::Result<()> {
         if self.flaw == Flaw::NoLock {
-            // The lock is let go with the end of the statement.
+            // The lock is released at the end of the statement.
             let mut stream = self.stream.lock().unwrap().try_clone()?;
             return stream.write_all(frame);
         }
@@ -221,12 +221,12 @@ impl Registry for Room {
 }
 
 impl Room {
-    /// Whether a client leaves before its Close is sent.
+    /// Returns whether a client leaves the list before its Close is sent.
     fn leaves_early(&self) -> bool {
         !matches!(self.flaw, Flaw::NotLeft | Flaw::LeftBehindTheClose | Flaw::LeftBehindHangUp)
     }
 
-    /// A heartbeat that a write which fails is the end of: a learner's panics, which is as quiet for the clients.
+    /// A heartbeat that ends when a write fails. A learner's would panic, which looks the same to the clients.
     fn watch(&self, settings: &Settings) {
         loop {
             if self.flaw != Flaw::WatchSpins {
@@ -269,7 +269,7 @@ impl Room {
         }
     }
 
-    /// `Ok`: the client has sent a Close.
+    /// Returns `Ok` if the client has sent a Close.
     fn talk(
         &self,
         stream: &mut TcpStream,
@@ -324,7 +324,7 @@ impl Room {
             }
             Flaw::PrefixToTheRoom if me.path.starts_with("/chat") => self.broadcast("/chat", frame),
             Flaw::PathPrefix if me.path.starts_with("/chat") => self.broadcast(&me.path, frame),
-            // Which error it is depends on the system.
+            // The kind of error depends on the system.
             Flaw::UnwrapsWrites if !in_the_room => {
                 assert!(me.send(frame).is_ok(), "called `Result::unwrap()` on an `Err` value");
             }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-/// `heartbeat::watch`, which never returns, stands before the loop.
+/// Calls `heartbeat::watch`, which never returns, before the loop.
 pub fn never_accepts(listener: TcpListener, _: Settings) {
     let _listener = listener;
     loop {
@@ -20,7 +20,7 @@ pub fn one_after_the_other(listener: TcpListener, settings: Settings) {
     }
 }
 
-/// Ends when somebody comes after a client whose request was bad.
+/// Ends when a client connects after one whose request was bad.
 pub fn one_ends_all(listener: TcpListener, settings: Settings) {
     let over = Arc::new(AtomicBool::new(false));
     for stream in listener.incoming().flatten() {

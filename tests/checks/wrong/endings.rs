@@ -1,4 +1,4 @@
-//! What ends a whole process, or would never end.
+//! Wrong answers that end a whole process, or never end.
 
 use crate::checks::subject::MY_SERVER;
 use crate::checks::words::Frame;
@@ -44,12 +44,12 @@ pub fn loops_for_ever() -> ! {
     }
 }
 
-/// Room for so many bytes.
+/// Reserves memory for this many bytes.
 pub fn reserves(bytes: usize) {
     black_box(Vec::<u8>::with_capacity(black_box(bytes)));
 }
 
-/// `vec![0; header.length as usize]`, and then the question whether it fits.
+/// Runs `vec![0; header.length as usize]`, and only then checks whether the length is allowed.
 pub fn reserves_what_is_announced(buffer: &mut Vec<u8>, limit: usize) -> Result<Option<Frame>, u16> {
     if let Ok(Some(header)) = (MY_SERVER.decode_header)(buffer) {
         black_box(vec![0_u8; header.length as usize]);

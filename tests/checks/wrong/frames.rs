@@ -65,7 +65,7 @@ pub fn mask_asked(bytes: &[u8]) -> Decoded {
 
 pub fn two_bytes_of_eight(bytes: &[u8]) -> Decoded {
     match (MY_SERVER.decode_header)(bytes)? {
-        // Two bytes cannot hold a length that is legal here.
+        // Two bytes cannot hold a length that is legal in this form.
         Some(header) if header.size == 10 => Err(1002),
         header => Ok(header),
     }
@@ -108,7 +108,7 @@ pub fn reserved_accepted(bytes: &[u8]) -> Decoded {
     (MY_SERVER.decode_header)(&[&[bytes[0] & 0x8F], &bytes[1..]].concat())
 }
 
-/// Takes a control frame for a binary one: the rest of the rules hold for both.
+/// Treats a control frame as a binary one, so only the other rules apply to it.
 pub fn control_rules(bytes: &[u8]) -> Decoded {
     if bytes.is_empty() || !matches!(bytes[0] & 0x7F, 0x08..=0x0A) {
         return (MY_SERVER.decode_header)(bytes);
@@ -136,7 +136,7 @@ pub fn top_bit_accepted(bytes: &[u8]) -> Decoded {
     }
 }
 
-/// Two `if`s, one for each marker, and no `else`: what the first has read is tried by the second.
+/// Two `if`s, one for each marker, and no `else`: the second one tests the length that the first has read.
 pub fn marker_taken_twice(bytes: &[u8], too_short: impl Fn() -> Decoded) -> Decoded {
     match (MY_SERVER.decode_header)(bytes) {
         Ok(Some(Header { length: 127, .. })) if bytes.len() < 10 => too_short(),
@@ -221,7 +221,7 @@ pub fn rest_dropped(buffer: &mut Vec<u8>, limit: usize) -> Taken {
     taken
 }
 
-/// As if one index ran on through all frames of three bytes before.
+/// Unmasks as if one index ran on through all frames, with three bytes before this one.
 pub fn index_goes_on(buffer: &mut Vec<u8>, limit: usize) -> Taken {
     let key: Option<[u8; 4]> = buffer.get(2..6).and_then(|key| key.try_into().ok());
     let taken = (MY_SERVER.take_frame)(buffer, limit);
@@ -248,7 +248,7 @@ pub fn unmasked_accepted(buffer: &mut Vec<u8>, limit: usize) -> Taken {
     (MY_SERVER.take_frame)(buffer, limit)
 }
 
-/// Removes something else than the whole frame: the first numbers of bytes are the frame's and its payload's.
+/// Removes a wrong number of bytes. `how_many` gets the sizes of the frame and of its payload.
 pub fn removes(buffer: &mut Vec<u8>, limit: usize, how_many: fn(usize, usize) -> usize) -> Taken {
     let before = buffer.clone();
     let taken = (MY_SERVER.take_frame)(buffer, limit);
@@ -259,7 +259,7 @@ pub fn removes(buffer: &mut Vec<u8>, limit: usize, how_many: fn(usize, usize) ->
     taken
 }
 
-/// Copies the payload from `skip` bytes behind the header, and unmasks it or not.
+/// Copies the payload from `skip` bytes after the header, and unmasks it or not.
 fn takes_from(buffer: &mut Vec<u8>, limit: usize, skip: usize, unmasks: bool) -> Taken {
     let before = buffer.clone();
     let mut taken = (MY_SERVER.take_frame)(buffer, limit);
@@ -399,7 +399,7 @@ pub fn timeout_is_the_end(stream: &mut TcpStream, buffer: &mut Vec<u8>, limit: u
 pub fn end_ignored(stream: &mut TcpStream, buffer: &mut Vec<u8>, limit: usize) -> ReadOutcome {
     let read = (MY_SERVER.read_frame)(stream, buffer, limit);
     if matches!(read, Ok(None)) {
-        // Stands for a loop that reads 0 bytes for ever.
+        // This pause is in place of a loop that reads 0 bytes forever.
         thread::sleep(Duration::from_secs(60));
     }
     read
@@ -420,7 +420,7 @@ pub fn no_form_of_eight(opcode: u8, payload: &[u8]) -> Vec<u8> {
     }
 }
 
-/// Takes a key for granted.
+/// Takes it for granted that there is a key.
 pub fn no_mask_asked(buffer: &mut Vec<u8>, limit: usize) -> Taken {
     match buffer.get_mut(1) {
         Some(second) if *second & 0x80 == 0 => {
@@ -447,7 +447,7 @@ pub fn key_of_the_example(buffer: &mut Vec<u8>, limit: usize) -> Taken {
     taken
 }
 
-/// Has its own idea of the end.
+/// Treats the end of the stream as `end` says.
 pub fn end_as(stream: &mut TcpStream, buffer: &mut Vec<u8>, limit: usize, end: fn() -> ReadOutcome) -> ReadOutcome {
     match (MY_SERVER.read_frame)(stream, buffer, limit) {
         Ok(None) => end(),
@@ -455,7 +455,7 @@ pub fn end_as(stream: &mut TcpStream, buffer: &mut Vec<u8>, limit: usize, end: f
     }
 }
 
-/// Has room for one array of bytes, and no more.
+/// Has room for one array of bytes and no more.
 pub fn one_array(stream: &mut TcpStream, buffer: &mut Vec<u8>, limit: usize) -> ReadOutcome {
     match (MY_SERVER.read_frame)(stream, buffer, limit) {
         Ok(Some(mut frame)) if frame.payload.len() > 65536 => {

@@ -56,7 +56,7 @@ pub fn last_colon(bytes: &[u8]) -> Head {
     })
 }
 
-/// Has another limit for a head.
+/// Uses another limit for a head.
 pub fn limit_of(bytes: &[u8], limit: usize) -> Head {
     let end = bytes.windows(4).position(|window| window == b"\r\n\r\n").map(|at| at + 4);
     match ((MY_SERVER.parse_request)(bytes), end) {
@@ -73,7 +73,7 @@ pub fn asks_first(request: &Request, name: &str, status: u16) -> Result<String, 
     if header(request, name).is_empty() { Err(status) } else { (MY_SERVER.answer)(request) }
 }
 
-/// Takes each version that is good enough for somebody.
+/// Accepts each version for which `is_good` returns true.
 pub fn any_version_that(request: &Request, is_good: fn(u32) -> bool) -> Result<String, u16> {
     let mut request = request.clone();
     for (name, value) in &mut request.headers {
@@ -155,7 +155,7 @@ pub fn panics(bytes: &[u8]) -> Head {
     (MY_SERVER.parse_request)(bytes)
 }
 
-/// What `bytes.len() - 4` does in a debug build, which is what learners run.
+/// A debug build, which learners run, does this with `bytes.len() - 4`.
 pub fn length_below_zero(bytes: &[u8]) -> Head {
     bytes.len().checked_sub(4).expect("attempt to subtract with overflow");
     (MY_SERVER.parse_request)(bytes)
@@ -163,13 +163,13 @@ pub fn length_below_zero(bytes: &[u8]) -> Head {
 
 pub fn for_ever(bytes: &[u8]) -> Head {
     if bytes.len() == 1 {
-        // Stands for a loop that looks for the blank line and never gets to the end.
+        // This pause is in place of a loop that looks for the blank line and never reaches the end.
         thread::sleep(Duration::from_secs(60));
     }
     (MY_SERVER.parse_request)(bytes)
 }
 
-/// The head with its lines changed, given to the real parser. The length is that of the head as it came.
+/// Changes the lines of the head and gives it to the real parser. The length is that of the unchanged head.
 pub fn change_head(bytes: &[u8], change: impl Fn(&str) -> String) -> Head {
     let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") else {
         return (MY_SERVER.parse_request)(bytes);
@@ -216,7 +216,7 @@ pub fn blank_line_as_a_header(bytes: &[u8]) -> Head {
     }
 }
 
-/// What `str::lines` does.
+/// `str::lines` does this.
 pub fn lines_of_both_kinds(bytes: &[u8]) -> Head {
     change_head(bytes, |head| head.lines().collect::<Vec<_>>().join("\r\n"))
 }
@@ -313,7 +313,7 @@ pub fn elements_not_trimmed(request: &Request) -> Result<String, u16> {
     (MY_SERVER.answer)(request)
 }
 
-/// Asks one element of the list only.
+/// Checks only one element of the list.
 pub fn one_element(request: &Request, choose: fn(&str) -> Option<&str>) -> Result<String, u16> {
     if !choose(header(request, "Connection")).is_some_and(|element| element.trim().eq_ignore_ascii_case("Upgrade")) {
         return Err(400);
@@ -328,7 +328,7 @@ pub fn comma_and_space(request: &Request) -> Result<String, u16> {
     (MY_SERVER.answer)(request)
 }
 
-/// Takes a value that only contains the right one for it.
+/// Accepts a value that only contains the right one.
 pub fn a_part_is_enough(request: &Request, header: &str, right: &str) -> Result<String, u16> {
     let mut request = request.clone();
     for (name, value) in &mut request.headers {
@@ -353,7 +353,7 @@ pub fn first_header_only(request: &Request) -> Result<String, u16> {
     (MY_SERVER.answer)(&first)
 }
 
-/// What a map does that each header is put into.
+/// A map does this if each header is put into it.
 pub fn last_header_only(request: &Request) -> Result<String, u16> {
     let mut turned = request.clone();
     turned.headers.reverse();
@@ -382,7 +382,7 @@ pub fn half_of_websocket(request: &Request) -> Result<String, u16> {
     a_part_is_enough(request, "Upgrade", "websocket")
 }
 
-/// Takes a key that is good enough for somebody.
+/// Accepts each key for which `is_good` returns true.
 pub fn any_key_that(request: &Request, is_good: fn(&str) -> bool) -> Result<String, u16> {
     let mut request = request.clone();
     let key = header(&request, "Sec-WebSocket-Key").to_owned();
@@ -416,7 +416,7 @@ pub fn extension_promised(request: &Request) -> Result<String, u16> {
     Ok(reply.replace("Connection:", &format!("Sec-WebSocket-Extensions: {extension}\r\nConnection:")))
 }
 
-/// Parses what has come, and answers it.
+/// Parses the bytes received so far, and answers the request.
 fn reply(stream: &mut TcpStream, bytes: &[u8]) -> Shaken {
     match (MY_SERVER.parse_request)(bytes) {
         Head::Complete { request, length } => match (MY_SERVER.answer)(&request) {
@@ -463,7 +463,7 @@ pub fn end_ignored(stream: &mut TcpStream) -> Shaken {
     let shaken = (MY_SERVER.shake_hands)(stream);
     stream.set_nonblocking(true)?;
     if matches!(shaken, Ok(None)) && stream.peek(&mut [0]).is_ok_and(|count| count == 0) {
-        // Stands for a loop that reads 0 bytes for ever.
+        // This pause is in place of a loop that reads 0 bytes forever.
         thread::sleep(Duration::from_secs(60));
     }
     shaken
@@ -527,7 +527,7 @@ pub fn refused_and_kept(stream: &mut TcpStream) -> Shaken {
     }
 }
 
-/// Has one array for the whole request.
+/// Has room for one array, for the whole request.
 pub fn one_array(stream: &mut TcpStream) -> Shaken {
     let (mut bytes, mut count) = ([0; 4096], 0);
     loop {

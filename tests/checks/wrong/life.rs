@@ -91,7 +91,7 @@ fn talk(stream: &mut TcpStream, mut buffer: Vec<u8>, settings: &Settings, slip: 
         } else if let Some(message) = assembler(frame)? {
             let opcode = if slip == Slip::AlwaysText { TEXT } else { message.opcode };
             let outcome = stream.write_all(&(MY_SERVER.encode_frame)(opcode, &message.payload));
-            // Which error it is depends on the system.
+            // The kind of error depends on the system.
             assert!(outcome.is_ok() || slip != Slip::UnwrapsWrites, "called `Result::unwrap()` on an `Err` value");
             outcome?;
         }

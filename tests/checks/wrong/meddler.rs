@@ -1,4 +1,4 @@
-//! The real server, and between it and the client somebody who changes what the server says.
+//! The real server, with a meddler between it and the client, who changes the server's frames.
 
 use crate::checks::subject::MY_SERVER;
 use crate::checks::words::Settings;
@@ -7,7 +7,7 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::thread;
 
-/// Gets a frame of the server's, and returns what the client is to see.
+/// Takes a frame from the server, and returns the bytes for the client.
 pub type Change = fn(Vec<u8>) -> Vec<u8>;
 
 /// Leaves out the frames whose first byte is this one.
@@ -53,7 +53,7 @@ pub fn run(listener: TcpListener, settings: Settings, change: Change) {
     }
 }
 
-/// Carries bytes both ways; what the server says goes through `change`, frame by frame.
+/// Carries bytes in both directions; the server's frames go through `change`.
 fn between(mut client: &TcpStream, mut server: &TcpStream, change: Change) {
     for stream in [client, server] {
         let _ = stream.set_nodelay(true);

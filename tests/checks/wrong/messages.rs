@@ -53,7 +53,7 @@ pub fn ping_refused(limit: usize) -> Assembler {
     })
 }
 
-/// Forgets which of the two it is.
+/// Forgets whether a message is text or binary.
 pub fn always_text(limit: usize) -> Assembler {
     let mut real = (MY_SERVER.assembler)(limit);
     Box::new(move |frame| {
@@ -123,7 +123,7 @@ pub fn still_open(limit: usize) -> Assembler {
     })
 }
 
-/// Takes a message whose first fragment was empty for closed.
+/// Considers a message closed if its first fragment was empty.
 pub fn empty_is_not_open(limit: usize) -> Assembler {
     let mut real = (MY_SERVER.assembler)(limit);
     let mut bytes = 0;
@@ -139,7 +139,7 @@ pub fn empty_is_not_open(limit: usize) -> Assembler {
     })
 }
 
-/// The same; it says so when the message goes on.
+/// Does the same, and reports it when the message continues.
 pub fn empty_then_nothing(limit: usize) -> Assembler {
     let mut real = (MY_SERVER.assembler)(limit);
     let mut bytes = 0;
@@ -195,13 +195,13 @@ pub fn control_counted(limit: usize) -> Assembler {
     })
 }
 
-/// Puts fragments together without a look at their text, and then asks `check` about the message.
+/// Joins fragments without checking their text, and then calls `check` for the message.
 pub fn simple(limit: usize, check: fn(u8, &[u8]) -> Result<(), u16>) -> Assembler {
     let mut real = (MY_SERVER.assembler)(limit);
     let mut kind = TEXT;
     Box::new(move |mut frame| {
         if matches!(frame.opcode, 1 | 2) {
-            // The real one does not check a binary message.
+            // The real decoder does not check a binary message.
             kind = std::mem::replace(&mut frame.opcode, 2);
         }
         let Some(message) = real(frame)? else { return Ok(None) };
@@ -210,7 +210,7 @@ pub fn simple(limit: usize, check: fn(u8, &[u8]) -> Result<(), u16>) -> Assemble
     })
 }
 
-/// Adds the fragment first, and then asks whether it fits.
+/// Adds the fragment first, and then checks whether it fits.
 pub fn added_before_asked(limit: usize) -> Assembler {
     let mut real = (MY_SERVER.assembler)(usize::MAX);
     let mut so_far = 0;
@@ -225,7 +225,7 @@ pub fn added_before_asked(limit: usize) -> Assembler {
     })
 }
 
-/// Asks for the size of the buffer, not of the payload.
+/// Compares the size of the buffer with the limit, not that of the payload.
 pub fn buffer_counted(buffer: &mut Vec<u8>, limit: usize) -> Result<Option<Frame>, u16> {
     if let Some(header) = (MY_SERVER.decode_header)(buffer)?
         && header.length > left(limit, buffer.len()) as u64
@@ -235,7 +235,7 @@ pub fn buffer_counted(buffer: &mut Vec<u8>, limit: usize) -> Result<Option<Frame
     (MY_SERVER.take_frame)(buffer, limit)
 }
 
-/// What `limit - so_far` is in a debug build, which is what learners run.
+/// A debug build, which learners run, does this with `limit - so_far`.
 fn left(limit: usize, so_far: usize) -> usize {
     limit.checked_sub(so_far).expect("attempt to subtract with overflow")
 }
@@ -265,7 +265,7 @@ pub fn unknown_code_echoed(payload: &[u8]) -> Vec<u8> {
     }
 }
 
-/// Goes by the RFC, and not by what the registry of codes has been given since.
+/// Follows the RFC, without the codes that were registered later.
 pub fn young_codes_refused(payload: &[u8]) -> Vec<u8> {
     match payload.first_chunk().map(|&bytes| u16::from_be_bytes(bytes)) {
         Some(1012..=1014) => 1002_u16.to_be_bytes().to_vec(),
@@ -307,7 +307,7 @@ pub fn timeout_for_each_read(stream: TcpStream, patience: Duration) {
     drained_for_ever(stream, patience);
 }
 
-/// Has a deadline, and goes on when nothing is left of it. `set` is what becomes of a timeout that is refused.
+/// Has a deadline, and goes on when no time is left. `set` gets the result of setting a timeout, which can be an error.
 fn nothing_left(mut stream: TcpStream, patience: Duration, set: fn(std::io::Result<()>)) {
     let deadline = Instant::now() + patience;
     let _ = stream.shutdown(std::net::Shutdown::Write);
@@ -327,7 +327,7 @@ pub fn nothing_left_unwrapped(stream: TcpStream, patience: Duration) {
     nothing_left(stream, patience, |timeout| timeout.unwrap());
 }
 
-/// Reads on behind the end until its time is over.
+/// Reads on after the end of the stream until its time is over.
 pub fn drain_spins(mut stream: TcpStream, patience: Duration) {
     let deadline = Instant::now() + patience;
     let _ = stream.shutdown(std::net::Shutdown::Write);
@@ -336,7 +336,7 @@ pub fn drain_spins(mut stream: TcpStream, patience: Duration) {
         if left.is_zero() || stream.set_read_timeout(Some(left)).is_err() || stream.read(&mut [0; 4096]).is_err() {
             return;
         }
-        // A learner's would not; but other tests want the processor too.
+        // A learner's loop would not pause; here other tests need the processor too.
         std::thread::sleep(Duration::from_millis(1));
     }
 }

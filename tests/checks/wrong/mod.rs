@@ -1,5 +1,5 @@
 //! Wrong answers: small changes to the real server, each with the mistake that its card must name.
-// Some are tried only where a process can bound its memory.
+// Some can be tried only in a process that can limit its memory.
 #![cfg_attr(not(target_os = "linux"), allow(dead_code))]
 
 mod beats;
@@ -41,7 +41,7 @@ macro_rules! wrong_answers {
     };
 }
 
-// What can end a whole process: these are tried in one of their own.
+// These can end a whole process, so each is tried in a process of its own.
 wrong_answers! {
     ENDINGS:
     "01" "exits" ProcessExits, accept_key: |_| std::process::exit(0);
@@ -60,7 +60,7 @@ wrong_answers! {
     "02" "capacity" MemoryRunsOut, parse_request: |_| { endings::reserves(usize::MAX); Head::Incomplete };
 }
 
-// The same, where a process can bound its memory.
+// These also need a process that can limit its memory.
 #[cfg(target_os = "linux")]
 wrong_answers! {
     BOUNDED_ENDINGS:
@@ -72,7 +72,7 @@ wrong_answers! {
 #[cfg(not(target_os = "linux"))]
 wrong_answers! { BOUNDED_ENDINGS: }
 
-// The step, a name, the mistake, and the function that is another one than the real server's.
+// The step, a name, the mistake, and the function that replaces the real server's.
 wrong_answers! {
     WRONG_ANSWERS:
     "01" "hex-digest" KeyHexDigest, accept_key: handshake::hex_digest;
@@ -351,7 +351,7 @@ wrong_answers! {
     "12" "announced-believed" AnnouncedBelieved, take_frame: |buffer, _| (MY_SERVER.take_frame)(buffer, usize::MAX);
     "12" "fragments-unbounded" FragmentsUnbounded, assembler: |_| (MY_SERVER.assembler)(usize::MAX);
     "12" "sum-overflows" SumOverflows, check_size: |so_far, more, limit| {
-        // What `so_far + more` is in a debug build, which is what learners run.
+        // A debug build, which learners run, does this with `so_far + more`.
         let sum = so_far.checked_add(more as usize).expect("attempt to add with overflow");
         if sum > limit { Err(1009) } else { Ok(()) }
     };

@@ -1,4 +1,4 @@
-//! A small server that pushes ticks, on the real protocol and with one flaw.
+//! A small server that pushes ticks, on the real protocol, with one flaw at a time.
 
 use crate::checks::subject::{Client, Clients, MY_SERVER, Registry};
 use crate::checks::words::{CLOSE, Failure, Settings};
@@ -12,7 +12,7 @@ use std::time::Duration;
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Flaw {
-    // push_ticks, and Client::send.
+    // push_ticks, and Client::send
     Once,
     NotCounted,
     NoPause,
@@ -23,7 +23,7 @@ pub enum Flaw {
     ShutDownAtTheClose,
     HalfATick,
     BroadcastShutsDown,
-    // serve_client.
+    // serve_client
     NotStarted,
     WhenSpokenTo,
     LockOverRead,
@@ -45,14 +45,14 @@ type Members = Arc<Mutex<HashMap<SocketAddr, Arc<Member>>>>;
 
 struct Board {
     members: Members,
-    /// For those who tick to the first client alone, or from one thread for all.
+    /// For a flaw that ticks to the first client alone, or from one thread for all.
     started: AtomicBool,
     flaw: Flaw,
 }
 
 struct Member {
     path: String,
-    /// The stream, and whether nothing can follow what was written.
+    /// The stream, and whether its last frame was the last that is allowed.
     writer: Mutex<(TcpStream, bool)>,
     flaw: Flaw,
 }
@@ -119,7 +119,7 @@ impl Member {
     fn send_tick(&self, frame: &[u8]) -> io::Result<()> {
         match self.flaw {
             Flaw::BesideTheLock => {
-                // The lock is let go with the end of the statement.
+                // The lock is released at the end of the statement.
                 let mut stream = self.writer.lock().unwrap().0.try_clone()?;
                 stream.write_all(frame)
             }
@@ -133,7 +133,7 @@ impl Member {
 
     fn give_up(&self) {
         match self.flaw {
-            // Which error it is depends on the system.
+            // The kind of error depends on the system.
             Flaw::Unwraps => panic!("called `Result::unwrap()` on an `Err` value"),
             Flaw::ShutDownAtTheClose => self.shut_down(),
             _ => {}
@@ -177,7 +177,7 @@ impl Registry for Board {
         match close.map(|payload| (MY_SERVER.encode_frame)(CLOSE, &payload)) {
             Some(close) if self.flaw == Flaw::CloseBesideTheMark => {
                 let _ = me.writer.lock().unwrap().0.write_all(&close);
-                // So that the Close arrives.
+                // The pause lets the Close arrive.
                 thread::sleep(Duration::from_millis(50));
             }
             Some(close) => drop(me.send(&close)),
@@ -202,7 +202,7 @@ fn broadcast(members: &Members, path: &str, frame: &[u8]) {
     }
 }
 
-/// One thread for everybody on the path.
+/// One thread for every client on the path.
 fn tick_for_all(members: &Members, settings: &Settings, goes_on: impl Fn() -> bool) {
     let mut number = 1;
     while goes_on() {
@@ -220,7 +220,7 @@ impl Board {
         member
     }
 
-    /// Starts the ticks of a client, or those of all.
+    /// Starts the ticks of one client, or of all clients.
     fn start(&self, me: &Arc<Member>, settings: &Settings) {
         let is_first = !self.started.swap(true, Ordering::SeqCst);
         let (me, members, settings) = (Arc::clone(me), Arc::clone(&self.members), settings.clone());
@@ -252,7 +252,7 @@ impl Board {
         }
     }
 
-    /// The payload of the Close that is to answer the client's; `None`: it has left without one.
+    /// Returns the payload of the Close that answers the client's; `None`: the client has left without one.
     fn talk(
         &self,
         stream: &mut TcpStream,
