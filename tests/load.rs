@@ -1,9 +1,9 @@
-//! What the server promises under load, measured from outside, one claim after the other:
-//! `cargo test --release --test load -- --ignored --nocapture`. Takes a minute and a half; prints its figures.
+//! The server's promises under load, measured from outside, one test for each promise: `cargo test --release --test
+//! load -- --ignored --nocapture`. Takes a minute and a half; prints its figures.
 //!
 //! The figures for memory hold with the feature `speed`, the default, and not for the plain server.
 //!
-//! Needs 10,500 file descriptors (`ulimit -n`), Linux for what /proc tells, and for one of them root.
+//! Needs 10,500 file descriptors (`ulimit -n`), Linux for the figures in /proc, and root for one of the tests.
 #![cfg(target_os = "linux")]
 
 mod support;
@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use support::program::{OWN_THREADS, Program};
 use support::{BINARY, CLOSE, Client, TEXT, close_frame, frame, request, status, wait_for, wait_for_a_seat};
 
-/// One measurement at a time, whatever the number of test threads.
+/// Allows one measurement at a time, however many test threads there are.
 fn alone() -> MutexGuard<'static, ()> {
     static ONE: Mutex<()> = Mutex::new(());
     ONE.lock().unwrap_or_else(PoisonError::into_inner)
@@ -64,7 +64,7 @@ fn members_that_never_read_are_evicted_and_delay_nobody() {
     let (mut delays, peak) = thread::scope(|scope| {
         let readers: Vec<_> =
             healthy.iter_mut().map(|client| scope.spawn(move || read_delays(client, start, MESSAGES))).collect();
-        // The publisher is a member too, and has to read.
+        // The publisher is a member too, so it must read its own messages.
         let mut own = Client::from_stream(publisher.stream.try_clone().unwrap());
         scope.spawn(move || read_delays(&mut own, start, MESSAGES));
         let mut peak = 0;
@@ -82,7 +82,7 @@ fn members_that_never_read_are_evicted_and_delay_nobody() {
     let p99 = delays[delays.len() * 99 / 100];
     println!("{} deliveries: median {:.1?}, 99th percentile {p99:.1?}", delays.len(), delays[delays.len() / 2]);
     assert!(p99 < Duration::from_millis(20), "99th percentile {p99:?}");
-    // A thread for each healthy client is left: the stalled ones and their backlogs are gone.
+    // Only the threads of healthy clients are left: the stalled clients and their backlogs are gone.
     wait_for("the eviction of the stalled", || server.status("Threads") == OWN_THREADS + HEALTHY + 1);
     let after = server.status("VmRSS");
     println!("memory: {before} KiB before, {peak} KiB at most, {after} KiB after");
@@ -113,7 +113,7 @@ fn memory_of_large_messages_returns_to_the_system() {
         }
     });
     wait_for("the clients to leave", || server.status("Threads") == OWN_THREADS);
-    // What is kept for the next message is given up after a second or two.
+    // The server keeps buffers for the next message, and frees them after a second or two.
     wait_for("the memory to go back", || server.status("VmRSS") < before + 4096);
     let (peak, after) = (server.status("VmHWM"), server.status("VmRSS"));
     println!("{CLIENTS} clients with large messages: {before} KiB before, {peak} KiB at most, {after} KiB after");
@@ -217,7 +217,7 @@ fn two_thousand_connects_and_disconnects_leave_nothing_behind() {
         orderly.send(close_frame(1000, ""));
         orderly.expect_close(Some(1000));
         let mut abrupt = Client::connect(server.address, "/echo");
-        // Closed with bytes unread: a reset.
+        // Closing a socket with unread bytes sends a reset.
         abrupt.send(frame(TEXT, b"never read"));
         abrupt.stream.peek(&mut [0]).unwrap();
         drop(abrupt);
@@ -230,7 +230,7 @@ fn two_thousand_connects_and_disconnects_leave_nothing_behind() {
     }
     wait_for("every thread to end", || server.status("Threads") == OWN_THREADS);
     wait_for("every descriptor to be closed", || server.descriptors() == descriptors);
-    // Not a single seat is lost: all can be taken at once.
+    // Not a single slot is lost: all 100 can be taken at once.
     let mut all: Vec<Client> = (0..100).map(|_| Client::connect(server.address, "/echo")).collect();
     all.iter_mut().for_each(echo_once);
 }
@@ -247,7 +247,7 @@ fn slow_handshakes_delay_nobody_and_end_at_the_timeout() {
     let (mut worst, mut gone_after) = (Duration::ZERO, Duration::ZERO);
     thread::scope(|scope| {
         scope.spawn(|| {
-            // They go on as long as the server lets them, and do not care about its 408.
+            // The client keeps sending as long as the connection takes it, and ignores the 408.
             for byte in "GET /echo HTTP/1.1\r\nX: and so on and on".bytes().cycle() {
                 if done.load(Ordering::Relaxed) {
                     break;
@@ -258,7 +258,7 @@ fn slow_handshakes_delay_nobody_and_end_at_the_timeout() {
                 thread::sleep(Duration::from_secs(1));
             }
         });
-        // Also if a check below fails: the scope waits for the thread.
+        // The flag must be set even if a check below fails, because the scope waits for the thread.
         let _done = SetOnDrop(&done);
         while start.elapsed() < TIMEOUT - Duration::from_millis(200) {
             let began = Instant::now();
@@ -273,7 +273,7 @@ fn slow_handshakes_delay_nobody_and_end_at_the_timeout() {
     });
     println!("200 slow handshakes: a good one took {worst:.1?} at worst; all gone after {gone_after:.1?}");
     assert!(worst < Duration::from_millis(100), "{worst:?}");
-    // A second is for reading the 408.
+    // One second of this is for reading the 408.
     assert!(gone_after < TIMEOUT + Duration::from_millis(1500), "{gone_after:?}");
 }
 
@@ -314,7 +314,7 @@ fn lack_of_descriptors_pauses_accept_until_some_are_free() {
 fn without_descriptors_the_server_can_still_be_ended() {
     let _alone = alone();
     let mut server = Program::start_with_descriptors("64", &["--close-timeout", "1"]);
-    // They never answer the Close. `accept` takes a descriptor before it waits, so with 63 open there is none left.
+    // The clients never answer the Close. `accept` takes a descriptor before it waits, so with 63 open none is left.
     let mut clients: Vec<Client> = Vec::new();
     while server.descriptors_below(64) < 63 {
         clients.push(Client::connect(server.address, "/echo"));

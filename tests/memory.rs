@@ -1,4 +1,4 @@
-//! "No memory for what has only been announced": the bytes that a decoder asks the allocator for, counted.
+//! "No memory for what has only been announced": counts the bytes that a decoder asks the allocator for.
 
 mod support;
 
@@ -26,7 +26,7 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-// The only test of this file: any other would be counted too.
+// This must be the only test of the file, because the memory of others would be counted too.
 #[test]
 fn memory_grows_with_received_not_announced_bytes() {
     const LIMIT: usize = 1 << 30;
@@ -36,13 +36,13 @@ fn memory_grows_with_received_not_announced_bytes() {
         let before = ASKED_FOR.load(Ordering::Relaxed);
         assert_eq!(decoder.decode(&wire), Ok((wire.len(), None)));
         let announced = ASKED_FOR.load(Ordering::Relaxed) - before;
-        assert!(announced < 1024, "{announced} bytes for four that have come");
+        assert!(announced < 1024, "{announced} bytes for four that have arrived");
 
         let portion = [b'x'; 100_000];
         let before = ASKED_FOR.load(Ordering::Relaxed);
         assert_eq!(decoder.decode(&portion), Ok((100_000, None)));
         let arrived = ASKED_FOR.load(Ordering::Relaxed) - before;
-        assert!((100_000..=400_000).contains(&arrived), "{arrived} bytes for 100,000 that have come");
+        assert!((100_000..=400_000).contains(&arrived), "{arrived} bytes for 100,000 that have arrived");
 
         let before = ASKED_FOR.load(Ordering::Relaxed);
         for _ in 0..30 {

@@ -1,8 +1,8 @@
-//! What pushing from other threads promises under load, with figures:
-//! `cargo test --release --test push -- --ignored --nocapture`. Takes half a minute.
+//! The promises of push from other threads under load, with figures: `cargo test --release --test push -- --ignored
+//! --nocapture`. Takes half a minute.
 //!
-//! Needs 4,500 file descriptors (`ulimit -n`), because servers and clients are in one process, and Linux for what /proc
-//! tells.
+//! Needs 4,500 file descriptors (`ulimit -n`), because servers and clients are in one process, and Linux for the
+//! figures in /proc.
 #![cfg(target_os = "linux")]
 
 mod support;
@@ -20,7 +20,7 @@ use support::{Client, DEADLINE, TEXT, frame, request, status, wait_for};
 
 const CLIENTS: usize = 1000;
 
-/// One measurement at a time, whatever the number of test threads.
+/// Allows one measurement at a time, however many test threads there are.
 fn alone() -> MutexGuard<'static, ()> {
     static ONE: Mutex<()> = Mutex::new(());
     ONE.lock().unwrap_or_else(PoisonError::into_inner)
@@ -31,20 +31,20 @@ fn patient() -> Config {
     Config { ping_interval: Duration::from_secs(600), ..Config::default() }
 }
 
-/// Waits for a client that says nothing.
+/// Serves a client that sends nothing.
 fn wait_only(connection: &mut Connection) -> Result<(), Error> {
     while connection.recv()?.is_some() {}
     Ok(())
 }
 
-/// The processor's time that this thread has had.
+/// The processor time that this thread has used.
 fn processor_time() -> Duration {
     let figures = fs::read_to_string("/proc/thread-self/schedstat").expect("/proc/thread-self/schedstat");
     let used = figures.split(' ').next().and_then(|figure| figure.parse().ok());
     Duration::from_nanos(used.expect("a number of nanoseconds"))
 }
 
-/// The threads of clients. A thread can end while we look.
+/// The number of clients' threads. A thread can end while they are counted.
 fn client_threads() -> usize {
     let threads = fs::read_dir("/proc/self/task").expect("/proc/self/task");
     let names = threads.filter_map(|thread| fs::read_to_string(thread.ok()?.path().join("comm")).ok());
@@ -129,7 +129,7 @@ fn ticker_costs_a_delivery_what_a_clients_own_broadcast_costs() {
     const ROUNDS: usize = 400;
     let _alone = alone();
     let (report, costs) = mpsc::sync_channel(1);
-    // As in row g of the benchmark: a client's thread broadcasts what its client sends.
+    // As in row g of the benchmark, each client's thread broadcasts the messages that its client sends.
     let of_own = report.clone();
     let chat = move |connection: &mut Connection| {
         while let Some(message) = connection.recv()? {
@@ -173,7 +173,7 @@ fn ticker_costs_a_delivery_what_a_clients_own_broadcast_costs() {
     });
     let ratio = other.as_secs_f64() / own.as_secs_f64();
     println!("a delivery: {own:.2?} of a client's own thread, {other:.2?} of a ticker: {ratio:.3}");
-    // The client's own delivery, which the ticker does not have, is a thousandth.
+    // The client's thread also delivers to its own client, which the ticker does not; that is a thousandth.
     assert!(ratio < 1.05, "{ratio:.3}");
 }
 
@@ -187,7 +187,7 @@ fn start_with_senders(config: Config) -> (Running, mpsc::Receiver<Sender>) {
     (Running::start(Server::bind("127.0.0.1:0").unwrap().config(config).route("/", handler)), senders)
 }
 
-/// A client whose receive buffer is small, so that the system holds less for it.
+/// A client with a small receive buffer, so that the system holds fewer bytes for it.
 fn narrow_client(server: &Running) -> BufReader<TcpStream> {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
     socket.set_recv_buffer_size(32 * 1024).unwrap();
@@ -198,7 +198,7 @@ fn narrow_client(server: &Running) -> BufReader<TcpStream> {
     BufReader::with_capacity(1 << 16, client.stream)
 }
 
-/// A message of 100 bytes, so that not too many of them fit the system's buffers.
+/// A message of 100 bytes, long enough that the system's buffers hold only a limited number of them.
 fn numbered(number: usize, message: usize) -> String {
     format!("{:.<100}", format!("{number} {message} "))
 }
@@ -228,9 +228,10 @@ fn sixteen_senders_survive_a_client_that_pauses() {
         let mut next = [0; SENDERS];
         let mut most_waiting = 0;
         for count in 0..SENDERS * MESSAGES {
-            // Three pauses: the system's buffers fill up, and what the queue has no room for waits with its senders.
+            // At three points the client pauses: the system's buffers and the queue fill up, and the senders wait.
             if PAUSES.contains(&count) {
-                // Each of the short frames counts with what it takes in the queue, so that half of 64 KiB are bytes.
+                // Each short frame also counts with its overhead in the queue, so only half of the 64 KiB are bytes to
+                // send.
                 wait_for("a full queue", || sender.waiting_bytes() > 24 * 1024);
                 most_waiting = most_waiting.max(sender.waiting_bytes());
             }

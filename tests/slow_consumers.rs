@@ -1,10 +1,11 @@
-//! What clients that do not read, or read slowly, may cost, measured from outside:
-//! `cargo test --release --test slow_consumers -- --ignored --nocapture`. Prints its figures.
+//! The cost of clients that do not read, or that read slowly, measured from outside: `cargo test --release --test
+//! slow_consumers -- --ignored --nocapture`. Prints its figures.
 //!
-//! Two of them measure memory, and hold with the feature `speed`, the default, and not for the plain server:
+//! Two of the tests measure memory, and hold with the feature `speed`, the default, and not for the plain server:
 //! `memory_goes_back_after_each_wave_of_stalled_members` and `sum_of_all_memory_has_a_bound`.
 //!
-//! Needs 10,500 file descriptors (`ulimit -n`; 19,000 for one of them), and Linux for what /proc shows and for small receive buffers.
+//! Needs 10,500 file descriptors (`ulimit -n`; one of the tests needs 19,000), and Linux for the figures in /proc and
+//! for small receive buffers.
 #![cfg(target_os = "linux")]
 
 mod support;
@@ -20,7 +21,7 @@ use std::time::{Duration, Instant};
 use support::program::{OWN_THREADS, Program};
 use support::{BINARY, CLOSE, Client, PING, TEXT, frame, request, wait_for};
 
-/// One measurement at a time, whatever the number of test threads.
+/// Allows one measurement at a time, however many test threads there are.
 fn alone() -> MutexGuard<'static, ()> {
     static ONE: Mutex<()> = Mutex::new(());
     ONE.lock().unwrap_or_else(PoisonError::into_inner)
@@ -30,7 +31,7 @@ fn socket() -> Socket {
     Socket::new(Domain::IPV4, Type::STREAM, None).unwrap()
 }
 
-/// A client whose system has hardly any room for what the server sends.
+/// A client whose system buffers hardly any of the server's bytes.
 fn narrow(address: SocketAddr, path: &str) -> Client {
     let socket = socket();
     socket.set_recv_buffer_size(2048).unwrap();
@@ -45,7 +46,7 @@ fn narrow_members(server: &Program, count: usize) -> Vec<Client> {
     (0..count).map(|_| narrow(server.address, "/chat")).collect()
 }
 
-/// Sends messages of `length` bytes to the chat, each after the one before has come back.
+/// Sends messages of `length` bytes to the chat, each after the previous one has come back.
 fn talk(sender: &mut Client, length: usize, count: usize) {
     for _ in 0..count {
         sender.send(frame(BINARY, &vec![7; length]));
@@ -67,7 +68,7 @@ fn thousand_stalled_members_cost_no_thread_and_no_cpu() {
     let mut sender = Client::connect(server.address, "/chat");
     talk(&mut sender, 10_000, 200);
     assert_eq!(server.status("Threads"), OWN_THREADS + STALLED + 1);
-    // Each own thread has something to say as well, and then its client falls silent.
+    // Each stalled member sends a message itself, and then falls silent.
     for member in &mut stalled {
         let _ = member.stream.write(&frame(PING, &[]).repeat(200));
     }
@@ -112,7 +113,7 @@ fn one_large_message_is_held_once_for_all_stalled_members() {
     talk(&mut sender, LENGTH, 1);
     let peak = server.status("VmHWM") - before;
     println!("one message of 16 MiB, 150 stalled members: {:.1} MiB", mib(peak));
-    // The message that arrived, and the frame that waits.
+    // The message that the server has received, and the frame that waits to be sent.
     assert!(peak < 2 * LENGTH / 1024 + 5 * 1024, "{peak} KiB");
     drop((stalled, sender));
     wait_for("the memory to go back", || server.status("VmRSS") < before + 5 * 1024);
@@ -157,7 +158,7 @@ fn members_that_read_20_mbit_survive_a_burst_of_8_mib() {
             scope.spawn(move || {
                 let (start, mut received) = (Instant::now(), 0);
                 while received < MESSAGES * (MESSAGE + 4) {
-                    // 2.5 MB a second.
+                    // 2.5 MB per second.
                     let due = Duration::from_micros((received as f64 / 2.5) as u64);
                     thread::sleep(due.saturating_sub(start.elapsed()));
                     match member.stream.read(&mut [0; 50_000]) {
@@ -175,7 +176,7 @@ fn members_that_read_20_mbit_survive_a_burst_of_8_mib() {
     assert_eq!(complete.into_inner(), MEMBERS);
 }
 
-/// Reads what arrives for all of these clients, without looking at it, until told to stop. Returns how many bytes that was.
+/// Reads and discards the bytes of all these clients until `stop` is set. Returns their number.
 fn swallow(clients: &mut [Client], stop: &AtomicBool) -> usize {
     let mut buffer = vec![0; 1 << 20];
     clients.iter().for_each(|client| client.stream.set_nonblocking(true).unwrap());
@@ -214,7 +215,7 @@ fn members_with_tiny_windows_do_not_make_the_healthy_expensive() {
             let cpu = server.cpu_seconds();
             talk(&mut sender, LENGTH, MESSAGES);
             assert_eq!(server.status("Threads"), OWN_THREADS + tiny + HEALTHY + 1);
-            // Everything has been written once the server is calm.
+            // When the processor time stops growing, the server has written everything.
             let mut last = cpu;
             wait_for("a calm server", || {
                 thread::sleep(Duration::from_millis(300));
@@ -225,7 +226,7 @@ fn members_with_tiny_windows_do_not_make_the_healthy_expensive() {
             (last - cpu) / MESSAGES as f64
         })
     };
-    // What else runs on the machine can only make a measurement dearer.
+    // Other processes can only make a measurement larger, so the least of three counts.
     let least = |tiny| (0..3).map(|_| cost(tiny)).fold(f64::MAX, f64::min);
     let (alone, with_tiny) = (least(0), least(4));
     println!("a message to {HEALTHY} members: {alone:.2} s of processor, with four tiny windows {with_tiny:.2} s");
@@ -244,14 +245,14 @@ fn sum_of_all_memory_has_a_bound() {
     for _ in 0..3 {
         fill_memory(&server, &mut good);
         let peak = server.status("VmHWM") - before;
-        // Beside what counts: threads, and memory that the allocator keeps.
+        // Threads, and memory that the allocator keeps, come on top of the bound.
         assert!(peak * 1024 < BOUND + (40 << 20), "{peak} KiB");
         wait_for("the memory to go back", || server.status("VmRSS") < before + 16 * 1024);
         wait_for("the threads to end", || server.status("Threads") <= OWN_THREADS + 2);
         rest.push(server.status("VmRSS"));
     }
     println!("rounds under a bound of 64 MiB: {before} KiB before, then {rest:?}");
-    // The allocator keeps some for each of its arenas, 8 to 13 MiB in all. A leak would grow with each round.
+    // The allocator keeps 8 to 13 MiB in its arenas. A leak would grow with each round.
     assert!(rest[1].min(rest[2]) < rest[0] + 4 * 1024, "{rest:?}");
 }
 
@@ -262,7 +263,7 @@ fn echo(good: &mut Client, what: &str) {
     assert_eq!(good.read_frame(), (TEXT, what.as_bytes().to_vec()));
 }
 
-/// Makes the server hold as much as it allows, in each way there is, and lets go.
+/// Makes the server hold as much as it allows, in each possible way, and then disconnects all clients.
 fn fill_memory(server: &Program, good: &mut Client) {
     // Request heads that never end.
     let mut heads: Vec<Client> = (0..500).map(|_| Client::tcp(server.address)).collect();
@@ -270,14 +271,14 @@ fn fill_memory(server: &Program, good: &mut Client) {
         head.send(format!("GET / HTTP/1.1\r\nX: {}", "x".repeat(7000)));
     }
     echo(good, "with heads");
-    // Backlogs, of many frames and of few; rooms of their own would be more, but there is one.
+    // Backlogs of many frames and of few. All of them are in one room; several rooms would hold more.
     let stalled = narrow_members(server, 300);
     let mut sender = Client::connect(server.address, "/chat");
     for (length, count) in [(1, 2000), (1000, 1000), (65_000, 150)] {
         talk(&mut sender, length, count);
     }
     echo(good, "with backlogs");
-    // Replies that nobody reads: each thread waits in a write, with all that it works with.
+    // Replies that nobody reads: each thread waits in a write and keeps all its buffers.
     let mut deaf: Vec<Client> = (0..300).map(|_| narrow(server.address, "/echo")).collect();
     for client in &mut deaf {
         client.stream.set_nonblocking(true).unwrap();
@@ -323,7 +324,7 @@ fn bursts_of_connects_do_not_delay_a_good_one() {
         for _ in 0..500 {
             let socket = socket();
             socket.set_nonblocking(true).unwrap();
-            // It goes on in the background.
+            // The connection is made in the background.
             let _ = socket.connect(&server.address.into());
             burst.push(socket);
         }
@@ -333,7 +334,7 @@ fn bursts_of_connects_do_not_delay_a_good_one() {
         thread::sleep(Duration::from_millis(100).saturating_sub(start.elapsed()));
     }
     println!("beside bursts of 500 connects, one took {worst:.1?} at worst");
-    // A lost SYN is sent again after a second.
+    // The system repeats a lost SYN after a second, so a longer wait would mean that one was lost.
     assert!(worst < Duration::from_millis(500), "{worst:?}");
 }
 
@@ -342,15 +343,15 @@ fn bursts_of_connects_do_not_delay_a_good_one() {
 fn clients_beyond_what_the_machine_allows_get_503() {
     let _alone = alone();
     let allowed: usize = std::fs::read_to_string("/proc/sys/vm/max_map_count").unwrap().trim().parse().unwrap();
-    // Each idle client takes a descriptor here and in the server.
+    // Each idle client takes one descriptor here and one in the server.
     let (_, descriptors) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
     if allowed > 70_000 || descriptors < 19_000 {
-        return println!("NOT CHECKED: this test may not open as many clients as this machine has threads for");
+        return println!("NOT CHECKED: too few descriptors to open as many clients as this machine has threads for");
     }
     let server = Program::start_with_descriptors("19000", &["--max-clients", "30000", "--ping-interval", "600"]);
     let (mut served, mut refused) = (Vec::new(), 0);
     for number in 0..16_800_u32 {
-        // More than one address has ports.
+        // One address has too few ports for all of them.
         let from = SocketAddr::from(([127, 0, 0, 1 + (number % 4) as u8], 0));
         let socket = socket();
         socket.bind(&from.into()).unwrap();

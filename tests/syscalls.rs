@@ -1,5 +1,5 @@
-//! How many system calls a message costs, counted by `strace`: `cargo test --release --test syscalls -- --ignored`.
-//! The figures hold with the feature `speed`, the default, and not for the plain server.
+//! The number of system calls that a message costs, counted by `strace`: `cargo test --release --test syscalls --
+//! --ignored`. The figures hold with the feature `speed`, the default, and not for the plain server.
 #![cfg(target_os = "linux")]
 
 mod support;
@@ -13,16 +13,16 @@ use support::{Client, PING, PONG, TEXT, close_frame, frame};
 
 const MESSAGES: usize = 10_000;
 
-/// What a conversation costs beside its messages: handshakes, Pings, Closes, the end of TCP.
+/// The calls that a conversation needs beside its messages: handshakes, Pings, Closes, and the end of TCP.
 const OVERHEAD: usize = 20;
 
-/// Successful calls of the server that move bytes on a socket, (reads, writes), while `talk` goes on.
+/// Returns how often the server has successfully read and written on a socket, (reads, writes), while `talk` runs.
 fn count(path: &str, talk: impl FnOnce(&mut Client, SocketAddr)) -> (usize, usize) {
     let table = trace(path, talk);
     (table.successful(&["recvfrom", "recvmsg", "readv"]), table.successful(&["sendto", "sendmsg", "writev"]))
 }
 
-/// What `strace -c` prints.
+/// The table that `strace -c` prints.
 struct Table(String);
 
 impl Table {
@@ -34,7 +34,7 @@ impl Table {
     }
 }
 
-/// Counts the system calls of a server while `talk` goes on.
+/// Counts the system calls of a server while `talk` runs.
 fn trace(path: &str, talk: impl FnOnce(&mut Client, SocketAddr)) -> Table {
     let counts =
         std::env::temp_dir().join(format!("plainsocket-syscalls-{}-{:?}", std::process::id(), thread::current().id()));
@@ -103,7 +103,7 @@ fn sixteen_broadcasts_cost_one_write_per_member() {
     const MEMBERS: usize = 5;
     let (reads, writes) = count("/chat", |client, address| {
         let mut members: Vec<Client> = (1..MEMBERS).map(|_| Client::connect(address, "/chat")).collect();
-        // A Pong comes when a member is entered, since it is its own thread that answers.
+        // A member's own thread answers its Ping, so after the Pong the member is in the room.
         for member in &mut members {
             member.send(frame(PING, b""));
             assert_eq!(member.read_frame(), (PONG, vec![]));
@@ -128,13 +128,13 @@ fn sixteen_broadcasts_cost_one_write_per_member() {
 fn thread_polls_for_a_busy_client_and_not_for_a_quiet_one() {
     let quiet = trace("/echo", |client, _| {
         for _ in 0..10 {
-            // The pause is what is tested: it makes the client a quiet one.
+            // The pause is part of the test: after it the client counts as quiet.
             thread::sleep(Duration::from_millis(100));
             client.send(frame(TEXT, b"Hello"));
             client.read_frame();
         }
     });
-    // The Close comes at once, and so it may be looked for.
+    // The Close arrives at once, so the thread can have polled for it.
     assert!(quiet.successful(&["sched_yield"]) <= 4, "{}", quiet.0);
     let busy = trace("/echo", |client, _| {
         for _ in 0..100 {
@@ -142,7 +142,7 @@ fn thread_polls_for_a_busy_client_and_not_for_a_quiet_one() {
             client.read_frame();
         }
     });
-    // The looks say themselves that they do not wait: no flag is switched for them.
+    // The calls that poll carry the flag "do not wait" themselves, so no socket is switched to non-blocking and back.
     let flags = |table: &Table| table.successful(&["ioctl", "fcntl"]);
     assert!(flags(&busy) <= flags(&quiet) + 2, "{}", busy.0);
     assert!(busy.successful(&["sched_yield"]) >= 90, "{}", busy.0);

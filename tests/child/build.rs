@@ -9,9 +9,9 @@ use std::time::Duration;
 
 const REPOSITORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
-/// Builds it and returns where it is. `is_plain`: without the feature `speed`, in a folder of its own.
+/// Builds the server and returns its path. `is_plain` builds it without the feature `speed`, in a folder of its own.
 pub fn release_server(is_plain: bool) -> Result<PathBuf> {
-    // Set where `cargo run` runs us: then it is the same cargo.
+    // `cargo run` sets this for the programs that it runs, so the same cargo is used.
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let manifest = Path::new(REPOSITORY).join("Cargo.toml");
     let mut build = Command::new(cargo);

@@ -1,5 +1,5 @@
-//! No wait without an end: a server that hangs, or Ctrl-C, becomes an error. It goes up through `main`, so that the
-//! servers that were started are ended on the way (see [`process`](crate::process)).
+//! Every wait has an end: a server that hangs, or Ctrl-C, becomes an error. The error passes up through `main`, so that
+//! the servers that were started are ended on the way (see [`process`](crate::process)).
 
 use anyhow::{Result, bail};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
-/// Lets SIGINT and SIGTERM set a flag instead of ending this process with its children left running.
+/// Makes SIGINT and SIGTERM set a flag, because ending this process at once would leave its children running.
 pub fn end_on_signals() -> Result<()> {
     Ok(ctrlc::set_handler(|| INTERRUPTED.store(true, Ordering::Relaxed))?)
 }
@@ -20,12 +20,12 @@ impl Deadline {
         Deadline(Instant::now() + time)
     }
 
-    /// Whether it has passed, or somebody wants us to end.
+    /// Returns whether the time has passed, or a signal has arrived.
     pub fn is_over(self) -> bool {
         INTERRUPTED.load(Ordering::Relaxed) || Instant::now() > self.0
     }
 
-    /// To be asked on every turn of a loop that waits for `what`.
+    /// Fails if the time is over. A loop that waits for `what` calls this on every turn.
     pub fn check(self, what: &str) -> Result<()> {
         check_interrupt()?;
         if self.is_over() {

@@ -1,4 +1,4 @@
-//! Child processes that do not outlive what they were started for.
+//! Child processes that end with the value that holds them.
 
 use crate::deadline::Deadline;
 use anyhow::{Context as _, Result};
@@ -6,7 +6,7 @@ use std::process::{Child, Command, ExitStatus};
 use std::thread;
 use std::time::Duration;
 
-/// A child that is ended when this value goes, on whatever way: the end of a block, an error, a panic.
+/// A child process that is killed when this value is dropped: at the end of a block, by an error, or by a panic.
 pub struct Process(pub Child);
 
 impl Process {
@@ -30,7 +30,7 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // Both fail if it has ended already, which is as well.
+        // Both calls fail if the child has ended already, which is no problem.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }

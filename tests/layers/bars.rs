@@ -1,5 +1,6 @@
 //! The design's bars for the essential path, which a reader can read in an afternoon: the files of `server/` and
-//! `protocol/`, without `wire/` (bytes explained for people), `speed/`, what only the feature deflate needs, and tests.
+//! `protocol/`, without `wire/` (which explains bytes to people), `speed/`, code that only the feature deflate needs,
+//! and tests.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -19,17 +20,17 @@ const FUNCTION: usize = 40;
 /// wait with a limit and read counters, and 4,341 before clients could agree to compression.
 const CODE: usize = 4522;
 
-/// What only the feature deflate needs. The bars for a file and a function hold for it, too.
+/// The files that only the feature deflate needs. The bars for a file and a function apply to them too.
 const OPTIONAL: [&str; 4] =
     ["protocol/decoder/inflate.rs", "protocol/deflate.rs", "protocol/no_deflate.rs", "server/compression.rs"];
 
-/// Over their bars today: `"server/x.rs"` for a file, `"server/x.rs: name"` for a function. This list only shrinks: an
-/// exception that is no longer needed fails the test, until its line is deleted.
-#[rustfmt::skip] // one a line
+/// Files and functions that exceed their bars today: `"server/x.rs"` for a file, `"server/x.rs: name"` for a function.
+/// The list can only shrink: an exception that is no longer needed fails the test until its line is deleted.
+#[rustfmt::skip] // one per line
 const EXCEPTIONS: &[&str] = &[
 ];
 
-/// A source file in numbers.
+/// The sizes of a source file.
 #[derive(Debug, Default, PartialEq)]
 struct Size {
     lines: usize,
@@ -139,7 +140,7 @@ fn gather(folder: &str, sizes: &mut BTreeMap<String, Size>) {
     }
 }
 
-/// Each file and function over its bar, with its lines.
+/// Each file and function over its bar, with its number of lines.
 fn over(sizes: &BTreeMap<String, Size>) -> BTreeMap<String, usize> {
     let mut over = BTreeMap::new();
     for (path, size) in sizes {

@@ -1,8 +1,8 @@
-//! Imports point one way: bin -> server -> protocol -> error. `protocol/` is pure, and no module of it needs itself
-//! through others. [`bars`] holds the design's bars for sizes.
+//! Imports point one way: bin -> server -> protocol -> error. `protocol/` is pure, and none of its modules depends on
+//! itself through others. [`bars`] holds the design's bars for sizes.
 //!
-//! The tests read what the compiler reads, tokens, so that no spelling of an import hides it: lists, other names, `::std`,
-//! a path in the middle of an expression or a macro. Comments and strings import nothing.
+//! The tests read tokens, as the compiler does, so no spelling hides an import: lists, renaming, `::std`, a path in the
+//! middle of an expression or a macro. Comments and strings are not read.
 
 mod bars;
 
@@ -13,14 +13,14 @@ use std::fs;
 use std::path::Path;
 use syn::{ImplItem, Item, UseTree};
 
-/// All that `protocol/` may name of std, and of other packages.
+/// All that `protocol/` is allowed to name of std and of other packages.
 const PURE: [&str; 8] =
     ["std::array", "std::borrow::Cow", "std::fmt", "std::mem", "std::net::Ipv6Addr", "base64", "flate2", "sha1_smol"];
 
-/// The conditions for code of `protocol/` that are no systems.
+/// The conditions in `protocol/` that are allowed, because they depend on features and not on the system.
 const FEATURES: [&str; 2] = ["cfg (feature = \"deflate\")", "cfg (not (feature = \"deflate\"))"];
 
-/// The macros of std that `protocol/` may call: they only compute.
+/// The macros of std that `protocol/` is allowed to call, because they only compute.
 const PURE_MACROS: [&str; 12] = [
     "assert",
     "assert_eq",
@@ -40,7 +40,7 @@ const PURE_MACROS: [&str; 12] = [
 const PRIMITIVES: [&str; 14] =
     ["bool", "char", "f32", "f64", "i32", "i64", "isize", "slice", "str", "u8", "u16", "u32", "u64", "usize"];
 
-/// Words before `!` that call no macro.
+/// Words that can precede `!` and call no macro.
 const KEYWORDS: [&str; 7] = ["else", "if", "in", "match", "return", "unsafe", "while"];
 
 /// The source of each module, by its path: `crate::protocol::frame`.
@@ -72,7 +72,7 @@ fn gather(folder: &Path, module: &str, sources: &mut Sources) {
     }
 }
 
-/// The tokens of a source file without what is only for tests, which may use the whole crate as an application does.
+/// The tokens of a source file, without its tests, which can use the whole crate as an application does.
 fn without_tests(source: &str) -> String {
     fn retain(items: &mut Vec<Item>) {
         items.retain(|item| !bars::attributes(item).iter().any(bars::is_for_tests));
@@ -99,7 +99,7 @@ fn paths(module: &str, source: &str, modules: &BTreeSet<String>) -> BTreeSet<Str
     let mut absolute = BTreeSet::new();
     for (inside, path) in &found.paths {
         let mut path = path.clone();
-        // A name may stand for a path that begins with another such name.
+        // A name can be short for a path that begins with another such name.
         for _ in 0..8 {
             match found.names.get(&path[0]) {
                 Some(meant) if meant[0] != path[0] => path = [meant, &path[1..]].concat(),
@@ -133,9 +133,9 @@ fn from_the_root(module: &str, path: &[String], modules: &BTreeSet<String>) -> S
 
 #[derive(Default)]
 struct Found {
-    /// Each path with the module that it stands in.
+    /// Each path, with the module that names it.
     paths: Vec<(String, Vec<String>)>,
-    /// What `as` and `use` give a name to.
+    /// The names that `as` and `use` give, and the paths that they are short for.
     names: BTreeMap<String, Vec<String>>,
 }
 
@@ -169,7 +169,7 @@ impl Found {
     fn read_use(&mut self, tokens: &[TokenTree], start: usize, module: &str) -> usize {
         let end = end_of_statement(tokens, start);
         let statement: TokenStream = tokens[start..end].iter().cloned().collect();
-        // `impl Trait + use<'a>` is none.
+        // `use` in `impl Trait + use<'a>` is no import.
         if let Ok(item) = syn::parse2::<syn::ItemUse>(statement) {
             self.read_tree(&item.tree, &mut Vec::new(), module);
             return end;
@@ -215,7 +215,7 @@ impl Found {
         end
     }
 
-    /// A path in an expression, a type or a macro: `a::b::c`.
+    /// Reads a path in an expression, a type or a macro: `a::b::c`.
     fn read_path(&mut self, tokens: &[TokenTree], start: usize, module: &str) -> usize {
         let mut path = vec![plain(&text(tokens.get(start)))];
         let mut at = start + 1;
@@ -241,7 +241,7 @@ fn text(token: Option<&TokenTree>) -> String {
     token.map(ToString::to_string).unwrap_or_default()
 }
 
-/// A name without the mark of a raw one.
+/// A name without the `r#` of a raw identifier.
 fn plain(name: &str) -> String {
     name.trim_start_matches("r#").to_owned()
 }
@@ -262,7 +262,7 @@ fn names(sources: &Sources) -> BTreeSet<String> {
     sources.keys().cloned().collect()
 }
 
-/// What the modules below `root` name that `is_wrong` says they should not.
+/// Returns the paths that modules below `root` name and that `is_wrong` finds wrong.
 fn wrong_paths(sources: &Sources, root: &str, is_wrong: impl Fn(&str) -> bool) -> Vec<String> {
     let modules = names(sources);
     let below = sources.iter().filter(|(module, _)| is_below(module, root));
@@ -272,8 +272,8 @@ fn wrong_paths(sources: &Sources, root: &str, is_wrong: impl Fn(&str) -> bool) -
     all.filter(|found| is_wrong(found.split_once(": ").expect("a path").1)).collect()
 }
 
-/// Whether a path leaves the crate for anything that is not known to be pure. Types, and so names in capitals, have been
-/// imported by another path, which is looked at too.
+/// Returns whether a path leaves the crate for anything that is not known to be pure. A path that begins with a capital
+/// begins with a type, and the import of that type is checked as a path of its own.
 fn is_impure(path: &str) -> bool {
     let root = path.split("::").next().unwrap_or_default();
     let is_within = ["crate", "self", "Self"].contains(&root) || PRIMITIVES.contains(&root);
@@ -281,7 +281,8 @@ fn is_impure(path: &str) -> bool {
     is_package && !is_within && !PURE.iter().any(|pure| is_below(path, pure))
 }
 
-/// What of a module depends on more than its input: macros that do more than compute, and code for some systems only.
+/// Returns what makes a module depend on more than its input: macros that do more than compute, and code for some
+/// systems only.
 fn impure_tokens(tokens: TokenStream) -> Vec<String> {
     let tokens: Vec<TokenTree> = tokens.into_iter().collect();
     let mut found = Vec::new();
@@ -310,13 +311,13 @@ fn impure_tokens(tokens: TokenStream) -> Vec<String> {
     found
 }
 
-/// Which modules each one names, without those outside of `root`.
+/// Returns, for each module, the modules below `root` that it names.
 fn graph(sources: &Sources, root: &str) -> BTreeMap<String, BTreeSet<String>> {
     let modules = names(sources);
     let below = sources.iter().filter(|(module, _)| is_below(module, root));
     let edges = below.map(|(module, source)| {
         let paths = paths(module, source, &modules);
-        // The module of a path is the longest one that it begins with.
+        // A path belongs to the module with the longest name that the path begins with.
         let targets =
             paths.iter().filter_map(|path| modules.iter().filter(|name| is_below(path, name)).max_by_key(|n| n.len()));
         let targets = targets.filter(|target| *target != module && is_below(target, root)).cloned();
@@ -325,7 +326,7 @@ fn graph(sources: &Sources, root: &str) -> BTreeMap<String, BTreeSet<String>> {
     edges.collect()
 }
 
-/// Modules that need each other: each one the next, and the last one the first.
+/// Returns modules that depend on each other in a circle: each one needs the next, and the last one needs the first.
 fn cycle(graph: &BTreeMap<String, BTreeSet<String>>) -> Option<Vec<String>> {
     fn visit(at: &str, graph: &BTreeMap<String, BTreeSet<String>>, way: &mut Vec<String>) -> Option<Vec<String>> {
         if let Some(start) = way.iter().position(|module| module == at) {
@@ -372,7 +373,7 @@ fn the_protocol_does_without_its_explanations() {
     let explanations = "crate::protocol::wire";
     let sources: Sources = sources().into_iter().filter(|(module, _)| !is_below(module, explanations)).collect();
     assert!(sources.contains_key("crate::protocol::decoder"), "the search finds what is there");
-    // The modules of `wire` are known by the paths to them.
+    // The modules of `wire` are recognised by their paths.
     assert_eq!(wrong_paths(&sources, "crate::protocol", |path| is_below(path, explanations)), [""; 0]);
 }
 
@@ -401,14 +402,14 @@ fn the_program_sees_only_the_public_api() {
 fn one_page_names_std_and_four_packages_only() {
     let source = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/one-page.rs")).expect("the page");
     let paths = paths("crate", &source, &BTreeSet::from(["crate".to_owned()]));
-    // Not those of types, such as `TcpListener::bind`.
+    // Only crates, not types as in `TcpListener::bind`.
     let is_crate = |root: &&str| root.starts_with(|first: char| first.is_ascii_lowercase()) && *root != "u64";
     let roots: BTreeSet<&str> = paths.iter().filter_map(|path| path.split("::").next()).filter(is_crate).collect();
     assert_eq!(roots, BTreeSet::from(["base64", "env_logger", "log", "sha1_smol", "std"]));
     assert!(!takes_files_in(source.parse().expect("Rust")), "it takes a file in");
 }
 
-/// Whether a file of another folder becomes a part of this one: `#[path = "..."]` or `include!`.
+/// Returns whether this module includes files of other folders, by `#[path = "..."]` or `include!`.
 fn takes_files_in(tokens: TokenStream) -> bool {
     let tokens: Vec<TokenTree> = tokens.into_iter().collect();
     tokens.iter().enumerate().any(|(at, token)| match token {
@@ -422,7 +423,7 @@ fn takes_files_in(tokens: TokenStream) -> bool {
     })
 }
 
-// The search itself: each spelling of the same import is found, and nothing else is.
+// The search itself: it finds each spelling of an import, and nothing else.
 
 fn found_in(module: &str, source: &str) -> Vec<String> {
     let sources = Sources::from([

@@ -1,9 +1,9 @@
-//! What a client sends, as bytes. Written without the crate's own encoder, so that a fault there cannot hide here.
+//! The bytes that a client sends. Written without the crate's own encoder, so that a fault there cannot hide here.
 
 /// The masking key of §5.7.
 pub const KEY: [u8; 4] = [0x37, 0xFA, 0x21, 0x3D];
 
-/// The RFC's own handshake (§1.3), for any path.
+/// The handshake of the RFC (§1.3), for any path.
 pub fn request(path: &str) -> String {
     format!(
         "GET {path} HTTP/1.1\r\nHost: server.example.com\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
@@ -11,7 +11,7 @@ pub fn request(path: &str) -> String {
     )
 }
 
-/// A client's frame: `first` is the first byte as it stands on the wire.
+/// Returns a client's frame; `first` is its first byte on the wire.
 pub fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     let mut bytes = vec![first];
     match payload.len() {
@@ -23,7 +23,7 @@ pub fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
         }
     }
     bytes.extend(KEY);
-    // Sixteen bytes a turn: byte by byte, 16 MiB take half a second in a build without optimisation.
+    // Masks sixteen bytes at a time: byte by byte, 16 MiB take half a second without optimisation.
     let wide = u128::from_ne_bytes(std::array::from_fn(|i| KEY[i % 4]));
     let (chunks, rest) = payload.as_chunks::<16>();
     chunks.iter().for_each(|chunk| bytes.extend_from_slice(&(u128::from_ne_bytes(*chunk) ^ wide).to_ne_bytes()));

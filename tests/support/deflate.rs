@@ -5,7 +5,7 @@ use super::{Client, header, request};
 use flate2::{Compress, Compression, FlushCompress};
 use std::net::SocketAddr;
 
-/// Of the first frame of a compressed message (§6).
+/// The bit that marks the first frame of a compressed message (§6).
 pub const RSV1: u8 = 0x40;
 
 /// A request for an upgrade, with a header line for each list of offers.
@@ -37,12 +37,12 @@ pub struct Said {
     pub compressed: Option<usize>,
 }
 
-/// A client that offers compression, and keeps to what the server has agreed to.
+/// A client that offers compression and follows the server's answer.
 pub struct Compressing {
     pub client: Client,
     /// The server's answer to the offers.
     pub answer: Option<String>,
-    /// How far the server's messages can refer back.
+    /// The distance over which the server's messages can refer back.
     window: usize,
     /// The server's compressed messages so far, if the next one can refer to them.
     heard: Option<Vec<u8>>,
@@ -55,7 +55,7 @@ impl Compressing {
         Compressing::over(Client::tcp(address), path, lists)
     }
 
-    /// The same over a connection on which nothing has been said yet.
+    /// Does the same over a connection on which nothing has been sent yet.
     pub fn over(mut client: Client, path: &str, lists: &[&str]) -> Compressing {
         client.send(offering(path, lists));
         let head = client.read_head();
@@ -73,7 +73,7 @@ impl Compressing {
         }
     }
 
-    /// The payload of the next compressed message: each one must be sent, in order.
+    /// Returns the payload of the next compressed message. Each of them must be sent, in order.
     pub fn compress(&mut self, message: &[u8]) -> Vec<u8> {
         if !self.keeps_window {
             self.zlib.reset();
@@ -104,7 +104,7 @@ impl Compressing {
         Said { first: first ^ RSV1, payload: message, compressed: Some(payload.len()) }
     }
 
-    /// The next message, which must be this one.
+    /// Reads the next message, which must be this one.
     pub fn expect(&mut self, first: u8, message: &[u8]) -> Said {
         let said = self.read();
         assert!((said.first, &said.payload[..]) == (first, message), "not {} bytes, but {said:?}", message.len());
@@ -112,7 +112,7 @@ impl Compressing {
     }
 }
 
-/// JSON of about this length, in which not all repeats.
+/// JSON of about this length, which repeats itself only in part.
 pub fn json(length: usize, seed: u64) -> Vec<u8> {
     let mut random = fastrand::Rng::with_seed(seed);
     let mut text = String::from("[");
@@ -132,8 +132,8 @@ pub fn noise(length: usize, seed: u64) -> Vec<u8> {
 
 /// The first `length` bytes of a DEFLATE stream that goes on with zeros forever. Each of its bytes inflates to 1,032.
 pub fn bomb(length: usize) -> Vec<u8> {
-    // A block with a code of its own (RFC 1951 §3.2.7): `0` copies 258 bytes, and the next `0` copies them from one byte
-    // back; `10` is the byte 0, and `11` would be the end of the block.
+    // A block with a code of its own (RFC 1951 §3.2.7). The code `0` copies 258 bytes, and the next `0` says that they
+    // are at distance one; `10` is the byte 0, and `11` would end the block.
     let mut bits = vec![0, 0, 1];
     let number =
         |bits: &mut Vec<u8>, value: usize, width: usize| bits.extend((0..width).map(|i| (value >> i & 1) as u8));

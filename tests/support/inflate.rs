@@ -1,8 +1,8 @@
-//! A second decoder for compressed messages, written from RFC 1951 and RFC 7692 alone. It is plain and slow: it has the
-//! whole payload, reads one bit at a time, and keeps all that it has made.
+//! A second decoder for compressed messages, written from RFC 1951 and RFC 7692 alone. It is plain and slow: it needs
+//! the whole payload, reads single bits, and keeps all of its output.
 
-/// What a receiver puts behind a message (RFC 7692 §7.2.2), and an empty block that ends the stream: it can do that only
-/// if the message has ended between two blocks.
+/// The bytes that a receiver appends to a message (RFC 7692 §7.2.2), and an empty block that ends the stream. They can
+/// end it only if the message ends between two blocks.
 const FINISH: [u8; 6] = [0x00, 0x00, 0xFF, 0xFF, 0x03, 0x00];
 
 /// RFC 1951 §3.2.5: the shortest length of each symbol from 257 on, and the number of extra bits.
@@ -43,22 +43,22 @@ const ORDER: [usize; 19] = [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
-    /// No DEFLATE, a reference beyond the window, or cut.
+    /// The payload is not DEFLATE, refers beyond the window, or is cut.
     Invalid,
-    /// More than the limit comes out.
+    /// The message inflates to more than the limit.
     TooLong,
 }
 
 /// How to inflate a message.
 #[derive(Debug, Clone, Copy)]
 pub struct Rules<'a> {
-    /// The messages before this one, if it can refer to them.
+    /// The messages before this one, if this one can refer to them.
     pub before: &'a [u8],
     /// How far back in bytes it can refer.
     pub window: usize,
     /// The most bytes that can come out.
     pub limit: usize,
-    /// Whether there can be so many streams, after so many bytes of the payload.
+    /// Returns whether a message can have this number of streams, in this number of bytes of its payload.
     pub allows: fn(streams: usize, taken: usize) -> bool,
 }
 

@@ -1,4 +1,4 @@
-//! What the tests share: a server on a port of its own, and a raw client that can be as rude as a test needs.
+//! The parts that the tests share: a server on a port of its own, and a raw client that can be as rude as a test needs.
 //! Written without the crate's own encoder, so that a fault there cannot hide here.
 #![allow(dead_code, unused_imports)] // each test file uses its part
 
@@ -17,7 +17,7 @@ use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// No wait in a test is longer: a hang becomes a failure.
+/// The longest wait in a test, so that a hang becomes a failure.
 pub const DEADLINE: Duration = Duration::from_secs(10);
 
 pub const TEXT: u8 = 0x81;
@@ -44,7 +44,7 @@ pub fn chat(connection: &mut Connection) -> Result<(), Error> {
     Ok(())
 }
 
-/// A server on a port that the system picks, with a handler for each thing that the tests want to see.
+/// A server on a port that the system picks, with a handler for each behaviour that the tests need.
 fn server(config: Config) -> Server {
     Server::bind("127.0.0.1:0")
         .expect("a free port")
@@ -93,7 +93,7 @@ fn server(config: Config) -> Server {
         .page("/", "<!doctype html><title>page</title>")
 }
 
-/// A server that runs until the test's process ends.
+/// Starts a server that runs until the test's process ends.
 pub fn start(config: Config) -> SocketAddr {
     let server = server(config);
     let address = server.local_addr().expect("an address");
@@ -101,7 +101,7 @@ pub fn start(config: Config) -> SocketAddr {
     address
 }
 
-/// A server that can be ended, and looked at.
+/// A server that a test can shut down and inspect.
 pub struct Running {
     pub address: SocketAddr,
     pub handle: Handle,
@@ -120,7 +120,7 @@ impl Running {
     }
 }
 
-/// Waits, with a deadline, for something that sends no event.
+/// Waits, with a deadline, for a condition that sends no event.
 pub fn wait_for(what: &str, mut condition: impl FnMut() -> bool) {
     let deadline = Instant::now() + DEADLINE;
     while !condition() {
@@ -133,7 +133,7 @@ pub fn start_default() -> SocketAddr {
     start(Config::default())
 }
 
-/// Tries until the server lets a client in, which leaves again.
+/// Waits until the server accepts a client, which then leaves again.
 pub fn wait_for_a_seat(address: SocketAddr) {
     wait_for("a free seat", || {
         let mut again = Client::tcp(address);
@@ -148,7 +148,7 @@ pub struct Client {
 }
 
 impl Client {
-    /// A TCP connection on which nothing has been said yet.
+    /// Opens a TCP connection and sends nothing.
     pub fn tcp(address: SocketAddr) -> Client {
         let stream = TcpStream::connect_timeout(&address, DEADLINE).expect("connect");
         Client::from_stream(stream)
@@ -161,7 +161,7 @@ impl Client {
         Client { stream, unread: Vec::new() }
     }
 
-    /// A WebSocket connection to `path`.
+    /// Opens a WebSocket connection to `path`.
     pub fn connect(address: SocketAddr, path: &str) -> Client {
         let mut client = Client::tcp(address);
         client.send(request(path));
@@ -190,7 +190,7 @@ impl Client {
         count
     }
 
-    /// The next bytes, once there are so many.
+    /// Returns the next `length` bytes, and waits for them.
     pub fn take(&mut self, length: usize) -> Vec<u8> {
         while self.unread.len() < length {
             assert!(self.read_more() > 0, "the server ended the connection; so far: {:?}", self.unread);
@@ -199,7 +199,7 @@ impl Client {
         std::mem::replace(&mut self.unread, rest)
     }
 
-    /// A reply's head, with the blank line.
+    /// Returns the head of a reply, with its blank line.
     pub fn read_head(&mut self) -> String {
         loop {
             if let Some(at) = self.unread.windows(4).position(|window| window == b"\r\n\r\n") {
@@ -209,7 +209,8 @@ impl Client {
         }
     }
 
-    /// Everything up to the server's FIN, which follows its last byte without delay. A reset fails the test.
+    /// Returns everything up to the server's FIN, which must follow its last byte without delay. A reset fails the
+    /// test.
     pub fn read_to_end(&mut self) -> Vec<u8> {
         let started = Instant::now();
         while self.read_more() > 0 {}
@@ -217,7 +218,7 @@ impl Client {
         std::mem::take(&mut self.unread)
     }
 
-    /// One frame of the server's: its first byte and its payload.
+    /// Returns one frame from the server: its first byte and its payload.
     pub fn read_frame(&mut self) -> (u8, Vec<u8>) {
         let [first, second] = self.take(2)[..] else { unreachable!() };
         assert_eq!(second & 0x80, 0, "a server never masks (§5.1)");
@@ -229,7 +230,7 @@ impl Client {
         (first, self.take(length))
     }
 
-    /// The server's Close frame is the last that it sends, then comes its FIN. `None`: no code.
+    /// Reads the server's Close frame, after which only its FIN follows. `None`: the Close has no code.
     pub fn expect_close(&mut self, code: Option<u16>) -> String {
         let (first, payload) = self.read_frame();
         assert_eq!(first, CLOSE, "a Close frame, not {:?}", String::from_utf8_lossy(&payload));
@@ -238,28 +239,28 @@ impl Client {
         String::from_utf8(payload.get(2..).unwrap_or_default().to_vec()).expect("the reason is text")
     }
 
-    /// Ends our side of TCP.
+    /// Closes our side of TCP (half-close).
     pub fn hang_up(&self) {
         self.stream.shutdown(Shutdown::Write).expect("shutdown");
     }
 
-    /// The server ends the connection, one way or the other, and without another byte.
+    /// Waits until the server has ended the connection, by FIN or reset, without another byte.
     pub fn expect_gone(&mut self) {
         match self.read(&mut [0; 64]) {
             Ok(0) => {}
-            // The second is what Windows may say.
+            // Windows can report the second kind.
             Err(error) if matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted) => {}
             other => panic!("expected the end of the connection, not {other:?}"),
         }
     }
 }
 
-/// The status of a reply.
+/// Returns the status of a reply.
 pub fn status(head: &str) -> u16 {
     head.split(' ').nth(1).and_then(|word| word.parse().ok()).unwrap_or_else(|| panic!("no status: {head}"))
 }
 
-/// The value of a header of a reply.
+/// Returns the value of a header of a reply.
 pub fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
     head.lines().find_map(|line| line.split_once(": ").filter(|(n, _)| n.eq_ignore_ascii_case(name))).map(|(_, v)| v)
 }

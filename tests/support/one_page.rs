@@ -8,7 +8,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::{env, fs, thread};
 
-/// Where cargo puts the example: beside the folder of the tests. `cargo test --test one_page` alone does not build it.
+/// The path of the example, which cargo builds beside the folder of the tests. `cargo test --test suite` alone does not
+/// build it.
 fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(|| {
@@ -29,7 +30,7 @@ fn program() -> &'static Path {
     })
 }
 
-/// The running server, which is ended with the test.
+/// The running server, which ends with the test.
 pub struct OnePage {
     pub child: Child,
     pub address: SocketAddr,
@@ -37,7 +38,8 @@ pub struct OnePage {
 }
 
 impl OnePage {
-    /// With the heartbeat's usual interval, so that it does nothing while a test runs.
+    /// Starts the server with its usual interval for the heartbeat, so that the heartbeat does nothing while a test
+    /// runs.
     pub fn start() -> OnePage {
         OnePage::spawn(Command::new(program()).args(["127.0.0.1:0"]))
     }
@@ -53,7 +55,8 @@ impl OnePage {
     }
 
     fn spawn(command: &mut Command) -> OnePage {
-        // As on a terminal: a pipe would get the log without colours, and without other escape codes.
+        // The log has colours here, as on a terminal. Into a pipe, env_logger would write no escape codes at all, not
+        // even forged ones.
         command.env("RUST_LOG", "info").env("RUST_LOG_STYLE", "always");
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
@@ -83,7 +86,7 @@ impl OnePage {
         wait_for(&format!("{text:?} in the log"), || self.log.lock().unwrap().contains(text));
     }
 
-    /// Whether the process ended well, once it has ended.
+    /// Waits for the process to end, and returns whether it succeeded.
     pub fn wait_for_end(&mut self) -> bool {
         let mut status = None;
         wait_for("the end of the process", || {

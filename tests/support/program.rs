@@ -1,4 +1,4 @@
-//! The program as a process of its own, and what the system tells about it.
+//! The program as a process of its own, and the system's figures about it.
 
 use super::wait_for;
 use std::io::{BufRead, BufReader};
@@ -8,14 +8,14 @@ use std::process::{Child, Command, Stdio};
 /// The program's threads beside those of clients: main, which accepts, and signals, log, clock, heartbeat, drain.
 pub const OWN_THREADS: usize = 6;
 
-/// The program with these arguments, not started yet.
+/// A command that would start the program with these arguments.
 pub fn plainsocket(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_plainsocket"));
     command.args(arguments).env_remove("RUST_LOG").stdin(Stdio::null());
     command
 }
 
-/// The same with another limit of file descriptors than our own.
+/// The same command with another limit of file descriptors than our own.
 #[cfg(unix)]
 pub fn with_descriptors(limit: &str) -> Command {
     let mut command = Command::new("sh");
@@ -24,7 +24,7 @@ pub fn with_descriptors(limit: &str) -> Command {
     command
 }
 
-/// The running program; it is ended with the test.
+/// The running program, which ends with the test.
 pub struct Program {
     pub child: Child,
     pub address: SocketAddr,
@@ -45,9 +45,10 @@ impl Program {
         Program::spawn(command)
     }
 
-    /// As a user that may have only so many threads; only root can do this, and root itself is exempt from the limit.
+    /// Starts the program as a user whose number of threads is limited. Needs root, because the limit does not apply to
+    /// root itself.
     pub fn start_with_threads(limit: usize) -> Program {
-        // That user may not be allowed where the program lies.
+        // That user might have no access to the folder of the program.
         let copy = std::env::temp_dir().join(format!("plainsocket-{}", std::process::id()));
         std::fs::copy(env!("CARGO_BIN_EXE_plainsocket"), &copy).unwrap();
         let mut command = Command::new("prlimit");
@@ -63,7 +64,7 @@ impl Program {
         Program::spawn_with_log(command)
     }
 
-    /// Where its log goes is for the caller to say.
+    /// Starts a command whose stderr the caller has set.
     pub fn spawn_with_log(mut command: Command) -> Program {
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
@@ -72,7 +73,8 @@ impl Program {
         Program { child, address, first_lines }
     }
 
-    /// The same, where stdout goes is for the caller to say too. The address is the system's word: it has no first lines.
+    /// Starts a command whose stdout the caller has set too. The system gives the address, because no first line can be
+    /// read.
     pub fn spawn_with_stdout(mut command: Command) -> Program {
         let child = command.spawn().unwrap();
         let mut program = Program { child, address: ([0; 4], 0).into(), first_lines: Vec::new() };
@@ -88,7 +90,7 @@ impl Program {
         assert!(Command::new("kill").args(["-s", name, &pid]).status().unwrap().success());
     }
 
-    /// The exit code, once it has ended.
+    /// Waits for the program to end, and returns its exit code.
     pub fn wait(&mut self) -> Option<i32> {
         let mut status = None;
         wait_for("the end of the program", || {
@@ -98,26 +100,26 @@ impl Program {
         status.unwrap().code()
     }
 
-    /// A line of `/proc/PID/status`: "VmRSS" and "VmHWM" (the most that VmRSS ever was) in KiB, "Threads".
+    /// Returns a value of `/proc/PID/status`: "VmRSS" or "VmHWM" (the peak of VmRSS), in KiB, or "Threads".
     pub fn status(&self, name: &str) -> usize {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).unwrap();
         line.trim().trim_end_matches(" kB").parse().unwrap()
     }
 
-    /// How many file descriptors are open.
+    /// Returns the number of open file descriptors.
     pub fn descriptors(&self) -> usize {
         self.descriptors_below(usize::MAX)
     }
 
-    /// How many of those that a limit allows; inherited ones may lie above it.
+    /// Returns the number of descriptors that count for a limit; inherited ones can have numbers above it.
     pub fn descriptors_below(&self, limit: usize) -> usize {
         let numbers = std::fs::read_dir(format!("/proc/{}/fd", self.child.id())).unwrap();
         let number = |entry: std::io::Result<std::fs::DirEntry>| entry.unwrap().file_name().to_str()?.parse().ok();
         numbers.filter_map(number).filter(|number: &usize| *number < limit).count()
     }
 
-    /// The processor time that was used so far, in seconds.
+    /// Returns the processor time that was used so far, in seconds.
     pub fn cpu_seconds(&self) -> f64 {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
         let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
@@ -126,7 +128,7 @@ impl Program {
     }
 }
 
-/// The IPv4 address on which a process listens, from the system's table of sockets.
+/// Returns the IPv4 address on which a process listens, from the system's table of sockets.
 fn listening(pid: u32) -> Option<SocketAddr> {
     let descriptors = std::fs::read_dir(format!("/proc/{pid}/fd")).ok()?;
     let links: Vec<_> = descriptors.filter_map(|entry| std::fs::read_link(entry.ok()?.path()).ok()).collect();
@@ -136,7 +138,7 @@ fn listening(pid: u32) -> Option<SocketAddr> {
         let is_own = links.iter().any(|link| link.as_os_str() == &*format!("socket:[{}]", fields[9]));
         let (ip, port) = fields[1].split_once(':')?;
         let ip = u32::from_str_radix(ip, 16).ok()?.to_ne_bytes();
-        // 0A is LISTEN.
+        // 0A is the state LISTEN.
         (is_own && fields[3] == "0A").then_some((ip, u16::from_str_radix(port, 16).ok()?).into())
     })
 }
