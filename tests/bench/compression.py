@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
-"""permessage-deflate (RFC 7692) measured: plainsocket beside npm ws and Python's websockets.
+"""Measures permessage-deflate (RFC 7692) in plainsocket, npm's ws and Python's websockets.
 
     cargo build --release --features deflate
     npm install --prefix DIR ws && python3 -m venv DIR/venv && DIR/venv/bin/pip install websockets
-    tests/bench/compression.py speed --peers DIR     # 16 KiB of JSON: messages a second, ratio
+    tests/bench/compression.py speed --peers DIR     # 16 KiB of JSON: messages per second, ratio
     tests/bench/compression.py small                 # chat messages of some 100 bytes: ratio with and without context
-    tests/bench/compression.py memory                # idle clients: KiB a client
+    tests/bench/compression.py memory                # idle clients: KiB per client
 
-Linux, standard library only. The client sends frames that it compressed before, and does not inflate the replies but the
-first, so it has time to spare. `taskset` gives server and client a core each.
+Linux, standard library only. The client sends frames that it compressed in advance, and inflates only the first reply, so
+it has time to spare. `taskset` gives a core each to server and client.
 """
 
 import argparse
@@ -56,7 +56,7 @@ with serve(echo, "127.0.0.1", int(port), compression=None, extensions=extensions
 
 
 def record(rng):
-    """One message as a chat or a dashboard sends it."""
+    """Returns a message of the kind that a chat or a dashboard sends."""
     words = "the a server client frame message window sends reads closes waits hello to of and with bytes".split()
     return {
         "type": "message",
@@ -68,7 +68,7 @@ def record(rng):
 
 
 def sixteen_kib(rng):
-    """An array of such records, cut to 16 KiB exactly by the last one's text."""
+    """Returns an array of such records. The text of the last one is cut so that the array has exactly 16 KiB."""
     records = []
     while len(json.dumps(records)) < 16_000:
         records.append(record(rng))
@@ -85,7 +85,7 @@ def frame(payload, compressed):
     first = 0xC1 if compressed else 0x81
     length = len(payload)
     head = bytes([first, 0x80 | length]) if length < 126 else bytes([first, 0xFE]) + length.to_bytes(2, "big")
-    # A masking key of zeros changes no byte, and a server unmasks all the same.
+    # A masking key of zeros changes no byte, and the server does the same work.
     return head + bytes(4) + payload
 
 
@@ -157,7 +157,7 @@ OFFERS = {"off": None, "alone": ALONE, "context": CONTEXT}
 
 
 def exchange(client, frames, in_flight, seconds):
-    """Sends and reads for some seconds. Returns messages a second, and the mean length of a reply on the wire."""
+    """Sends and reads for some seconds. Returns messages per second, and the mean length of a reply on the wire."""
     sent = received = length = 0
     started = time.monotonic()
     while (now := time.monotonic()) < started + seconds or received < sent:
@@ -182,7 +182,7 @@ def speed(args):
             process, port = server(name, mode, args)
             try:
                 client = Client(port, OFFERS[mode])
-                # Each message is compressed by itself on this side, which context takeover allows.
+                # This side compresses each message by itself, which context takeover allows.
                 frames = plain if mode == "off" else alone
                 client.socket.sendall(frames[0])
                 first, payload = client.read()
@@ -218,7 +218,7 @@ def small(args):
 
 
 def kib(pid):
-    """The memory of a process: its own, and its share of what it shares."""
+    """Returns the memory of a process: its own, and its share of the memory that it shares with others."""
     text = pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text()
     return next(int(line.split()[1]) for line in text.splitlines() if line.startswith("Pss:"))
 
@@ -245,7 +245,7 @@ def memory(args):
                 before = kib(process.pid)
                 for _ in range(args.clients):
                     join()
-                # What the server frees a little later.
+                # The server frees some memory a little later.
                 time.sleep(2)
                 print(f"| {name} | {mode} | {(kib(process.pid) - before) / args.clients:.1f} |", flush=True)
             finally:

@@ -1,5 +1,5 @@
-//! The parts of `plainsocket::protocol` without a socket. Beside what works through many bytes stands `memcpy`, a plain
-//! copy of as many: the machine's own measure of fast.
+//! The parts of `plainsocket::protocol` without a socket. Parts that process many bytes are compared with `memcpy`, a
+//! plain copy of the same number of bytes, which shows how fast the machine can be.
 
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
@@ -11,7 +11,7 @@ use std::time::Duration;
 
 const KIB: usize = 1024;
 
-/// It changes nothing and costs as much as any other.
+/// Masking with this key changes no byte, and costs as much as with any other.
 const KEY: [u8; 4] = [0; 4];
 
 fn masked_frame(opcode: Opcode, payload: &[u8]) -> Vec<u8> {
@@ -86,7 +86,7 @@ fn frame(criterion: &mut Criterion) {
     }
 }
 
-/// `decode` is a whole text message: copied, unmasked, checked. `from_utf8` is only the check.
+/// `decode` handles a whole text message: it copies, unmasks and checks. `from_utf8` only checks.
 fn text(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("text");
     let size = 64 * KIB;
@@ -118,7 +118,7 @@ const REQUEST: &[u8] = b"GET /chat?room=7 HTTP/1.1\r\n\
     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
     Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n\r\n";
 
-/// From the bytes of a browser's request to the bytes of the reply.
+/// Turns the bytes of a browser's request into the bytes of the reply.
 fn handshake(criterion: &mut Criterion) {
     criterion.bench_function("handshake", |bencher| {
         bencher.iter(|| {
@@ -128,7 +128,7 @@ fn handshake(criterion: &mut Criterion) {
     });
 }
 
-/// Short, so that the whole takes less than a minute: these parts are the same work each time.
+/// Few samples, so that the whole takes less than a minute: these parts do the same work each time.
 fn settings() -> Criterion {
     Criterion::default()
         .warm_up_time(Duration::from_millis(300))

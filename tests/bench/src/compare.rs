@@ -1,7 +1,7 @@
-//! The order of the readings, and what becomes of them.
+//! The order of the readings, and how they are compared.
 //!
-//! A machine is faster now and slower in a minute: other programs, heat, a neighbour on the same hardware. So no server
-//! is measured in one go. They take turns, and each reading is held against those of the raw server before and after:
+//! A machine is faster at one moment than at another, because of other programs, heat, or neighbours on the same
+//! hardware. So the servers take turns, and each reading is compared with those of the raw server before and after:
 //!
 //! ```text
 //! raw  plainsocket  plain  tungstenite  raw  plainsocket  plain  tungstenite  raw ...
@@ -15,7 +15,7 @@ use crate::scenario::Load;
 use crate::server::Server;
 use anyhow::{Context as _, Result};
 
-/// A server under a load: a reading for each round.
+/// A server under a load, with one reading for each round.
 pub struct Row {
     pub server: &'static str,
     pub readings: Vec<Reading>,
@@ -23,7 +23,7 @@ pub struct Row {
     pub ratios: Vec<f64>,
 }
 
-/// `servers` begins with the raw one.
+/// Measures all servers; `servers` begins with the raw one.
 pub fn run(load: &Load, servers: &[Server], options: &Options, cores: Cores) -> Result<Vec<Row>> {
     let (raw, others) = servers.split_first().context("no server")?;
     let mut rows: Vec<Row> =
@@ -34,7 +34,7 @@ pub fn run(load: &Load, servers: &[Server], options: &Options, cores: Cores) -> 
         let mut round = others.iter().map(measure).collect::<Result<Vec<_>>>()?;
         let last = measure(raw)?;
         let after = last.messages_per_second;
-        // The raw server's own ratio, of the one to the mean of both, says how steady the machine was.
+        // The raw server is compared with the mean of its own two readings, which shows how steady the machine was.
         round.insert(0, last);
         for (row, reading) in rows.iter_mut().zip(round) {
             row.ratios.push(reading.messages_per_second / ((before + after) / 2.0));

@@ -1,5 +1,5 @@
-//! One core for the servers and one for the load, where the system lets us: then neither takes time from the other, and
-//! no scheduler moves them about.
+//! One core for the servers and one for the load, where the system allows it: then neither takes time from the other,
+//! and the scheduler moves neither.
 
 use crate::process::Process;
 use std::ffi::OsStr;
@@ -12,9 +12,9 @@ const LOAD_CORE: &str = "1";
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Cores {
-    /// Servers on core 0; this process on core 1, where it need not sleep while it waits.
+    /// Servers use core 0, and this process uses core 1, where it need not sleep while it waits.
     Split,
-    /// Wherever the system puts them.
+    /// The system chooses the cores.
     Shared,
 }
 
@@ -29,7 +29,8 @@ pub fn split() -> Cores {
     if possible { Cores::Split } else { Cores::Shared }
 }
 
-/// A command for a server, on the servers' core. `taskset` turns into the program, so its process id is the server's.
+/// A command for a server, on the servers' core. `taskset` replaces itself with the program, so its process id is the
+/// server's.
 pub fn server_command(program: impl AsRef<OsStr>, cores: Cores) -> Command {
     match cores {
         Cores::Shared => Command::new(program),

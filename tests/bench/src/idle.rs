@@ -1,4 +1,4 @@
-//! What a client that only holds its connection costs in memory.
+//! The memory that an idle client costs, which only holds its connection.
 
 use crate::cores::Cores;
 use crate::deadline::Deadline;
@@ -14,17 +14,17 @@ use std::time::Duration;
 
 const CLIENTS: [usize; 2] = [5_000, 10_000];
 
-/// What a process has open besides its clients; generous.
+/// Open descriptors of a process besides those of its clients; a generous estimate.
 const OTHER_DESCRIPTORS: usize = 100;
 
 pub struct Row {
     pub server: &'static str,
     pub clients: usize,
-    /// What VmRSS has grown by for each client.
+    /// The growth of VmRSS for each client.
     pub kib_per_client: f64,
 }
 
-/// Nothing where the system does not tell.
+/// Returns no rows on systems that do not report memory.
 pub fn run(programs: &[Program], cores: Cores) -> Result<Vec<Row>> {
     let Some(limit) = system::descriptor_limit() else {
         eprintln!("left out: this system has no /proc");
@@ -38,7 +38,7 @@ pub fn run(programs: &[Program], cores: Cores) -> Result<Vec<Row>> {
     let mut rows = Vec::new();
     for clients in counts {
         for program in programs {
-            // A new server each time: an old one has memory left from before, and would not grow.
+            // A new server for each reading: an old one has kept memory from before, and would not grow.
             let server = Server::start(program, cores)?;
             let kib_per_client = measure(&server, clients).with_context(|| format!("{} failed", server.name))?;
             rows.push(Row { server: server.name, clients, kib_per_client });
@@ -47,7 +47,7 @@ pub fn run(programs: &[Program], cores: Cores) -> Result<Vec<Row>> {
     Ok(rows)
 }
 
-/// Connects them all, has each echo one message, and looks while they are silent.
+/// Connects all clients, has each echo one message, and measures while they are silent.
 fn measure(server: &Server, clients: usize) -> Result<f64> {
     let load = Load { clients, payload: 64, in_flight: 1, opcode: Opcode::Binary, traffic: Traffic::Echo };
     let tape = Tape::new(&load, server.is_raw);

@@ -1,5 +1,5 @@
-//! How fast is plainsocket beside a raw TCP echo, which does nothing but read and write, and beside a server on another
-//! library? README.md says what is measured and how to read it.
+//! Compares the speed of plainsocket with a raw TCP echo, which only reads and writes, and with a server on another
+//! library. README.md says what is measured and how to read it.
 #![forbid(unsafe_code)]
 
 #[path = "../../child/build.rs"]
@@ -51,7 +51,7 @@ fn main() -> ExitCode {
 fn compare(options: &Options) -> Result<()> {
     deadline::end_on_signals()?;
     let (plainsocket, plain) = (build::release_server(false)?, build::release_server(true)?);
-    // Only now, because the builds use every core.
+    // The process is moved only now, because the builds use every core.
     let cores = cores::split();
     report::preface(options, cores);
     let programs = [Program::Raw, Program::Plainsocket(plainsocket), Program::Plain(plain), Program::Tungstenite];

@@ -4,10 +4,10 @@ use crate::scenario::{SCENARIOS, Scenario};
 use lexopt::{Arg, ValueExt as _};
 use std::time::Duration;
 
-/// What the command line asks for.
+/// The action that the command line asks for.
 pub enum Command {
     Compare(Options),
-    /// Be the server to compare with. These two are for this program's own use, when it starts itself once more.
+    /// Serve as a server to compare with. This program uses these two itself, when it starts a copy of itself.
     ServeRaw,
     ServeTungstenite,
     Help,
@@ -16,7 +16,7 @@ pub enum Command {
 pub struct Options {
     pub scenarios: Vec<&'static Scenario>,
     pub rounds: usize,
-    /// How long one reading takes, without its warm-up.
+    /// The time of one reading, without its warm-up.
     pub length: Duration,
 }
 

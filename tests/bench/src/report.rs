@@ -26,7 +26,7 @@ pub fn load(scenario: &Scenario, rows: &[Row]) {
     for row in rows {
         let of = |value: fn(&Reading) -> f64| median(row.readings.iter().map(value).collect());
         let (lowest, highest) = row.ratios.iter().fold((f64::MAX, 0.0_f64), |(l, h), &r| (l.min(r), h.max(r)));
-        // NaN, where the system does not tell, becomes "-".
+        // On a system that does not report the time, NaN becomes "-".
         let server_time = of(|reading| reading.server_time_per_message.map_or(f64::NAN, |time| time.as_nanos() as f64));
         println!(
             "| {} | {:.2} | {lowest:.2}-{highest:.2} | {:.0} | {:.1} | {:.1} | {:.1} | {} |",
@@ -50,7 +50,7 @@ pub fn idle(scenario: &Scenario, rows: &[idle::Row]) {
     }
 }
 
-/// The mean of the middle two if their number is even.
+/// Returns the median, which is the mean of the middle two if their number is even.
 fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     let middle = values.len() / 2;

@@ -1,4 +1,4 @@
-//! What is measured.
+//! The scenarios that are measured.
 
 use plainsocket::protocol::frame::Opcode;
 
@@ -9,9 +9,9 @@ pub struct Scenario {
 }
 
 pub enum Kind {
-    /// Messages as fast as they come back.
+    /// Messages as fast as they return.
     Load(Load),
-    /// Clients that hold a connection and are silent: what each costs in memory.
+    /// Clients that hold a connection and are silent: the memory that each of them costs.
     Idle,
 }
 
@@ -19,7 +19,7 @@ pub struct Load {
     pub clients: usize,
     /// The size of a payload in bytes.
     pub payload: usize,
-    /// How many messages a sender has on their way at a time.
+    /// The number of messages that a sender has in flight.
     pub in_flight: usize,
     pub opcode: Opcode,
     pub traffic: Traffic,
@@ -27,9 +27,9 @@ pub struct Load {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Traffic {
-    /// Each client sends, and gets its own messages back.
+    /// Each client sends, and receives its own messages.
     Echo,
-    /// The first client sends, and every client gets it; a message is on its way until the last one has it.
+    /// The first client sends, and every client receives; a message is in flight until the last one has it.
     Broadcast,
 }
 

@@ -1,4 +1,4 @@
-//! The servers: how each is started, and how a client says hello to it.
+//! The servers: how to start each of them, and the handshake of a client with each.
 
 use crate::cores::{Cores, server_command};
 use crate::deadline::Deadline;
@@ -18,11 +18,11 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A server to measure.
 pub enum Program {
-    /// Reads and writes, and knows nothing of WebSocket: what plain sockets and threads can reach at best.
+    /// Reads and writes, and knows nothing of WebSocket: the best that plain sockets and threads can reach.
     Raw,
-    /// The project's own, built at this path.
+    /// The server of this project, built at this path.
     Plainsocket(PathBuf),
-    /// The same without the feature `speed`.
+    /// The same server without the feature `speed`.
     Plain(PathBuf),
     Tungstenite,
 }
@@ -41,7 +41,7 @@ impl Program {
         let this_program = env::current_exe()?;
         let (path, arguments): (_, &[&str]) = match self {
             Program::Raw => (&this_program, &["serve-raw"]),
-            // Our clients do not answer Pings: ten minutes of silence are allowed.
+            // Our clients do not answer Pings, so a silence of ten minutes is allowed.
             Program::Plainsocket(path) | Program::Plain(path) => {
                 (path, &["--listen", "127.0.0.1:0", "--ping-interval", "600"])
             }
@@ -53,7 +53,7 @@ impl Program {
     }
 }
 
-/// A server that is running. It ends with this value.
+/// A running server, which ends with this value.
 pub struct Server {
     pub name: &'static str,
     pub is_raw: bool,
@@ -62,7 +62,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Each takes a free port, and its first line ends with the address.
+    /// Starts the program. It takes a free port, and its first line ends with the address.
     pub fn start(program: &Program, cores: Cores) -> Result<Server> {
         let name = program.name();
         let mut process = Process::start(&mut program.command(cores)?)?;
@@ -77,7 +77,7 @@ impl Server {
         self.process.0.id()
     }
 
-    /// A new client, ready to send its first message.
+    /// Connects a new client, which is then ready to send its first message.
     pub fn connect(&self, traffic: Traffic) -> Result<TcpStream> {
         let mut stream = TcpStream::connect_timeout(&self.address, PATIENCE)?;
         stream.set_nodelay(true)?;
@@ -89,7 +89,7 @@ impl Server {
     }
 }
 
-/// Reads in a thread, since a read from a pipe has no timeout. The thread ends with the line, or with the server.
+/// Reads in a thread, because a read from a pipe has no timeout. The thread ends with the line, or with the server.
 fn first_line(stdout: ChildStdout) -> Result<String> {
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || {
@@ -106,7 +106,7 @@ fn first_line(stdout: ChildStdout) -> Result<String> {
     }
 }
 
-/// The raw server's handshake is one byte, which it returns: the reply shows that it has taken the client in.
+/// The raw server's handshake is one byte, which it returns: the reply shows that the server has accepted the client.
 fn greet(stream: &mut TcpStream, traffic: Traffic) -> Result<()> {
     let hello = match traffic {
         Traffic::Echo => b'e',
@@ -131,7 +131,7 @@ fn shake_hands(stream: &mut TcpStream, traffic: Traffic) -> Result<()> {
     );
     stream.write_all(request.as_bytes())?;
     let mut head = Vec::new();
-    // A server sends no frame before it has got one, so nothing follows the blank line.
+    // A server sends no frame before it has received one, so nothing follows the blank line.
     while !head.ends_with(b"\r\n\r\n") {
         let mut bytes = [0; 1024];
         let count = stream.read(&mut bytes)?;

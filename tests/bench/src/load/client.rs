@@ -1,4 +1,4 @@
-//! One client: a socket that never waits, and its places on the [`Tape`].
+//! One client: a non-blocking socket, and its positions on the [`Tape`].
 
 use super::tape::{Tape, masked_frame};
 use anyhow::{Context as _, Result, bail};
@@ -13,10 +13,10 @@ pub struct Client {
     pub stream: TcpStream,
     /// The number of its first message.
     first: u64,
-    /// On the tape of requests: what the kernel has taken, and what it is to take.
+    /// Positions on the tape of requests: the bytes that the kernel has taken, and the bytes that it shall take.
     sent: u64,
     due: u64,
-    /// On the tape of replies.
+    /// The position on the tape of replies.
     received: u64,
 }
 
@@ -47,7 +47,7 @@ impl Client {
         Ok(())
     }
 
-    /// Takes what has come, and checks it. Returns the numbers of the messages that are complete by it.
+    /// Reads and checks the received bytes. Returns the numbers of the messages that they complete.
     pub fn receive(&mut self, tape: &Tape, buffer: &mut [u8]) -> Result<Range<u64>> {
         let before = self.received / tape.reply_length;
         loop {
@@ -56,7 +56,8 @@ impl Client {
                 Ok(count) => {
                     tape.check(self.received, &buffer[..count], self.first)?;
                     self.received += count as u64;
-                    // epoll(7): less than asked for means that there is no more, and that more will be an event.
+                    // epoll(7): a read that returns less than asked for means that no more is there, and that more will
+                    // be an event.
                     if count < buffer.len() {
                         break;
                     }
@@ -69,17 +70,17 @@ impl Client {
         Ok(before..self.received / tape.reply_length)
     }
 
-    /// Says that nothing more will come; with a Close frame, if the server knows what that is.
+    /// Tells the server that no more messages follow, with a Close frame if the server knows such frames.
     pub fn say_goodbye(&mut self, is_raw: bool) {
         if !is_raw {
             let close = masked_frame(Opcode::Close, &CloseCode::NORMAL.get().to_be_bytes(), [1, 2, 3, 4]);
-            // If it does not go out, the end of TCP says the same.
+            // If the Close cannot be sent, the end of TCP says the same.
             let _ = self.stream.write(&close);
         }
         let _ = self.stream.shutdown(Shutdown::Write);
     }
 
-    /// Whether the server still has not ended its side.
+    /// Returns whether the server still has its side open.
     pub fn is_open(&mut self, buffer: &mut [u8]) -> bool {
         match self.stream.read(buffer) {
             Ok(count) => count > 0,

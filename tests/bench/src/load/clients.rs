@@ -1,4 +1,4 @@
-//! All clients of a load, and the loop that turns them.
+//! All clients of a load, and the loop that serves them.
 
 use super::client::Client;
 use super::delays::Delays;
@@ -14,22 +14,22 @@ use std::io::ErrorKind;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// A server that does not answer anybody for this long hangs.
+/// A server that answers no client for this long hangs.
 const STALL: Duration = Duration::from_secs(5);
 
 pub struct Clients {
     poll: Poll,
     events: Events,
     clients: Vec<Client>,
-    /// One for each client that sends: all of them, or only the first.
+    /// One for each client that sends: for all of them, or only for the first.
     flights: Vec<Flight>,
     tape: Tape,
     buffer: Vec<u8>,
     is_raw: bool,
-    /// How long a wait for events may last.
+    /// The longest wait for events.
     wait: Duration,
     stall: Deadline,
-    /// Messages that have come since the last `forget`, and how long they took.
+    /// The messages received since the last `forget`, and their delays.
     pub arrived: u64,
     pub delays: Delays,
 }
@@ -44,7 +44,7 @@ impl Clients {
         let deadline = Deadline::after(Duration::from_secs(60));
         for number in 0..load.clients {
             deadline.check("the clients to connect")?;
-            // Each echo client begins elsewhere on the tape, so that a reply to another one would not fit.
+            // Each echo client begins elsewhere on the tape, so that it would notice another client's reply.
             let first = if broadcast { 0 } else { number as u64 % tape.count };
             let mut client = Client::new(server.connect(load.traffic)?, first, &tape)?;
             let interest = Interest::READABLE | Interest::WRITABLE;
@@ -56,7 +56,7 @@ impl Clients {
         }
         if broadcast {
             flights.push(Flight::new(0, load.in_flight, load.clients));
-            // A server may take a client in as a member a moment after it has answered the handshake.
+            // A server can add a client to its members a moment after it has answered the handshake.
             thread::sleep(Duration::from_millis(200));
         }
         Ok(Clients {
@@ -67,7 +67,7 @@ impl Clients {
             tape,
             buffer: vec![0; 256 * 1024],
             is_raw: server.is_raw,
-            // With a core of its own this thread need not sleep, and nothing has to wake it.
+            // With a core of its own this thread can poll instead of sleeping, so nothing has to wake it.
             wait: if cores == Cores::Split { Duration::ZERO } else { Duration::from_millis(100) },
             stall: Deadline::after(STALL),
             arrived: 0,
@@ -75,12 +75,12 @@ impl Clients {
         })
     }
 
-    /// Sends as many messages as may be in flight.
+    /// Sends as many messages as can be in flight.
     pub fn begin(&mut self) -> Result<()> {
         (0..self.flights.len()).try_for_each(|sender| self.send(sender))
     }
 
-    /// Sends a new message for each that has come back.
+    /// Sends a new message for each message that returns.
     pub fn run_until(&mut self, end: Instant) -> Result<()> {
         while Instant::now() < end {
             self.turn(true)?;
@@ -88,7 +88,7 @@ impl Clients {
         Ok(())
     }
 
-    /// Sends no more; fails if not every message comes back to everybody who is to have it.
+    /// Stops sending, and fails unless every message returns to each of its receivers.
     pub fn collect_the_rest(&mut self, deadline: Deadline) -> Result<()> {
         while self.flights.iter().any(|flight| flight.on_their_way() > 0) {
             deadline.check("the last messages")?;
@@ -103,7 +103,7 @@ impl Clients {
         self.delays = Delays::new();
     }
 
-    /// Ends all connections in order, so that none of them is still being ended while the next server is measured.
+    /// Closes all connections properly, so that none is still closing while the next server is measured.
     pub fn close(mut self) {
         self.clients.iter_mut().for_each(|client| client.say_goodbye(self.is_raw));
         let deadline = Deadline::after(Duration::from_secs(2));
@@ -113,7 +113,7 @@ impl Clients {
         }
     }
 
-    /// Waits for events and deals with them.
+    /// Waits for events and handles them.
     fn turn(&mut self, sending: bool) -> Result<()> {
         match self.poll.poll(&mut self.events, Some(self.wait)) {
             Err(error) if error.kind() == ErrorKind::Interrupted => {}

@@ -1,12 +1,13 @@
-//! Many times in little memory: counted by size in steps of 3 %.
+//! Counts many delays in little memory, in classes that are 3 % wide.
 
 use std::time::Duration;
 
-/// A power of two is cut into so many steps.
+/// The number of classes between a power of two and the next.
 const STEPS: usize = 32;
 
 pub struct Delays {
-    /// The first 64 count one nanosecond each, and every 32 after them twice as many as those before.
+    /// The first 64 classes are one nanosecond wide, and each group of 32 after them is twice as wide as the one
+    /// before.
     counts: Vec<u64>,
     total: u64,
 }
@@ -18,13 +19,14 @@ impl Delays {
 
     pub fn add(&mut self, delay: Duration) {
         let nanoseconds = delay.as_nanos() as u64;
-        // What is shifted out is less than a step. Between 32 and 63 is left, less only where nothing is shifted.
+        // The bits that are shifted out are less than one class. The rest is between 32 and 63, or less if nothing is
+        // shifted.
         let shift = (nanoseconds | 1).ilog2().saturating_sub(STEPS.ilog2());
         self.counts[shift as usize * STEPS + (nanoseconds >> shift) as usize] += 1;
         self.total += 1;
     }
 
-    /// The time that so many of a hundred do not exceed.
+    /// Returns the delay that `percent` percent of all delays do not exceed.
     pub fn percentile(&self, percent: u64) -> Duration {
         let mut left = (self.total * percent).div_ceil(100);
         for (index, count) in self.counts.iter().enumerate() {

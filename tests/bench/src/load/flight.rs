@@ -1,16 +1,17 @@
-//! The messages of one sender that are on their way.
+//! The messages of one sender that are in flight.
 
 use anyhow::{Result, ensure};
 use std::time::{Duration, Instant};
 
 pub struct Flight {
-    /// How many receive each message.
+    /// The number of clients that receive each message.
     receivers: usize,
     /// The number of the next message to send.
     next: u64,
-    /// All messages before this number have been received by everybody: they arrive in order.
+    /// All receivers have every message before this number, because messages arrive in order.
     complete: u64,
-    /// A place for each message that may be on its way: when it was sent, and how many have yet to receive it.
+    /// A place for each message that can be in flight: the time at which it was sent, and how many receivers still lack
+    /// it.
     places: Vec<(Instant, usize)>,
 }
 
@@ -23,14 +24,14 @@ impl Flight {
         (self.next - self.complete) as usize
     }
 
-    /// How many may be sent now. Half of the places at least, or none: messages that are sent together cost the load
-    /// one system call, so it is not the load that the servers wait for.
+    /// Returns how many messages can be sent now: at least half of the places, or none. Messages that are sent together
+    /// cost the load one system call, so the servers do not wait for the load.
     pub fn due(&self) -> usize {
         let free = self.places.len() - self.on_their_way();
         if free >= self.places.len().div_ceil(2) { free } else { 0 }
     }
 
-    /// Notes that `count` are sent.
+    /// Records that `count` messages are sent.
     pub fn launch(&mut self, count: usize, now: Instant) {
         for _ in 0..count {
             *self.place(self.next) = (now, self.receivers);
@@ -38,7 +39,7 @@ impl Flight {
         }
     }
 
-    /// Notes that one receiver has this message. If it was the last one: how long it took.
+    /// Records that one receiver has this message. If it is the last receiver, returns the delay.
     pub fn land(&mut self, number: u64, now: Instant) -> Result<Option<Duration>> {
         ensure!(number < self.next, "a reply to nothing");
         let (sent, receivers) = self.place(number);

@@ -1,5 +1,5 @@
-//! The clients' side: one thread for all of them, so that it takes little from the machine, and so that its times are
-//! of one clock.
+//! The clients' side: one thread for all clients, so that it takes little from the machine, and measures all times with
+//! one clock.
 
 mod client;
 mod clients;
@@ -16,19 +16,19 @@ use anyhow::{Context as _, Result};
 use clients::Clients;
 use std::time::{Duration, Instant};
 
-/// What one server did under one load.
+/// The figures of one server under one load.
 pub struct Reading {
-    /// Messages that arrived at a client in a second: with a broadcast, one for each member.
+    /// Messages that arrived at a client, per second: with a broadcast, one for each member.
     pub messages_per_second: f64,
     pub payload_bytes_per_second: f64,
-    /// From sending a message to having it back; with a broadcast, until the last member has it.
+    /// The time from sending a message to receiving it; with a broadcast, until the last member has it.
     pub median: Duration,
     pub percentile_99: Duration,
     /// The server's processor time for each of these messages.
     pub server_time_per_message: Option<Duration>,
 }
 
-/// Puts `load` on `server` for `length`.
+/// Puts `load` on `server` for the time `length`.
 pub fn measure(server: &Server, load: &Load, length: Duration, cores: Cores) -> Result<Reading> {
     run(server, load, length, cores).with_context(|| format!("{} failed", server.name))
 }
@@ -36,7 +36,7 @@ pub fn measure(server: &Server, load: &Load, length: Duration, cores: Cores) -> 
 fn run(server: &Server, load: &Load, length: Duration, cores: Cores) -> Result<Reading> {
     let mut clients = Clients::open(server, load, cores)?;
     clients.begin()?;
-    // Until the threads' buffers have grown and the kernel's have found their size.
+    // In this warm-up the buffers of threads and kernel grow to their size.
     clients.run_until(Instant::now() + length / 5)?;
     clients.forget();
     let server_time = system::cpu_time(server.id());

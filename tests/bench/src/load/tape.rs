@@ -1,25 +1,25 @@
-//! The bytes of a load, ready-made: nothing is left to mask or to format while the clock runs, and what must come back
-//! is known byte by byte.
+//! The bytes of a load, prepared in advance: while the clock runs, nothing must be masked or formatted, and each byte
+//! of a reply is known.
 //!
-//! Sender and receiver both see an endless tape of messages, of which a few repeat for ever. All have the same length,
-//! so a position on the tape, counted in bytes from its begin, tells the message and the place in it.
+//! Sender and receiver both see an endless tape, on which a few messages repeat forever. All have the same length,
+//! so a position on the tape, counted in bytes from its beginning, gives the message and the place in it.
 
 use crate::scenario::Load;
 use anyhow::{Result, bail};
 use plainsocket::protocol::frame::{self, Header, Opcode, apply_mask};
 
-/// The first messages of each client are compared in full, and every sixteenth after them.
+/// The first messages of each client are compared completely, and later every sixteenth.
 const COMPARED_AT_FIRST: u64 = 16;
 const COMPARED_THEN: u64 = 16;
 
 pub struct Tape {
     requests: Vec<u8>,
     replies: Vec<u8>,
-    /// How many different messages there are: odd, so that each has its turn among those that are compared.
+    /// The number of different messages: it is odd, so that each of them is compared at some time.
     pub count: u64,
     pub request_length: u64,
     pub reply_length: u64,
-    /// What is compared of every reply: its header, and so its length.
+    /// The part of each reply that is always compared: its header, and so its length.
     header_length: usize,
 }
 
@@ -29,11 +29,11 @@ impl Tape {
         let mut random = Random(0x2545_F491_4F6C_DD1D);
         let frames: Vec<_> = (0..count).map(|_| request_and_reply(load, &mut random)).collect();
         let (request_length, plain_length) = (frames[0].0.len(), frames[0].1.len());
-        // The first messages once more at the end: whatever is in flight together is together in memory.
+        // The first messages are repeated at the end, so that all messages in flight together are contiguous in memory.
         let requests: Vec<u8> =
             frames.iter().cycle().take(count + load.in_flight).flat_map(|(r, _)| r.clone()).collect();
         let (replies, reply_length) = if is_raw {
-            // Knowing no frames, it sends back what it gets.
+            // The raw server knows no frames, so it returns the same bytes.
             (requests[..count * request_length].to_vec(), request_length)
         } else {
             (frames.iter().flat_map(|(_, reply)| reply.clone()).collect(), plain_length)
@@ -48,13 +48,13 @@ impl Tape {
         }
     }
 
-    /// What is to be sent from one position to another, at most all that may be in flight.
+    /// Returns the bytes to send between two positions, at most as many as can be in flight.
     pub fn requests(&self, from: u64, to: u64) -> &[u8] {
         let start = (from % (self.count * self.request_length)) as usize;
         &self.requests[start..start + (to - from) as usize]
     }
 
-    /// Whether `bytes` are what must come back at this position. `first` is the first message of this client.
+    /// Checks that `bytes` are the expected reply at this position. `first` is the first message of this client.
     pub fn check(&self, mut position: u64, mut bytes: &[u8], first: u64) -> Result<()> {
         while !bytes.is_empty() {
             let (message, offset) = (position / self.reply_length, (position % self.reply_length) as usize);
@@ -73,7 +73,7 @@ impl Tape {
     }
 }
 
-/// A client's frame under a random key, and the server's with the same random payload.
+/// Returns a client's frame with a random key, and the server's frame with the same random payload.
 fn request_and_reply(load: &Load, random: &mut Random) -> (Vec<u8>, Vec<u8>) {
     let byte = |_| match (load.opcode, random.next()) {
         (Opcode::Text, number) => b' ' + (number % 95) as u8,
@@ -136,7 +136,7 @@ mod tests {
             let mut reply = tape.replies[..tape.reply_length as usize].to_vec();
             reply[at] ^= 1;
             assert!(tape.check(0, &reply, 0).is_err(), "byte {at}");
-            // The same frame when its turn has come for the 18th time.
+            // The same frame, when it is sent for the 18th time.
             let later = 17 * tape.count;
             assert_eq!(tape.check(later * tape.reply_length, &reply, 0).is_err(), at < 2, "byte {at}");
         }

@@ -1,4 +1,4 @@
-//! The servers that plainsocket is compared with: like it, they block, with a thread for each client.
+//! The servers that plainsocket is compared with: they block too, with one thread for each client.
 
 pub mod raw;
 pub mod tungstenite;
@@ -19,8 +19,8 @@ fn accept(name: &str, serve: fn(TcpStream)) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Who gets a broadcast: a writing end for each client, by its thread. The lock is held while all of them are written
-/// to, which only does because every client in here reads at once.
+/// The receivers of a broadcast: a writing end for each client, with the thread of that client. The lock is held while
+/// all of them are written to, which is good enough only because every client here reads at once.
 struct Members<T>(Mutex<Vec<(ThreadId, T)>>);
 
 impl<T> Members<T> {

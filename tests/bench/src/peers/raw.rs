@@ -1,5 +1,5 @@
-//! Bytes in, bytes out: what any server with a thread per client has to do, and nothing else. It does not know where a
-//! message ends, so what one read brings goes out in one write.
+//! Bytes in, bytes out: the least that any server with a thread per client must do. It does not know where a message
+//! ends, so the bytes of one read are sent in one write.
 
 use super::{Members, accept};
 use std::io::{self, Read as _, Write as _};
@@ -9,7 +9,7 @@ static MEMBERS: Members<TcpStream> = Members::new();
 
 pub fn serve() -> anyhow::Result<()> {
     accept("raw", |stream| {
-        // A client that is gone is no news.
+        // A client that disconnects is no error here.
         let _ = serve_client(stream);
         MEMBERS.leave();
     })

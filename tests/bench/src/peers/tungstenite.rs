@@ -1,4 +1,4 @@
-//! The same service as plainsocket's on the library tungstenite, with its default settings.
+//! The same service as plainsocket's, on the library tungstenite with its default settings.
 
 use super::{Members, accept};
 use anyhow::Context as _;
@@ -11,7 +11,7 @@ static MEMBERS: Members<WebSocket<TcpStream>> = Members::new();
 
 pub fn serve() -> anyhow::Result<()> {
     accept("tungstenite", |stream| {
-        // A client that is gone is no news.
+        // A client that disconnects is no error here.
         let _ = serve_client(stream);
         MEMBERS.leave();
     })
@@ -27,7 +27,8 @@ fn serve_client(stream: TcpStream) -> anyhow::Result<()> {
     let mut socket = tungstenite::accept_hdr(stream, note_path).ok().context("no handshake")?;
     let broadcast = path == "/chat";
     if broadcast {
-        // A `WebSocket` reads or writes, not both at a time: the other members' threads get one to write.
+        // A `WebSocket` cannot read and write at the same time, so the threads of other members get a second one to
+        // write with.
         MEMBERS.join(WebSocket::from_raw_socket(socket.get_ref().try_clone()?, Role::Server, None));
     }
     loop {
@@ -36,7 +37,7 @@ fn serve_client(stream: TcpStream) -> anyhow::Result<()> {
                 MEMBERS.each(|member| drop(member.send(message.clone())));
             }
             message @ (Message::Text(_) | Message::Binary(_)) => socket.send(message)?,
-            // Pings and Close are answered by the next read.
+            // The next read answers Pings and a Close.
             _ => {}
         }
     }
