@@ -16,7 +16,7 @@ fuzz_target!(|payload: &[u8]| {
     check_cut(&String::from_utf8_lossy(payload));
 });
 
-/// A Close frame takes 123 bytes of a reason: as many whole characters as fit.
+/// A Close frame has room for 123 bytes of a reason, so it keeps as many whole characters as fit.
 fn check_cut(reason: &str) {
     let close = CloseFrame::new(CloseCode::NORMAL, reason);
     let cut = reason.strip_prefix(&close.reason).expect("the beginning of the reason");

@@ -1,9 +1,9 @@
-//! A whole connection in memory: whatever a client sends, in whatever pieces, and whichever calls for its socket do less
-//! than they could, the server answers what it should to the byte. So it writes nothing behind a Close, and it ends.
-//! Its memory grows with what has come, not with what is announced: the allocator gives no more than that.
+//! A whole connection in memory. Whatever a client sends, in whatever pieces, and whichever calls of its socket do less
+//! than they could, each byte of the server's answer is right. So it writes nothing after a Close, and it ends. Its
+//! memory grows with the bytes received, not with announced lengths: the allocator gives no more than that.
 //!
-//! The first byte of the input tells how the rest is read: as a request and what follows it, or as choices, out of which
-//! the pieces, the faults and the frames are made.
+//! The first byte of the input says how to read the rest: as a request and the bytes after it, or as choices from which
+//! pieces, faults and frames are made.
 #![no_main]
 
 use arbitrary::Unstructured;
@@ -22,11 +22,11 @@ use std::alloc::System;
 #[global_allocator]
 static ALLOCATOR: Cap<System> = Cap::new(System, usize::MAX);
 
-/// What a connection needs for itself: a desk's 64 KiB for what is read, 64 KiB of replies that are gathered, twice over
-/// while a vector grows, and small things.
+/// The memory that a connection needs for itself: 64 KiB to read into, 64 KiB of gathered replies, twice that while a
+/// vector grows, and small things.
 const OWN: usize = 512 * 1024;
 
-/// What the server reserves for frames that have to wait: addresses, not memory.
+/// The size of what the server reserves for frames that have to wait, which is address space and not memory.
 const SEGMENT: usize = 33 << 20;
 
 fuzz_target!(|input: &[u8]| {
@@ -40,7 +40,7 @@ fuzz_target!(|input: &[u8]| {
     }
 });
 
-/// Fails only where there are too few choices, which is of no interest.
+/// Fails only if there are too few choices, which is no error.
 fn check_made(choices: &mut Unstructured) -> arbitrary::Result<()> {
     let limit = if choices.arbitrary()? { usize::from(choices.arbitrary::<u16>()?) * 2 } else { 1 << 40 };
     let sizes: Vec<u16> = choices.arbitrary()?;
@@ -77,7 +77,7 @@ fn check(wire: &[u8], pieces: Vec<Vec<u8>>, faults: Vec<Option<Fault>>, limit: u
     assert!(answered == expected, "{}\n{}", answered.escape_ascii(), expected.escape_ascii());
 }
 
-/// What a server with an echo at the path `/` has to answer to all of `wire`. When fuzzed, its clock stands at 0.
+/// Returns what a server with an echo at the path `/` must answer to `wire`. Under the fuzzer its clock is at 0.
 fn answer(wire: &[u8], limit: usize) -> Vec<u8> {
     let (request, used) = match Request::parse(wire) {
         Ok(None) => return vec![],

@@ -1,9 +1,10 @@
-//! Compressed messages in any fragments and pieces: plainsocket's decoder against a plain inflate. And the other way: what
-//! plainsocket compresses, the plain one inflates, in a window of just the size that was agreed on.
+//! Compressed messages in any fragments and pieces: plainsocket's decoder is compared with a plain inflate. In the
+//! other direction, the plain inflate reads what plainsocket compresses, with a window of exactly the size that was
+//! agreed on.
 //!
-//! The first byte of the input is the size of the pieces, the second says whether the client's window goes on and whether
-//! the message is text, and the rest is the payload of a message that is sent twice. With a zero as the first byte, the
-//! rest is choices, out of which messages are made.
+//! The first byte of the input is the size of the pieces. The second says whether the client keeps its window and
+//! whether the message is text, and the rest is the payload of a message that is sent twice. If the first byte is zero,
+//! the rest is choices from which messages are made.
 #![no_main]
 
 use arbitrary::{Result, Unstructured};
@@ -20,16 +21,16 @@ use plainsocket_fuzz::wire::frame;
 
 const RSV1: u8 = 0x40;
 
-/// The most payload that a message can have here: the server refuses more than twice its limit, and a little.
+/// The largest payload of a message here: the server refuses a payload of twice its limit, and a little more.
 const LONGEST: usize = 1000;
 
-/// A message as it is sent.
+/// A message in the form in which it is sent.
 struct Sent {
     is_text: bool,
     /// Whether RSV1 is set.
     is_compressed: bool,
     payload: Vec<u8>,
-    /// Where it is cut into fragments, each as the length of one.
+    /// The length of each of its fragments.
     fragments: Vec<u8>,
 }
 
@@ -49,7 +50,7 @@ fuzz_target!(|input: &[u8]| {
     }
 });
 
-/// Fails only where there are too few choices, which is of no interest.
+/// Fails only if there are too few choices, which is no error.
 fn check_made(choices: &mut Unstructured) -> Result<()> {
     let arrival: Arrival = choices.arbitrary()?;
     let limit = usize::from(choices.arbitrary::<u16>()?) / 4;
@@ -67,7 +68,7 @@ fn check_made(choices: &mut Unstructured) -> Result<()> {
             payload = compress(&mut deflater, &message, &mut before, keeps_window, bits);
             damage(&mut payload, choices)?;
         }
-        // Too long a message without compression is an affair of the target `frames`.
+        // The target `frames` tests messages without compression that are too long.
         payload.truncate(if is_compressed { LONGEST } else { limit });
         messages.push(Sent { is_text, is_compressed, payload, fragments });
     }
@@ -75,7 +76,7 @@ fn check_made(choices: &mut Unstructured) -> Result<()> {
     Ok(())
 }
 
-/// Bytes that repeat, in which DEFLATE finds something.
+/// Returns bytes that repeat, which DEFLATE can shorten.
 fn data(choices: &mut Unstructured) -> Result<Vec<u8>> {
     let count = choices.int_in_range(0..=200)?;
     let bytes = choices.bytes(choices.len().min(count))?;
@@ -83,7 +84,7 @@ fn data(choices: &mut Unstructured) -> Result<Vec<u8>> {
     Ok(bytes.repeat(times))
 }
 
-/// Compresses a message as the server does, and makes sure that it can be inflated.
+/// Compresses a message as the server does, and checks that it can be inflated.
 fn compress(deflater: &mut Deflater, message: &[u8], before: &mut Vec<u8>, keeps: bool, bits: u8) -> Vec<u8> {
     if !keeps {
         deflater.reset();
@@ -99,13 +100,13 @@ fn compress(deflater: &mut Deflater, message: &[u8], before: &mut Vec<u8>, keeps
     payload
 }
 
-/// Keeps what the next message can refer to.
+/// Keeps the bytes that the next message can refer to.
 fn remember(before: &mut Vec<u8>, message: &[u8]) {
     before.extend_from_slice(message);
     before.drain(..before.len().saturating_sub(1 << 15));
 }
 
-/// Most payloads stay as they are.
+/// Changes some payloads, and leaves most as they are.
 fn damage(payload: &mut Vec<u8>, choices: &mut Unstructured) -> Result<()> {
     match choices.int_in_range(0..=15)? {
         0 if !payload.is_empty() => {
@@ -129,7 +130,7 @@ fn agreement(keeps_window: bool, bits: u8) -> Agreement {
     Agreement::negotiate(&request, compression).expect("an offer that can be kept")
 }
 
-/// Panics unless the decoder gives the messages that the plain inflate gives, and then the same Close code.
+/// Panics unless the decoder yields the messages of the plain inflate, and then the same Close code.
 fn check(messages: &[Sent], keeps_window: bool, limit: usize, arrivals: &[Arrival]) {
     let (events, codes) = expected(messages, keeps_window, limit);
     let wire: Vec<u8> = messages.iter().flat_map(frames).collect();
@@ -142,7 +143,7 @@ fn check(messages: &[Sent], keeps_window: bool, limit: usize, arrivals: &[Arriva
             let (piece, later) = rest.split_at(size);
             rest = later;
             if arrival.memory > 0 {
-                // Of an earlier message, so not zeros.
+                // Memory of an earlier message, so its bytes are not zeros.
                 decoder.lend_memory(vec![0xA5; arrival.memory.into()]);
             }
             told.extend(read(&mut decoder, piece, &mut unread, arrival.uses_room));
@@ -155,16 +156,16 @@ fn check(messages: &[Sent], keeps_window: bool, limit: usize, arrivals: &[Arriva
     }
 }
 
-/// The messages, and the codes that are right for the Close that ends them. `None`: no Close.
+/// Returns the messages, and the codes that are right for the Close after them. `None`: no Close.
 fn expected(messages: &[Sent], keeps_window: bool, limit: usize) -> (Vec<Event>, Vec<Option<CloseCode>>) {
     let (mut events, mut before) = (Vec::new(), Vec::new());
     for sent in messages {
         let result = if sent.is_compressed {
-            // A stream of a few bytes costs as much as a long one, so there cannot be many.
+            // A stream of a few bytes costs as much as a long one, so only a limited number of them is allowed.
             let allows = |streams: usize, taken: usize| streams == 1 || streams * 64 <= taken + 256;
             let rules = Rules { before: &before, window: 1 << 15, limit, allows };
             let result = inflate(&sent.payload, rules);
-            // zlib has room for one byte over the limit, and sees what follows that byte before it returns.
+            // zlib has room for one byte over the limit, and reads what follows that byte before it returns.
             if matches!(result, Err((Fault::TooLong, _)))
                 && matches!(inflate(&sent.payload, Rules { limit: limit + 1, ..rules }), Err((Fault::Invalid, _)))
             {
@@ -179,7 +180,7 @@ fn expected(messages: &[Sent], keeps_window: bool, limit: usize) -> (Vec<Event>,
             Err((fault, bytes)) => (Some(fault), bytes),
         };
         if sent.is_text && (first_bad_byte(&bytes).is_some() || fault.is_none() && str::from_utf8(&bytes).is_err()) {
-            // Within a step of 64 KiB the limit is asked about first.
+            // Within a step of 64 KiB the limit is checked first.
             let is_too_long = (fault == Some(Fault::TooLong)).then_some(Some(CloseCode::MESSAGE_TOO_BIG));
             return (events, is_too_long.into_iter().chain([Some(CloseCode::INVALID_PAYLOAD)]).collect());
         }

@@ -1,7 +1,7 @@
-//! Frames in any pieces: plainsocket's decoder against the naive one.
+//! Frames in any pieces: plainsocket's decoder is compared with the naive one.
 //!
-//! The first byte of the input is the size of the pieces, and the rest is what a client sends. With a zero, the rest is
-//! choices, out of which frames and pieces are made.
+//! The first byte of the input is the size of the pieces, and the rest is what a client sends. If the first byte is
+//! zero, the rest is choices from which frames and pieces are made.
 #![no_main]
 
 use arbitrary::Unstructured;
@@ -17,7 +17,7 @@ fuzz_target!(|input: &[u8]| {
     }
 });
 
-/// Fails only where there are too few choices, which is of no interest.
+/// Fails only if there are too few choices, which is no error.
 fn check_made(choices: &mut Unstructured) -> arbitrary::Result<()> {
     let arrival: Arrival = choices.arbitrary()?;
     let limit = usize::from(choices.arbitrary::<u16>()?) * 2;

@@ -19,9 +19,9 @@ fuzz_target!(|bytes: &[u8]| {
     }
 });
 
-/// Less of it asks for more, or has the same result already.
+/// A shorter piece asks for more, or has the same result already.
 fn check_beginnings(bytes: &[u8], parsed: &Parsed) {
-    // About 32 cuts: each looks at the whole beginning.
+    // There are about 32 cuts, because each check reads the whole beginning.
     for cut in (0..bytes.len()).step_by(bytes.len() / 32 + 1) {
         let early = Request::parse(&bytes[..cut]);
         assert!(early == Ok(None) || early == *parsed, "{cut} bytes: {early:?}, all: {parsed:?}");
@@ -32,11 +32,11 @@ fn check_beginnings(bytes: &[u8], parsed: &Parsed) {
     }
 }
 
-/// More behind it changes nothing, and there is an end to asking for more.
+/// More bytes after the head change nothing, and the parser cannot ask for more forever.
 fn check_longer(bytes: &[u8], parsed: &Parsed) {
     let mut longer = bytes.to_vec();
     if *parsed == Ok(None) {
-        // One of sixteen is enough: this is as long as a head can be.
+        // One input of sixteen is enough, because this is as long as a head can be.
         if bytes.len().is_multiple_of(16) {
             longer.resize(MAX_HEAD, b'x');
             assert_ne!(Request::parse(&longer), Ok(None));
@@ -63,7 +63,7 @@ fn check_request(request: &Request, used: usize) {
     }
 }
 
-/// What an application asks for by name is found in any request without a panic.
+/// Reading a parameter by its name never panics, whatever the request.
 fn check_parameters(request: &Request) {
     for name in ["", "a", "a b", "\u{FFFD}"] {
         let is_asked = request.resource_name.contains('?');
@@ -74,14 +74,14 @@ fn check_parameters(request: &Request) {
     assert!(request.offered_subprotocols().all(|offer| !offer.is_empty() && !offer.contains(',')));
 }
 
-/// A request that is written down from what was understood is understood in the same way.
+/// A request that is written again from its parsed parts is parsed in the same way.
 fn check_again(request: &Request) {
     let method = if request.method == Method::Get { "GET" } else { "HEAD" };
     let lines: String = request.headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-    // Only HTTP/1.0 comes without a Host.
+    // Only a request of HTTP/1.0 can lack a Host.
     let version = if request.header("Host").is_some() { "1.1" } else { "1.0" };
     let head = format!("{method} {} HTTP/{version}\r\n{lines}\r\n", request.resource_name);
-    // One char a byte, as `Request` has it.
+    // Each char becomes one byte, as in `Request`.
     let bytes: Vec<u8> = head.chars().map(|char| u8::try_from(char).expect("Latin-1")).collect();
     if bytes.len() <= MAX_HEAD {
         assert_eq!(Request::parse(&bytes), Ok(Some((request.clone(), bytes.len()))));

@@ -1,8 +1,8 @@
-//! Text in any fragments and any pieces: what the standard library takes for UTF-8 is a message, and all else fails at its
-//! first bad byte.
+//! Text in any fragments and any pieces: bytes that the standard library accepts as UTF-8 become a message, and others
+//! fail at their first bad byte.
 //!
-//! The first byte of the input is the size of the fragments, the second that of the pieces (0: all in one), and the rest is
-//! the text.
+//! The first byte of the input is the size of the fragments, the second is the size of the pieces (0: all in one), and
+//! the rest is the text.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -17,7 +17,7 @@ fuzz_target!(|input: &[u8]| {
     let expected = match (str::from_utf8(text), first_bad_byte(text)) {
         (Ok(text), _) => (wire.len(), Ok(Event::Message(Message::from(text)))),
         (Err(_), Some(bad)) => (ends[bad], Err(ProtocolError::InvalidUtf8)),
-        // It ends within a character, and that shows at the end only.
+        // The text ends within a character, which can be seen only at its end.
         (Err(_), None) => (wire.len(), Err(ProtocolError::InvalidUtf8)),
     };
     check(&wire, size(*piece), expected);
@@ -27,7 +27,7 @@ fn size(byte: u8) -> usize {
     if byte == 0 { usize::MAX } else { byte.into() }
 }
 
-/// The message in fragments, and for each byte of the text how long the wire is up to it.
+/// Returns the message in fragments, and for each byte of the text the length of the wire up to that byte.
 fn fragments(text: &[u8], size: usize) -> (Vec<u8>, Vec<usize>) {
     const TEXT: u8 = 0x01;
     const FIN: u8 = 0x80;
@@ -58,7 +58,7 @@ fn check(wire: &[u8], size: usize, (end, expected): (usize, Result<Event, Protoc
             assert_eq!(told.map(|(_, event)| event), expected.map(Some), "at byte {arrived}");
             return;
         }
-        let Ok((used, None)) = told else { panic!("told at byte {arrived}, before {end}: {told:?}") };
+        let Ok((used, None)) = told else { panic!("reported at byte {arrived}, before {end}: {told:?}") };
         unread.drain(..used);
     }
 }

@@ -9,9 +9,9 @@ use plainsocket::protocol::decoder::Event;
 /// One way for bytes to arrive.
 #[derive(Debug, Default, Arbitrary)]
 pub struct Arrival {
-    /// The sizes of the reads; what is left after them comes at once.
+    /// The sizes of the reads; the bytes after them arrive in one read.
     pub pieces: Vec<u16>,
-    /// Large payloads are read to where the decoder has room for them.
+    /// Whether large payloads are read into the room that the decoder offers.
     pub uses_room: bool,
     /// The size of the memory that the decoder is given for each message.
     pub memory: u16,
@@ -23,8 +23,8 @@ impl Arrival {
     }
 }
 
-/// Panics unless the decoder tells of `wire` just what the naive one does, however it arrives, and each thing with the
-/// piece that brings its last byte: not later, not sooner.
+/// Panics unless the decoder yields the same events for `wire` as the naive one, however the bytes arrive. Each event
+/// must appear with the piece that has its last byte, neither later nor earlier.
 pub fn check(wire: &[u8], limit: usize, arrivals: &[Arrival]) {
     let expected = naive::decode(wire, limit);
     for arrival in arrivals {
@@ -43,25 +43,25 @@ fn check_one(wire: &[u8], limit: usize, arrival: &Arrival, expected: &[Told]) {
         let size = pieces.next().map_or(left.len(), |&size| left.len().min(size.into()));
         at += size;
         if arrival.memory > 0 {
-            // Of an earlier message, so not zeros.
+            // Memory of an earlier message, so its bytes are not zeros.
             decoder.lend_memory(vec![0xA5; arrival.memory.into()]);
         }
         for what in read(&mut decoder, &left[..size], &mut unread, arrival.uses_room) {
             let is_error = what.is_err();
             let Told { at: needed, what: right } = expected.next().unwrap_or_else(|| panic!("too much: {what:?}"));
             assert_eq!(what, *right);
-            assert!(*needed <= at, "told at {at}, before its last byte at {needed}: {right:?}");
+            assert!(*needed <= at, "reported at {at}, before its last byte at {needed}: {right:?}");
             if is_error {
                 return;
             }
         }
         if let Some(told) = expected.peek() {
-            assert!(told.at > at, "not told at {at}: {told:?}");
+            assert!(told.at > at, "not reported at {at}: {told:?}");
         }
     }
 }
 
-/// Does what the server does with what one read has brought (or several, where the room is smaller than the piece).
+/// Does what the server does with the bytes of one read, or of several where the room is smaller than the piece.
 pub fn read(
     decoder: &mut ServersDecoder,
     mut piece: &[u8],

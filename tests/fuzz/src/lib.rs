@@ -1,4 +1,5 @@
-//! What the fuzz targets share. They hold plainsocket's decoders against a second one, which is written for that.
+//! The parts that the fuzz targets share. They compare plainsocket's decoders with a second one, which is written for
+//! that.
 
 pub mod arrival;
 #[path = "../../support/inflate.rs"]

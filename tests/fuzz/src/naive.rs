@@ -1,20 +1,20 @@
-//! A second decoder for a client's frames, written from RFC 6455 alone. It is plain and slow: it has all the bytes, begins
-//! at the first one, and copies whatever it wants to look at.
+//! A second decoder for a client's frames, written from RFC 6455 alone. It is plain and slow: it needs all the bytes,
+//! begins at the first one, and copies each part that it reads.
 
 use crate::utf8::first_bad_byte;
 use plainsocket::ProtocolError as E;
 use plainsocket::protocol::decoder::Event;
 use plainsocket::{CloseCode, CloseFrame, Message};
 
-/// Something that a decoder has to tell.
+/// An event or an error that a decoder reports.
 #[derive(Debug, PartialEq)]
 pub struct Told {
-    /// How many bytes must have come for it: with one less it cannot be known yet.
+    /// The number of bytes that it takes: with one byte less, no decoder can know it.
     pub at: usize,
     pub what: Result<Event, E>,
 }
 
-/// All that `wire` amounts to; an error is the last.
+/// Returns all events in `wire`; an error is the last of them.
 pub fn decode(wire: &[u8], limit: usize) -> Vec<Told> {
     let mut decoder = Naive { wire, at: 0, limit, open: None };
     let mut told = Vec::new();
@@ -37,11 +37,11 @@ struct Naive<'a> {
     wire: &'a [u8],
     at: usize,
     limit: usize,
-    /// The message whose last fragment has not come yet: whether it is text, and its bytes.
+    /// The message whose last fragment has not arrived yet: whether it is text, and its bytes.
     open: Option<(bool, Vec<u8>)>,
 }
 
-/// Why a frame cannot be read to its end.
+/// The reason why a frame cannot be read to its end.
 enum Stop {
     MoreNeeded,
     Broken(E),
@@ -72,8 +72,8 @@ impl Naive<'_> {
         Ok(number)
     }
 
-    /// The next frame, and the event that it completes. Where one byte breaks two rules, the RFC does not say which is told:
-    /// here it is the one that plainsocket tells.
+    /// Returns the next frame's event, if it completes one. Where one byte breaks two rules, the RFC does not say which
+    /// one to report, so this decoder reports the same one as plainsocket.
     fn frame(&mut self) -> Result<Option<Event>, Stop> {
         let first = self.byte()?;
         let (fin, reserved, opcode) = (first >> 7 == 1, first >> 4 & 7, first & 15);
@@ -119,7 +119,7 @@ impl Naive<'_> {
         let payload = self.payload(length)?;
         message.extend_from_slice(&payload);
         if is_text && let Some(bad) = first_bad_byte(&message) {
-            // Back to just behind the bad byte: what follows it has no part in this.
+            // The error belongs to the position just after the bad byte, because the bytes that follow do not matter.
             self.at -= message.len() - (bad + 1);
             return Err(E::InvalidUtf8.into());
         }
@@ -131,7 +131,7 @@ impl Naive<'_> {
         Ok(Some(Event::Message(if is_text { Message::from(text(message)?) } else { Message::Binary(message) })))
     }
 
-    /// Takes the masking key, and as much of the payload as has come.
+    /// Takes the masking key, and as much of the payload as has arrived.
     fn payload(&mut self, length: u64) -> Result<Vec<u8>, Stop> {
         let key = [self.byte()?, self.byte()?, self.byte()?, self.byte()?];
         let masked = self.wire[self.at..].iter().zip(0..length);
@@ -149,7 +149,7 @@ fn text(bytes: Vec<u8>) -> Result<String, E> {
     String::from_utf8(bytes).map_err(|_| E::InvalidUtf8)
 }
 
-/// §5.5.1, and the codes of §7.4 with those that its registry has got since.
+/// Decodes the payload of a Close (§5.5.1), with the codes of §7.4 and those that were registered later.
 pub fn close(payload: &[u8]) -> Result<Option<CloseFrame>, E> {
     if payload.is_empty() {
         return Ok(None);
@@ -162,9 +162,9 @@ pub fn close(payload: &[u8]) -> Result<Option<CloseFrame>, E> {
     if !of_the_registry.contains(&number) && !(3000..5000).contains(&number) {
         return Err(E::CloseCodeForbidden(number));
     }
-    let code = CloseCode::new(number).expect("a code that may be sent");
+    let code = CloseCode::new(number).expect("a code that can be sent");
     let reason = str::from_utf8(&payload[2..]).map_err(|_| E::InvalidUtf8)?;
-    // `new` would cut a reason that no control frame can carry.
+    // `CloseFrame::new` would shorten a reason that is too long for a control frame.
     let mut close = CloseFrame::new(code, "");
     close.reason = reason.to_owned();
     Ok(Some(close))

@@ -1,10 +1,10 @@
-//! Frames as a client may send them, and as none should.
+//! Frames that a client is allowed to send, and frames that it is not.
 
 use arbitrary::{Result, Unstructured};
 
 pub const KEY: [u8; 4] = [0x37, 0xFA, 0x21, 0x3D];
 
-/// A right frame; `first` is its first byte.
+/// Returns a correct frame; `first` is its first byte.
 pub fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     let mut wire = vec![first];
     push_length(&mut wire, 0x80, shortest(payload.len()), payload.len() as u64);
@@ -12,7 +12,7 @@ pub fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     wire
 }
 
-/// Frames that are right for the most part: bytes by chance seldom get past a rule or two.
+/// Returns frames that are mostly correct, because random bytes seldom get past the first rules.
 pub fn frames(choices: &mut Unstructured) -> Result<Vec<u8>> {
     let mut wire = Vec::new();
     while !choices.is_empty() && wire.len() < 1 << 16 {
@@ -22,7 +22,7 @@ pub fn frames(choices: &mut Unstructured) -> Result<Vec<u8>> {
 }
 
 fn push_frame(wire: &mut Vec<u8>, choices: &mut Unstructured) -> Result<()> {
-    // A fragment that goes on is twice as likely as the others, so that messages grow.
+    // An unfinished fragment is twice as likely as the others, so that messages grow.
     let right = [0x00, 0x00, 0x80, 0x80, 0x01, 0x81, 0x02, 0x82, 0x88, 0x89, 0x8A];
     wire.push(if seldom(choices)? { choices.arbitrary()? } else { *choices.choose(&right)? });
 
@@ -42,7 +42,7 @@ fn push_frame(wire: &mut Vec<u8>, choices: &mut Unstructured) -> Result<()> {
 fn payload(choices: &mut Unstructured) -> Result<Vec<u8>> {
     let count = choices.int_in_range(0..=130)?;
     let bytes = choices.bytes(choices.len().min(count))?.to_vec();
-    // Long enough for each form of a length, and for the decoder to offer its room.
+    // The payload is long enough for each form of a length, and for the decoder to offer its room.
     if seldom(choices)? && !bytes.is_empty() {
         let length = usize::from(choices.arbitrary::<u16>()?) * 2;
         return Ok(bytes.iter().copied().cycle().take(length).collect());
@@ -62,7 +62,7 @@ fn shortest(length: usize) -> u8 {
     }
 }
 
-/// `form` is 126 or 127 for those of §5.2, or anything else for the one of a single byte.
+/// Writes a length. `form` is 126 or 127 for the forms of §5.2, or anything else for the single byte.
 fn push_length(wire: &mut Vec<u8>, mask: u8, form: u8, length: u64) {
     match form {
         126 => {
