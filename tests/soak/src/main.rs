@@ -1,5 +1,5 @@
-//! Does the server lose, leak or fall over when good and bad clients use it for a long time? README.md says what is
-//! counted and when it passes.
+//! Checks that the server loses nothing, leaks nothing and does not crash while good and bad clients use it for a long
+//! time. README.md says what is counted and when a run passes.
 #![forbid(unsafe_code)]
 
 #[path = "../../child/build.rs"]
@@ -24,7 +24,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 use verdict::Verdict;
 
-/// Long enough for the allocator's memory to have its size.
+/// After this time the allocator's memory has reached its size.
 const WARM_UP: Duration = Duration::from_secs(40);
 
 fn main() -> ExitCode {
@@ -49,7 +49,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Whether all went well.
+/// Returns whether the run has passed.
 fn soak(options: &Options) -> Result<bool> {
     deadline::end_on_signals()?;
     let server = Server::start(&build::release_server(false)?)?;

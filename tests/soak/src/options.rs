@@ -3,7 +3,7 @@
 use lexopt::{Arg, ValueExt as _};
 use std::time::Duration;
 
-/// What the command line asks for.
+/// The action that the command line asks for.
 pub enum Command {
     Soak(Options),
     Help,
@@ -11,8 +11,7 @@ pub enum Command {
 
 pub struct Options {
     pub length: Duration,
-    /// What the clients draw their random numbers from. Threads and sockets are not repeated with it, only the clients'
-    /// choices.
+    /// The seed of the clients' random numbers. It repeats the clients' choices, not the timing of threads and sockets.
     pub seed: u64,
 }
 

@@ -12,7 +12,7 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-/// Short times, so that each of them passes often within a run; and a limit that is easily broken.
+/// Short times, so that each of them passes often within a run, and a limit that is easily exceeded.
 const FLAGS: [&str; 14] = [
     "--listen",
     "127.0.0.1:0",
@@ -32,10 +32,10 @@ const FLAGS: [&str; 14] = [
 
 pub const MAX_MESSAGE: usize = 1 << 20;
 
-/// The server's own threads: the accept loop, the signals, the log, the clock, the heartbeat, the drain thread.
+/// The server's own threads: the accept loop, signals, log, clock, heartbeat and drain thread.
 const OWN_THREADS: u64 = 6;
 
-/// More than any of the timeouts above.
+/// This is longer than any of the timeouts above.
 const PATIENCE: Duration = Duration::from_secs(15);
 
 pub struct Server {
@@ -44,12 +44,12 @@ pub struct Server {
     log: JoinHandle<Log>,
 }
 
-/// What the server has said on stderr.
+/// The lines that the server wrote to stderr.
 #[derive(Default)]
 pub struct Log {
     pub evicted: u64,
     pub dropped: u64,
-    /// Panics, and what the server itself calls an error.
+    /// Panics, and log lines of the level error.
     pub alarms: Vec<String>,
 }
 
@@ -85,7 +85,8 @@ impl Server {
         }
     }
 
-    /// The same at the end, where it is a result that threads or descriptors are left, and no reason to give up.
+    /// Does the same at the end of the run. Threads or descriptors that are left are then a result, and no reason to
+    /// abort.
     pub fn wait_for_as_quiet_as(&self, before: &Holdings) -> Result<Holdings> {
         let deadline = Deadline::after(PATIENCE);
         loop {
@@ -97,13 +98,13 @@ impl Server {
         }
     }
 
-    /// SIGTERM; what the server then returns, and what it has said all the time.
+    /// Sends SIGTERM. Returns the server's exit code and its whole log.
     pub fn end(self) -> Result<(Option<i32>, Log)> {
         let process = self.process.0.id().to_string();
         let sent = Command::new("kill").args(["-s", "TERM", &process]).status().context("no `kill`")?;
         ensure!(sent.success(), "`kill` failed");
-        let status = self.process.finish(PATIENCE, "the end of the server")?;
-        // Its stderr ends with it.
+        let status = self.process.finish(PATIENCE, "the server's shutdown")?;
+        // The log's reader ends when the server closes stderr.
         let Ok(log) = self.log.join() else { bail!("the reader of its log panicked") };
         Ok((status.code(), log))
     }
@@ -121,8 +122,8 @@ fn read_log(stderr: ChildStderr) -> Log {
     log
 }
 
-/// Reads in a thread, since a read from a pipe has no timeout. The thread reads on to the server's end: a pipe that
-/// nobody empties would stop it one day.
+/// Reads in a thread, because a read from a pipe has no timeout. The thread reads until the server ends, because the
+/// server would block on a full pipe.
 fn first_line(stdout: ChildStdout) -> Result<String> {
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || {

@@ -1,9 +1,9 @@
-//! What Linux tells about a process in `/proc`.
+//! The figures of Linux about a process, from `/proc`.
 
 use anyhow::{Context as _, Result};
 use std::{fmt, fs};
 
-/// What a process holds at a moment.
+/// The memory, threads and descriptors of a process at one moment.
 #[derive(Clone, Copy)]
 pub struct Holdings {
     pub resident_kib: u64,

@@ -1,4 +1,4 @@
-//! What the clients have counted so far.
+//! The counters of all clients.
 
 use std::fmt;
 use std::sync::Mutex;
@@ -19,21 +19,21 @@ impl Counter {
 
 #[derive(Default)]
 pub struct Tally {
-    /// Messages of good clients that came where they should, byte by byte.
+    /// Messages of good clients that arrived where they should, byte by byte.
     pub echoed: Counter,
     pub chat_delivered: Counter,
     /// Messages of good clients that did not.
     pub lost: Counter,
     /// Good clients whose connection failed.
     pub cut_off: Counter,
-    /// Bad clients whom the server ended as it should.
+    /// Bad clients that the server ended as it should.
     pub ends: Counter,
-    /// Bad clients with whom something else happened than what should.
+    /// Bad clients to which the server reacted in another way.
     pub surprises: Counter,
-    /// Slow readers whom the server has put out.
+    /// Slow readers that the server has evicted.
     pub put_out: Counter,
     pub reconnects: Counter,
-    /// The first texts about whatever went wrong.
+    /// The first descriptions of failures.
     complaints: Mutex<Vec<String>>,
 }
 

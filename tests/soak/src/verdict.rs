@@ -1,10 +1,10 @@
-//! Did all go well? One line for each question.
+//! The verdict on a run, with one line for each question.
 
 use crate::server::Log;
 use crate::system::Holdings;
 use crate::tally::Tally;
 
-/// What the allocator may keep for itself.
+/// The memory that the allocator is allowed to keep.
 const MEMORY_KIB: u64 = 5 * 1024;
 
 pub struct Verdict {
@@ -16,7 +16,7 @@ pub struct Verdict {
 }
 
 impl Verdict {
-    /// Prints the answers; whether all of them are good.
+    /// Prints the answers. Returns whether all of them are good.
     pub fn tell(&self) -> bool {
         let Verdict { tally, before, after, log, .. } = self;
         println!("{tally}");

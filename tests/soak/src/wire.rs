@@ -1,4 +1,4 @@
-//! A client without manners: it puts on the wire what it likes. The good clients are another library's.
+//! A client without manners, which can send any bytes. The good clients are from another library.
 
 use anyhow::{Result, ensure};
 use plainsocket::protocol::frame::{Header, Opcode, apply_mask};
@@ -6,7 +6,7 @@ use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
 
-/// No wait is longer; a server that takes longer hangs.
+/// The longest wait: a server that takes longer hangs.
 pub const PATIENCE: Duration = Duration::from_secs(10);
 
 const KEY: [u8; 4] = [0x37, 0xFA, 0x21, 0x3D];
@@ -36,7 +36,7 @@ pub fn frame(fin: bool, opcode: Opcode, payload: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// What stands before the payload: here the header and the masking key.
+/// The bytes before the payload of a client's frame: the header and the masking key.
 pub fn header(fin: bool, opcode: Opcode, length: usize) -> Vec<u8> {
     let mut bytes = Vec::new();
     Header { fin, rsv1: false, opcode, masked: true, length: length as u64 }.encode(&mut bytes);
@@ -47,26 +47,26 @@ pub fn header(fin: bool, opcode: Opcode, length: usize) -> Vec<u8> {
 pub struct Raw(pub TcpStream);
 
 impl Raw {
-    /// A TCP connection on which nothing has been said yet.
+    /// Opens a TCP connection and sends nothing.
     pub fn connect(address: SocketAddr) -> Result<Raw> {
         Ok(Raw(connect(address)?))
     }
 
-    /// After the handshake. The server sends nothing by itself, so the head is read without a byte too much.
+    /// Opens a connection with a handshake. The server sends nothing unasked, so no byte after the head is read.
     pub fn upgrade(address: SocketAddr, path: &str) -> Result<Raw> {
         let mut raw = Raw::connect(address)?;
         raw.0.write_all(request(path).as_bytes())?;
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
             let mut byte = [0];
-            ensure!(raw.0.read(&mut byte)? == 1 && head.len() < 1024, "no end of the server's head");
+            ensure!(raw.0.read(&mut byte)? == 1 && head.len() < 1024, "the reply's head has no end");
             head.push(byte[0]);
         }
         ensure!(head.starts_with(b"HTTP/1.1 101 "), "refused: {}", String::from_utf8_lossy(&head));
         Ok(raw)
     }
 
-    /// Whether the server still took it.
+    /// Sends bytes. Returns whether the server still took them.
     pub fn send(&mut self, bytes: impl AsRef<[u8]>) -> bool {
         self.0.write_all(bytes.as_ref()).is_ok()
     }
@@ -75,14 +75,14 @@ impl Raw {
         let _ = self.0.shutdown(Shutdown::Write);
     }
 
-    /// Everything up to the server's FIN.
+    /// Returns everything up to the server's FIN.
     pub fn read_to_end(&mut self) -> Result<Vec<u8>> {
         let mut bytes = Vec::new();
         self.0.read_to_end(&mut bytes)?;
         Ok(bytes)
     }
 
-    /// The server ends the connection in any way, only not by leaving us to wait.
+    /// Waits until the server ends the connection, in whatever way. A timeout is an error.
     pub fn expect_gone(&mut self) -> Result<()> {
         let mut buffer = [0; 65536];
         loop {
@@ -97,7 +97,7 @@ impl Raw {
         }
     }
 
-    /// The last frame is a Close with this code, and the connection ends with it, without a reset.
+    /// Checks that the last frame is a Close with this code, and that the connection ends after it, without a reset.
     pub fn expect_close(&mut self, code: u16) -> Result<()> {
         let last = frames(&self.read_to_end()?)?.pop();
         let got = last.filter(|(opcode, _)| *opcode == Opcode::Close).map(|(_, payload)| payload);
@@ -106,7 +106,7 @@ impl Raw {
     }
 }
 
-/// The frames of the server in `bytes`, which must be whole.
+/// Returns the frames of the server in `bytes`, which must be whole.
 pub fn frames(mut bytes: &[u8]) -> Result<Vec<(Opcode, Vec<u8>)>> {
     let mut frames = Vec::new();
     while let Some((header, used)) = Header::decode(bytes)? {

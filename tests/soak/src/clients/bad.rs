@@ -1,4 +1,4 @@
-//! What all bad clients share: they come, misbehave in a way that is drawn, and must meet the end that belongs to it.
+//! The common part of all bad clients: they connect, misbehave in a random way, and must be ended in the way that fits.
 
 use super::Mix;
 use anyhow::Result;
@@ -7,7 +7,7 @@ use rand::rngs::StdRng;
 use std::thread;
 use std::time::Duration;
 
-/// A way to misbehave, and its name. The error is that the server did something else than it should.
+/// A way to misbehave, and its name. An error says that the server did not react as it should.
 pub type Habit = (&'static str, fn(&Mix, &mut StdRng) -> Result<()>);
 
 pub fn live(mix: &Mix, random: &mut StdRng, habits: &[Habit]) {

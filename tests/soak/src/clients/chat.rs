@@ -1,7 +1,8 @@
-//! Good members of `/chat`: what one of them sends while all are there must reach all of them, once and in order.
+//! Good members of `/chat`: a message that one of them sends while all are present must reach all of them, once and in
+//! order.
 //!
-//! They go round by round. Whoever is missing joins; then everybody talks until everybody has heard everything; then
-//! one of them leaves. So it is known at each moment who has to get what.
+//! They go round by round. Missing members join, then everybody talks until everybody has heard everything, and then
+//! one of them leaves. So at each moment it is known who must receive which message.
 
 use super::Mix;
 use super::good::Good;
@@ -15,7 +16,8 @@ use tungstenite::Message;
 const MEMBERS: usize = 6;
 const MESSAGES: usize = 12;
 
-/// A round is less than what a member's sockets and backlog hold, so that nobody is evicted whose thread gets no time.
+/// A round is smaller than a member's socket buffers and backlog, so no member is evicted because its thread gets no
+/// time.
 const LONGEST: usize = 24 * 1024;
 
 pub fn room(mix: &Mix, random: &mut StdRng) {
@@ -28,7 +30,7 @@ pub fn room(mix: &Mix, random: &mut StdRng) {
             }
             Ok(())
         });
-        // If one could not join, who should hear whom is not known.
+        // If a member could not join, it is unknown who should hear whom.
         if members.iter().all(Option::is_some) {
             each(mix, &mut members, |number, member| {
                 member.as_mut().map_or(Ok(()), |member| talk(mix, member, round, number))
@@ -41,7 +43,7 @@ pub fn room(mix: &Mix, random: &mut StdRng) {
     members.into_iter().for_each(|member| leave(mix, member));
 }
 
-/// Lets all members act, each in a thread of its own, and waits for them. Who fails is no member any more.
+/// Runs `act` for each member, in a thread of its own, and waits for all of them. A member that fails is removed.
 fn each(mix: &Mix, members: &mut [Option<Good>], act: impl Fn(usize, &mut Option<Good>) -> Result<()> + Sync) {
     let act = &act;
     thread::scope(|scope| {
@@ -57,7 +59,7 @@ fn each(mix: &Mix, members: &mut [Option<Good>], act: impl Fn(usize, &mut Option
     });
 }
 
-/// Its own message comes back once the server has it on its list, and not before.
+/// A new member receives its own message once the server has added it, and not before.
 fn join(mix: &Mix, number: usize) -> Result<Good> {
     let mut member = Good::connect(mix.address, "/chat")?;
     mix.tally.reconnects.add(1);
@@ -75,7 +77,7 @@ fn leave(mix: &Mix, member: Option<Good>) {
 }
 
 fn talk(mix: &Mix, member: &mut Good, round: usize, own_number: usize) -> Result<()> {
-    // The next message from each member.
+    // The number of the next message from each member.
     let mut next = [0; MEMBERS];
     let mut turn = || -> Result<()> {
         for number in 0..MESSAGES {
@@ -96,7 +98,7 @@ fn talk(mix: &Mix, member: &mut Good, round: usize, own_number: usize) -> Result
     result
 }
 
-/// One message. What comes from others than the members (random bytes can be a message) is no affair of ours.
+/// Reads one message. Messages of other clients are ignored: random bytes can form one.
 fn hear(member: &mut Good, round: usize, next: &mut [usize; MEMBERS]) -> Result<()> {
     let message = member.receive()?;
     if let Some([its_round, sender, number]) = numbers(&message)
@@ -110,7 +112,7 @@ fn hear(member: &mut Good, round: usize, next: &mut [usize; MEMBERS]) -> Result<
     Ok(())
 }
 
-/// A message that says whose and which it is.
+/// A message that says who sent it, and as which message.
 fn message(round: usize, sender: usize, number: usize) -> Message {
     let mut text = format!("soak {round} {sender} {number} ");
     let length = (round * 7919 + sender * 104_729 + number * 1_299_709) % LONGEST;

@@ -1,4 +1,4 @@
-//! Good clients of `/echo`: whatever they send must come back as it was.
+//! Good clients of `/echo`: each message that they send must come back unchanged.
 
 use super::Mix;
 use super::good::Good;
@@ -12,7 +12,7 @@ use tungstenite::Message;
 /// Characters of one to four bytes.
 const CHARACTERS: [char; 6] = ['a', 'Z', '\n', 'ß', '€', '🦀'];
 
-/// Stays connected all the time.
+/// Stays connected until the mix is over.
 pub fn talk(mix: &Mix, random: &mut StdRng) {
     let mut visit = || -> Result<()> {
         let mut client = Good::connect(mix.address, "/echo")?;
@@ -25,7 +25,7 @@ pub fn talk(mix: &Mix, random: &mut StdRng) {
     note(mix, "echo", visit());
 }
 
-/// A new connection for every few messages.
+/// Makes a new connection for every few messages.
 pub fn come_and_go(mix: &Mix, random: &mut StdRng) {
     while !mix.is_over() {
         let mut visit = || -> Result<()> {

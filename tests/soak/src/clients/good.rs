@@ -1,4 +1,4 @@
-//! A client that keeps to the rules: tungstenite's.
+//! A client that keeps the rules, from the library tungstenite.
 
 use crate::wire;
 use anyhow::{Result, anyhow, bail};
@@ -22,7 +22,7 @@ impl Good {
         Ok(self.0.send(message)?)
     }
 
-    /// In a few frames, cut anywhere, also within a character, and perhaps with a Ping between them.
+    /// Sends a message in a few frames, cut anywhere, even within a character, and perhaps with a Ping between them.
     pub fn send_in_fragments(&mut self, message: &Message, random: &mut StdRng) -> Result<()> {
         let mut rest = message.clone().into_data();
         let mut kind = if message.is_text() { Data::Text } else { Data::Binary };
@@ -38,7 +38,7 @@ impl Good {
         Ok(self.0.flush()?)
     }
 
-    /// The next message. Pings are answered on the way.
+    /// Returns the next message, and answers Pings that precede it.
     pub fn receive(&mut self) -> Result<Message> {
         loop {
             match self.0.read()? {
@@ -49,7 +49,7 @@ impl Good {
         }
     }
 
-    /// The closing handshake.
+    /// Does the closing handshake.
     pub fn leave(mut self) -> Result<()> {
         self.0.close(Some(CloseFrame { code: CloseCode::Normal, reason: "".into() }))?;
         loop {

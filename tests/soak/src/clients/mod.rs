@@ -20,10 +20,10 @@ use std::time::{Duration, Instant};
 
 const REPORT: Duration = Duration::from_secs(5);
 
-/// What a client does until the mix is over.
+/// The behaviour of a client until the mix is over.
 type Life = fn(&Mix, &mut StdRng);
 
-/// How many of each kind there are. A chat room is one here, and has members of its own.
+/// The number of clients of each kind. A chat room counts as one, and has several members.
 const KINDS: [(usize, Life); 6] = [
     (8, echo::talk),
     (4, echo::come_and_go),
@@ -52,7 +52,7 @@ impl Mix<'_> {
         self.deadline.is_over()
     }
 
-    /// Returns when the last client has gone.
+    /// Runs all clients, and returns when the last of them has ended.
     pub fn run(self) -> Result<Tally> {
         let mix = &self;
         thread::scope(|scope| {

@@ -1,4 +1,4 @@
-//! Clients that send nonsense. Whatever becomes of it, they must not be left to wait.
+//! Clients that send nonsense. However the server reacts, it must not leave them waiting.
 
 use super::Mix;
 use super::bad::{Habit, live};
@@ -9,7 +9,7 @@ use rand::RngExt as _;
 use rand::rngs::StdRng;
 
 const HABITS: [Habit; 3] = [
-    ("nonsense behind the handshake", nonsense_behind_the_handshake),
+    ("nonsense after the handshake", nonsense_after_the_handshake),
     ("nonsense for a handshake", nonsense_for_a_handshake),
     ("a byte of a good conversation is changed", a_changed_byte),
 ];
@@ -18,7 +18,7 @@ pub fn clients(mix: &Mix, random: &mut StdRng) {
     live(mix, random, &HABITS);
 }
 
-/// Sends it all, ends our side, and waits for the server to end its own.
+/// Sends all bytes, closes our side, and waits for the server to close its own.
 fn say(mut raw: Raw, bytes: &[u8]) -> Result<()> {
     raw.send(bytes);
     raw.hang_up();
@@ -31,9 +31,9 @@ fn nonsense(random: &mut StdRng) -> Vec<u8> {
     bytes
 }
 
-fn nonsense_behind_the_handshake(mix: &Mix, random: &mut StdRng) -> Result<()> {
+fn nonsense_after_the_handshake(mix: &Mix, random: &mut StdRng) -> Result<()> {
     let mut bytes = nonsense(random);
-    // Half of the first bytes are refused at once; a good one lets the rest have its turn.
+    // Half of the first bytes would be refused at once, so a good one often replaces them and lets the others be read.
     if let [first, second, ..] = &mut bytes[..] {
         *first = [0x01, 0x02, 0x81, 0x82, 0x88, 0x89, *first][random.random_range(0..7)];
         *second |= 0x80;

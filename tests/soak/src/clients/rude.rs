@@ -1,4 +1,4 @@
-//! Clients that break one rule each, or just vanish.
+//! Clients that each break one rule, or just vanish.
 
 use super::Mix;
 use super::bad::{Habit, live};
@@ -34,14 +34,14 @@ fn upgrade(mix: &Mix, random: &mut StdRng) -> Result<Raw> {
     Raw::upgrade(mix.address, if random.random() { "/echo" } else { "/chat" })
 }
 
-/// The server must answer these bytes with this Close code.
+/// Checks that the server answers these bytes with this Close code.
 fn expect(mix: &Mix, random: &mut StdRng, bytes: &[u8], code: u16) -> Result<()> {
     let mut raw = upgrade(mix, random)?;
     raw.send(bytes);
     raw.expect_close(code)
 }
 
-/// A socket that is closed with bytes unread sends a reset.
+/// Closing a socket with unread bytes sends a reset.
 fn vanish_with_a_reset(mix: &Mix, _: &mut StdRng) -> Result<()> {
     let mut raw = Raw::upgrade(mix.address, "/echo")?;
     raw.send(frame(true, Opcode::Text, b"the echo of this is never read"));
@@ -108,7 +108,7 @@ fn goes_on_after_its_close(mix: &Mix, random: &mut StdRng) -> Result<()> {
     expect(mix, random, &[close, frame(true, Opcode::Binary, &[7; 50_000])].concat(), 1000)
 }
 
-/// Every Ping has its Pong, and nobody is worse off for it.
+/// Every Ping gets its Pong, and no other client suffers.
 fn ping_flood(mix: &Mix, _: &mut StdRng) -> Result<()> {
     const PINGS: usize = 500;
     let mut raw = Raw::upgrade(mix.address, "/echo")?;

@@ -1,4 +1,6 @@
-//! Members of `/chat` that never read. They give signs of life, so that it is their backlog that ends them.
+//! Members of `/chat` that never read. They send Pongs, so the heartbeat keeps them, and their backlog is what ends
+//! them.
+//! them.
 
 use super::Mix;
 use crate::deadline::Deadline;
@@ -9,7 +11,7 @@ use rand::rngs::StdRng;
 use std::thread;
 use std::time::Duration;
 
-/// The room fills what the system's buffers and the backlog take in a few seconds.
+/// The room fills the system's buffers and the backlog in a few seconds.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 pub fn readers(mix: &Mix, _: &mut StdRng) {
