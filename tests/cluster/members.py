@@ -1,4 +1,4 @@
-"""Members of the chat that come back, note every id, and say what they have seen go wrong."""
+"""Members of the chat that reconnect, record every id, and report each error that they see."""
 
 import asyncio
 import json
@@ -11,16 +11,16 @@ FIRST_PAUSE, LAST_PAUSE = 0.5, 5.0
 
 
 class Member:
-    """One member: speaks and listens, and connects again with `after=` however its connection ends."""
+    """One member: it speaks and listens, and reconnects with `after=` however its connection ends."""
 
     def __init__(self, number, room, port):
         self.number, self.room, self.port = number, room, port
         self.name = f"m{number}"
         self.position, self.heard, self.wrong = None, [], []
         self.said = 0
-        self.waiting = {}     # text -> since when: sent on this connection, not heard back yet
-        self.refused = {}     # text -> whether it is known that it is not on the bus
-        self.broken = set()   # sent on a connection that ended before they were heard
+        self.waiting = {}     # text -> since when: sent on this connection, not received back yet
+        self.refused = {}     # text -> whether the notice says that the bus does not have it
+        self.broken = set()   # sent on a connection that ended before they were received back
         self.link, self.failures, self.is_over = None, 0, False
         self.last_heard, self.silence = time.monotonic(), 0.0
         self.notices, self.reconnects = 0, 0
@@ -34,7 +34,7 @@ class Member:
             self.come_back()
 
     def come_back(self):
-        """Jitter: any time up to a longest one, which is doubled with each failure."""
+        """Returns a random pause (jitter) up to a maximum, which doubles with each failure."""
         if self.is_over:
             return
         longest = min(LAST_PAUSE, FIRST_PAUSE * 2 ** self.failures)

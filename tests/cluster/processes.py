@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-PATH = os.environ["PATH"] + ":/usr/sbin"  # Debian keeps nginx and redis-server where only root looks
+PATH = os.environ["PATH"] + ":/usr/sbin"  # Debian's nginx and redis-server are on root's PATH only
 DEADLINE = 20
 
 
@@ -28,7 +28,7 @@ def program(*names):
 
 
 class Process:
-    """A child that can be ended, started again and frozen. It ends with `stop`."""
+    """A child process that can be killed, restarted and frozen. `stop` ends it."""
 
     def __init__(self, name, command, port, folder):
         self.name, self.command, self.port, self.child = name, command, port, None
@@ -84,7 +84,7 @@ def chat_server(number, binary, redis, folder, keep, more=()):
 
 
 class Nginx(Process):
-    """nginx as docs/nginx.conf.example says, without TLS, and with these servers."""
+    """nginx as configured in docs/nginx.conf.example, without TLS, and with these servers."""
 
     def __init__(self, servers, folder):
         self.servers, self.folder, self.down = servers, folder, set()
@@ -123,7 +123,7 @@ class Nginx(Process):
         self.signal(signal.SIGHUP)
 
     def stop(self):
-        # The worker processes of earlier configurations too: they end with their master.
+        # The master also waits for the worker processes of earlier configurations.
         if self.child and self.child.poll() is None:
             self.child.terminate()
             try:

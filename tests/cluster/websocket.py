@@ -1,4 +1,4 @@
-"""A WebSocket client for asyncio, as small as these tests allow, and Redis's protocol for a question or two.
+"""A WebSocket client for asyncio, as small as these tests allow, and as much of Redis's protocol as they need.
 
 It is written out so that the tests need nothing but Python, and so that a client can cut its connection in mid-message.
 """
@@ -24,7 +24,7 @@ def masked(opcode, payload):
 
 
 class Connection(asyncio.Protocol):
-    """One connection. Calls `opened(status)`, `message(payload)` and `closed(code)`, which a subclass has."""
+    """One connection. Calls `opened(status)`, `message(payload)` and `closed(code)` of its subclass."""
 
     def __init__(self, path, protocol=None):
         self.path, self.protocol = path, protocol
