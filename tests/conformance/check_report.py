@@ -12,15 +12,15 @@ import json
 import pathlib
 import sys
 
-# The suite calls these INFORMATIONAL whatever the server does.
+# The suite reports INFORMATIONAL for these, whatever the server does.
 INFORMATIONAL = {"7.1.6", "7.13.1", "7.13.2"}
 
 
 def load(directory):
-    """All (case id, entry) pairs of the report, in the suite's order."""
+    """Returns all (case id, entry) pairs of the report, in the suite's order."""
     index = json.loads((directory / "index.json").read_text())
-    # Cases are grouped by the Server header of the answer. A server that fails
-    # the handshake sends none, so one run can have several groups.
+    # Cases are grouped by the Server header of the reply. A server that fails the handshake sends none, so one run can
+    # have several groups.
     cases = [case for group in index.values() for case in group.items()]
     return sorted(cases, key=lambda case: [int(part) for part in case[0].split(".")])
 
@@ -43,7 +43,7 @@ def explain(directory, case_id, entry):
 
 
 def read_expected_failures(path):
-    """The case ids of a file: several to a line, and a comment after a "#"."""
+    """Returns the case ids of a file, which has several per line, and a comment after a "#"."""
     lines = path.read_text().splitlines()
     ids = [case_id for line in lines for case_id in line.partition("#")[0].split()]
     if len(ids) != len(set(ids)):

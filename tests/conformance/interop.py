@@ -1,9 +1,9 @@
-"""A member of a chat, by means of websockets or aiohttp, with compression or without.
+"""A member of a chat, with the library websockets or aiohttp, with or without compression.
 
 usage: interop.py {websockets|aiohttp} {compressed|plain} URL
 
-The first line on stdin is a JSON list of the messages to send, and how many to wait for. On stdout: a line with the
-extensions that were agreed on, once it is a member, and then a JSON list of the messages that it has got.
+The first line on stdin is a JSON list of the messages to send, and how many to wait for. On stdout it prints a line with
+the extensions that were agreed on, once it is a member, and then a JSON list of the messages that it has received.
 """
 
 import asyncio

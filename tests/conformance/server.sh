@@ -1,11 +1,11 @@
-# Sourced by the scripts beside this file: finds or builds the release server,
-# starts it on a port that the system picks, and ends it with the script.
+# Sourced by the scripts beside this file: finds or builds the release server, starts it on a port that the system
+# picks, and ends it with the script.
 #
-# start_server takes flags for it. After it: $address is HOST:PORT, $reports a directory that exists. build_server only sees
-# to it that there is a program, $server.
-# choose_one_page, called before it, starts the server of docs/one-page.rs instead; choose_deflate one with all features.
+# start_server takes flags for the server. It sets $address to HOST:PORT, and $reports to a directory that exists.
+# build_server only makes sure that the program $server exists. choose_one_page, called before it, selects the server of
+# docs/one-page.rs; choose_deflate selects one with all features.
 
-# PLAINSOCKET may be relative to where the caller stands, which the cd leaves.
+# PLAINSOCKET can be relative to the caller's folder, which the cd below leaves.
 server=${PLAINSOCKET:+$(realpath -- "$PLAINSOCKET")}
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 target=${CARGO_TARGET_DIR:-target}
@@ -24,7 +24,7 @@ choose_one_page() {
     server_log=$reports/$script-one-page-server.log
 }
 
-# In a folder of its own, so that neither build replaces the other.
+# It is built in a folder of its own, so that neither build replaces the other.
 choose_deflate() {
     build+=(--features deflate,redis --target-dir "$target/features")
     built=$target/features/release
@@ -58,7 +58,7 @@ start_server() {
         die "expected a line ending in 'listening on 127.0.0.1:PORT', got: $line"
     address=${BASH_REMATCH[1]}
 
-    # A server whose standard output nobody reads stops once the pipe is full.
+    # A server whose standard output nobody reads blocks once the pipe is full.
     cat <&"$output" >>"$server_log" &
     exec {output}<&-
 }
