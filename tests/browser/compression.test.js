@@ -1,5 +1,5 @@
-// Compressed messages (RFC 7692) in all three browsers: what each offers, what the server agrees to, and a message before and
-// after. The program must be built with --features deflate.
+// Compressed messages (RFC 7692) in all three browsers: what each offers, what the server agrees to, and how a message
+// looks before and after. The program must be built with --features deflate.
 
 import assert from "node:assert/strict";
 import { mkdirSync } from "node:fs";
@@ -10,7 +10,7 @@ import { DEADLINE, Server, killServers, launch } from "./support.js";
 const SCREENSHOTS = new URL("screenshots/", import.meta.url).pathname;
 const it = (name, body) => test(name, { timeout: 6 * DEADLINE }, body);
 
-// Chromium with the methods of the other two.
+// Chromium, with the methods that the other two have.
 async function chromium() {
   const browser = await launch();
   const page = await browser.newPage();
@@ -79,7 +79,7 @@ for (const [name, start] of Object.entries({ chromium, firefox, webkit })) {
     it("shows what was agreed, each parameter explained, and links to its RFC", async () => {
       await connect(servers.alone, "/inspect");
       await see("compression", "The server agreed to permessage-deflate; server_no_context_takeover; client_no_context_takeover");
-      // Firefox names no parameters.
+      // Firefox offers no parameters.
       await see("log", "agreed on permessage-deflate");
       await see("detail", "the server compresses each message by itself §7.1.1.1 of RFC 7692");
       const link = await browser.run(() =>
@@ -88,7 +88,7 @@ for (const [name, start] of Object.entries({ chromium, firefox, webkit })) {
       await assertNoFaults();
     });
 
-    it("shows a message compressed, and what came out with both sizes", async () => {
+    it("shows a compressed message and the inflated one, with both sizes", async () => {
       await connect(servers.alone, "/inspect");
       await browser.run(() => send("Hello, ".repeat(100)));
       await see("detail", "It is compressed, and inflates to 700 bytes.");

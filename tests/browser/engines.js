@@ -1,4 +1,4 @@
-// Firefox and WebKit, driven without a package: each has a door of its own for the same commands, those of WebDriver
+// Firefox and WebKit, driven without a package. Each has its own protocol for the same commands, those of WebDriver
 // (https://www.w3.org/TR/webdriver2/).
 
 import assert from "node:assert/strict";
@@ -11,10 +11,10 @@ import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { DEADLINE, children } from "./support.js";
 
-// The first start of a browser on a machine fills caches.
+// The first start of a browser on a machine takes long, because it fills caches.
 const START = 60_000;
 
-// What a test needs of a browser. `command` sends a command by its path in the standard.
+// The part of a browser that a test needs. `command` sends a command by its path in the standard.
 class Session {
   constructor(command, end) {
     Object.assign(this, { command, end });
@@ -44,7 +44,7 @@ class Session {
   }
 }
 
-// A home of its own: a profile that is new each time, and Firefox refuses to be root in the home of somebody else.
+// A home folder of its own: the profile is new each time, and Firefox refuses to run as root in another user's home.
 const makeHome = () => mkdtempSync(join(tmpdir(), "plainsocket-browser-"));
 const removeHome = home => rmSync(home, { recursive: true, force: true, maxRetries: 5 });
 
@@ -55,12 +55,12 @@ function start(program, args, stdio = "ignore", settings = {}) {
     child.once("error", reject);
     child.once("exit", code => { children.delete(child); reject(new Error(`${program} ended with ${code}`)); });
   });
-  // Whoever waits for the program hears of its end; once it has been told to end nobody does.
+  // Code that awaits `over` gets the error. This handler is for an expected end, which nobody awaits.
   child.over.catch(() => {});
   return child;
 }
 
-// Waits no longer than the program lives.
+// Waits for `promise`, or fails when the program ends.
 const within = (child, promise) => Promise.race([promise, child.over]);
 
 async function stop(child) {
@@ -78,7 +78,7 @@ async function waitFor(child, what) {
   }
 }
 
-// Firefox has its door inside: Marionette, JSON over TCP with the length in front.
+// Firefox has a protocol built in: Marionette, which is JSON over TCP, with the length in front.
 const MARIONETTE = {
   url: "WebDriver:Navigate", "execute/sync": "WebDriver:ExecuteScript", "window/rect": "WebDriver:SetWindowRect",
   screenshot: "WebDriver:TakeScreenshot",
@@ -104,7 +104,7 @@ export async function firefox({ dark = false } = {}) {
       const end = colon + 1 + Number(unread.subarray(0, colon));
       if (unread.length < end) return;
       const message = JSON.parse(unread.subarray(colon + 1, end));
-      // The first is its name, and no answer.
+      // The first message is the browser's greeting, which answers nothing.
       if (Array.isArray(message)) answers.get(message[1])?.(message[2], message[3]);
       unread = unread.subarray(end);
     }
@@ -124,7 +124,7 @@ export async function firefox({ dark = false } = {}) {
   });
 }
 
-// WebKitGTK has a program in between, WebKitWebDriver, which starts the browser and speaks HTTP. It needs a display.
+// WebKitGTK needs a program in between, WebKitWebDriver, which starts the browser and speaks HTTP. It needs a display.
 export async function webkit({ dark = false } = {}) {
   const screen = ["-displayfd", "3", "-nolisten", "tcp", "-screen", "0", "1600x4000x24"];
   const xvfb = start("Xvfb", screen, ["ignore", "ignore", "ignore", "pipe"]);

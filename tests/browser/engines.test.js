@@ -1,5 +1,5 @@
-// The page in Firefox and WebKit: what differs between browsers, and one connection from its first byte to its last.
-// Everything else is tested with Chromium (page.test.js).
+// The page in Firefox and WebKit: behaviour that differs between browsers, and one connection from its first byte to
+// its last. The rest is tested with Chromium (page.test.js).
 
 import assert from "node:assert/strict";
 import { mkdirSync } from "node:fs";
@@ -57,7 +57,7 @@ for (const [name, launch] of Object.entries({ firefox, webkit })) {
         [...document.querySelectorAll(".field .digits")].map(cell => cell.textContent).join(""));
       assert.match(digits, /^1000000110000101[01]{72}$/);
       await closeAsTyped("1005", "");
-      await see("notice", "A page may close only with 1000 and with 3000 to 4999");
+      await see("notice", "A page can close only with 1000 and with 3000 to 4999");
       await closeAsTyped("4000", "x".repeat(124));
       await see("notice", "This one has 124.");
       await see("state", "Connected to /inspect");
@@ -108,7 +108,7 @@ for (const [name, launch] of Object.entries({ firefox, webkit })) {
             const range = document.createRange();
             range.setStart(text, at);
             range.setEnd(text, at + 1);
-            // At the start of a line WebKit adds an empty box at the end of the line before.
+            // If the range starts a line, WebKit adds an empty box at the end of the previous line.
             const { left, right, top, bottom } = [...range.getClientRects()].at(-1);
             return { left, right, top, bottom };
           });

@@ -1,5 +1,5 @@
-// Clients that others wrote, in one room at the same time, some with compression (RFC 7692) and some without: each must
-// read all messages of each, in order. tests/conformance/interop starts this, with what it needs.
+// Clients by other authors, in one room at the same time, some with compression (RFC 7692) and some without. Each must
+// read all messages of each, in order. tests/conformance/interop starts this test with what it needs.
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
@@ -12,7 +12,7 @@ import { DEADLINE, Server, children, killServers, launch, open } from "./support
 
 const MESSAGES = 12;
 
-// Short and long, and some that do not compress to almost nothing.
+// Short and long messages, some of which do not compress to almost nothing.
 const text = (name, number) => {
   let rows = "";
   for (let row = 0; row < [0, 8, 400, 2500][number % 4]; row++) rows += ` {"row":${row * 7919 % 1000},"of":${number}}`;
@@ -20,8 +20,8 @@ const text = (name, number) => {
 };
 const texts = name => Array.from({ length: MESSAGES }, (_, number) => text(name, number));
 
-// Each client is a member once it is made. `extensions` is what was agreed on, as far as the client tells; `talk` sends its
-// messages, and returns all that it has got once there are `count` of them.
+// Each client is a member once it is created. `extensions` is what was agreed on, as far as the client knows; `talk`
+// sends the client's messages, and returns all `count` messages that it must receive.
 
 async function ws(url, name, perMessageDeflate) {
   const socket = new WebSocket(url, { perMessageDeflate });
@@ -53,7 +53,8 @@ async function python(url, name, library, compression) {
   };
 }
 
-// It offers no extension, and says nothing about its connection: it is a member once its first message has come back.
+// It offers no extension and prints nothing about its connection, so it counts as a member when its first message
+// returns.
 async function websocat(url, name) {
   const child = spawn(process.env.WEBSOCAT, ["--text", "--buffer-size", "1000000", url], { stdio: ["pipe", "pipe", "inherit"] });
   children.add(child);
@@ -137,7 +138,7 @@ for (const flags of [["--compress"], ["--compress=context"], []]) {
       await ws(url, "ws-plain", false),
       await python(url, "websockets-plain", "websockets", "plain"),
       await python(url, "aiohttp-plain", "aiohttp", "plain"),
-      // The last, so that each of the others hears its first message.
+      // It joins last, so that each of the others hears its first message.
       await websocat(url, "websocat"),
     ];
     const agreed = flags.length ? /^permessage-deflate/ : /^$/;
@@ -152,7 +153,7 @@ for (const flags of [["--compress"], ["--compress=context"], []]) {
     const heard = await Promise.all(members.map(({ name, talk }) => talk(texts(name), count + (name === "websocat" ? 0 : 1))));
     members.forEach((reader, at) => {
       for (const { name } of members) {
-        // websocat sends the ends of lines too.
+        // websocat sends line breaks too.
         const its = heard[at].filter(message => message.startsWith(`${name} `)).map(message => message.trimEnd());
         assert.ok(its.length === MESSAGES, `${reader.name} has ${its.length} of ${name}`);
         its.forEach((message, number) => assert.ok(message === text(name, number), `${reader.name}: ${name} ${number}`));

@@ -1,4 +1,4 @@
-// The page in a real browser. Every test has a page of its own, and at its end the page must have done nothing wrong.
+// The page in a real browser. Every test has a page of its own, which must have caused no errors when the test ends.
 
 import axe from "axe-core";
 import assert from "node:assert/strict";
@@ -19,7 +19,7 @@ before(async () => {
 after(async () => {
   await browser?.close();
   await server?.end();
-  // What a failed test has left; node would wait for it.
+  // node would wait for the servers that a failed test has left.
   killServers();
 }, { timeout: 60_000 });
 
@@ -31,7 +31,7 @@ afterEach(async () => {
   assert.deepEqual([...hosts], [new URL(`http://${server.address}`).host], "it talks to its own server only");
 });
 
-// Another window than the wide one.
+// Opens the page again, in a window with other options than the wide one.
 async function reopen(options) {
   await page.context().close();
   page = await open(browser, server, options);
@@ -55,7 +55,7 @@ describe("messages", () => {
     await logged(page, "received binary 01 02, 2 bytes");
   });
 
-  it("hex digits that make no bytes are told, and nothing is sent", async () => {
+  it("hex digits that make no bytes are reported, and nothing is sent", async () => {
     await connect(page, "/echo");
     for (const [digits, words] of [["0", "A digit is missing"], ["zz", "Only the hex digits"]]) {
       await page.getByLabel("Binary, as hex digits").fill(digits);
@@ -130,7 +130,7 @@ describe("the chat", () => {
     assert.ok(await other.locator("#present").isHidden());
   });
 
-  it("a page that is closed without a word has left too", async () => {
+  it("a page that is closed without a Close has left too", async () => {
     await join(page, "Ann", "leaving");
     const third = await open(browser, server);
     await join(third, "Carl", "leaving");
@@ -139,7 +139,7 @@ describe("the chat", () => {
     await see(page, "#sequence", "push Carl left; 1 member now");
   });
 
-  it("another room is heard nothing of, and each name is there once", async () => {
+  it("nothing is heard of another room, and each name is listed once", async () => {
     await join(page, "Ann", "one");
     await join(other, "Ann", "two");
     await say(other, "not for you");
@@ -162,7 +162,7 @@ describe("the chat", () => {
     await see(page, "#detail", "Your message comes back");
   });
 
-  it("a name or a room that cannot be is told", async () => {
+  it("a name or a room that cannot be is reported", async () => {
     await page.getByRole("radio", { name: "/chat" }).check();
     await page.getByLabel("Room").fill("..");
     await press(page, "Connect");
@@ -171,7 +171,7 @@ describe("the chat", () => {
     await page.evaluate(() => { document.getElementById("name").value = "\u0007"; });
     await press(page, "Connect");
     await see(page, "#notice", "400 for a name that the chat does not take");
-    // The browser's own line on the console, which no page can keep away.
+    // This line is the browser's own, and no page can suppress it.
     page.faults = page.faults.filter(fault => !fault.includes("Unexpected response code: 400"));
   });
 
@@ -194,7 +194,7 @@ describe("the clock", () => {
     const shown = Date.parse(await page.locator("#time").textContent());
     assert.ok(shown >= second && Math.abs(shown - Date.now()) < 20_000, `${shown}`);
     await see(page, "#detail", "A push: nobody asked for this frame.");
-    // The frame, drawn: FIN and opcode 1, not masked, 20 bytes.
+    // The diagram of the frame: FIN and opcode 1, not masked, 20 bytes.
     assert.match((await allText(".field .digits")).join(""), new RegExp("^" + bitsOf("8114")));
     const log = await page.locator("#log").textContent();
     assert.equal(log.match(/pushed by the server/g).length, 1, "the log is read aloud: it does not tick");
@@ -228,8 +228,8 @@ describe("what /inspect tells", () => {
     assert.deepEqual(await payloadRow(page, "= unmasked"), ["48", "65", "6c", "6c", "6f"]);
     assert.deepEqual(await payloadRow(page, "character"), [..."Hello"]);
     masked.forEach((byte, index) => assert.equal(parseInt(byte, 16) ^ parseInt(key[index], 16), "Hello".charCodeAt(index)));
-    assert.equal(key[4], key[0], "the key begins anew after four bytes");
-    // The diagram is the frame: 81 85, the key, the masked payload.
+    assert.equal(key[4], key[0], "the key repeats after four bytes");
+    // The diagram shows the frame: 81 85, the key, the masked payload.
     assert.equal((await allText(".field .digits")).join(""), bitsOf("8185" + key.slice(0, 4).join("") + masked.join("")));
     assert.deepEqual((await allText(".field .name")).slice(0, 8),
       ["FIN", "RSV1", "RSV2", "RSV3", "opcode", "MASK", "payload length", "masking key"]);
@@ -244,7 +244,7 @@ describe("what /inspect tells", () => {
   });
 
   it("a Ping, with the time until its Pong", async () => {
-    await press(page, "Say nothing until the Ping comes");
+    await press(page, "Say nothing until the Ping arrives");
     await see(page, "#notice", /A Ping came, and the browser answered it: round trip \d+\.\d\d ms/);
     await see(page, "#detail", "A pong frame from your browser");
     const labels = await allText(".row .label");
@@ -252,7 +252,7 @@ describe("what /inspect tells", () => {
     assert.equal(labels[at - 1], "server to browser: Ping");
   });
 
-  it("a Pong does not push away the frame that one looks at", async () => {
+  it("a Pong does not replace the frame that the user looks at", async () => {
     await press(page, "Send text");
     await see(page, "#detail", "A text frame");
     await see(page, ".row", "Pong, after");
@@ -291,9 +291,9 @@ describe("the end of a connection", () => {
     await see(page, "#notice", "closed with 4000 (the application's own); this page began it");
     const labels = (await allText(".row .label")).slice(-3);
     assert.deepEqual(labels, ['browser to server: Close 4000 "bye"', "server to browser: Close 4000", "closed; the browser began"]);
-    // The server's Close, drawn: FIN, opcode 8, not masked, 2 bytes; 4000 is 0fa0.
+    // The diagram of the server's Close: FIN, opcode 8, not masked, 2 bytes; 4000 is 0fa0.
     assert.equal((await allText(".field .digits")).join(""), bitsOf("88020fa0"));
-    // The browser's, as far as a page can know it.
+    // The browser's Close, as far as a page can know it.
     await page.locator(".row").nth(-3).click();
     assert.equal((await allText(".field .digits")).join(""), bitsOf("8885") + "?".repeat(32));
     assert.deepEqual(await payloadRow(page, "payload"), ["0f", "a0", "62", "79", "65"]);
@@ -312,7 +312,7 @@ describe("the end of a connection", () => {
     assert.equal((await allText(".field .digits")).join(""), bitsOf("8880") + "?".repeat(32));
   });
 
-  it("what is no Close code is not sent, and the page says why", async () => {
+  it("a number that is no Close code is not sent, and the page says why", async () => {
     await connect(page, "/inspect");
     for (const [code, reason, words] of [
       ["abc", "", 'A Close code is a number, and "abc" is none'],
@@ -321,9 +321,9 @@ describe("the end of a connection", () => {
       ["-1", "", "A Close code is a number"],
       ["69536", "", "it is at most 65535"],
       ["", "bye", "A reason needs a code"],
-      ["0", "", "A page may close only with 1000 and with 3000 to 4999"],
-      ["1001", "", "A page may close only with 1000 and with 3000 to 4999"],
-      ["5000", "", "A page may close only with 1000 and with 3000 to 4999"],
+      ["0", "", "A page can close only with 1000 and with 3000 to 4999"],
+      ["1001", "", "A page can close only with 1000 and with 3000 to 4999"],
+      ["5000", "", "A page can close only with 1000 and with 3000 to 4999"],
       ["4000", "ü".repeat(62), "A reason has 123 bytes at most, as a control frame has 125 (§5.5) and the code takes two. This one has 124."],
     ]) {
       await page.getByLabel("Close code").fill(code);
@@ -358,7 +358,7 @@ describe("the end of a connection", () => {
     await press(page, "Send 16 MiB and a byte: too large");
     await see(page, "#notice", "closed with 1009 (message too big)");
     await see(page, "#notice", "the server began it. A message was longer than this server takes.");
-    // Nothing was chosen: the frame that broke the rule is shown by itself, and not the Close behind it.
+    // No frame was chosen, so the frame that broke the rule is shown by itself, and not the Close after it.
     await see(page, ".row.wrong[aria-current=true]", "breaks a rule");
     await see(page, "#detail [role=alert]", "this server takes messages of up to 16,777,216 bytes");
     await see(page, "#detail [role=alert]", /(with this fragment the message|this one) would have 16,777,217\. /);
@@ -373,7 +373,7 @@ describe("the end of a connection", () => {
     assert.ok(await page.locator(".field.broken").count() > 0, "the field is marked");
   });
 
-  it("Disconnect is Close 1000, and one can connect again", async () => {
+  it("Disconnect is Close 1000, and Connect works again", async () => {
     await connect(page, "/echo");
     await press(page, "Disconnect");
     await see(page, "#notice", "closed with 1000 (normal closure)");
@@ -416,7 +416,7 @@ describe("the end of a connection", () => {
     const urls = [];
     const welcome = id => ({ type: "welcome", id, name: "Ann", room: "/chat", members: [] });
     const message = (id, text) => ({ type: "message", id, from: "Bob", text });
-    // As a server with a bus behaves that closes with 1013, and as the next one does.
+    // It behaves like a server with a bus that closes with 1013, and then like the next server.
     const scripted = await scriptedServer(server.address, url => {
       urls.push(url);
       return urls.length === 1 ? [welcome("0-0"), message("7-1", "before"), 1013] : [welcome("7-1"), message("9-2", "what was missed")];
@@ -430,7 +430,7 @@ describe("the end of a connection", () => {
     await its.context().close();
   });
 
-  it("a server that is gone: broken off, then no connection, in plain words", async () => {
+  it("a server that is gone: the page says in plain words that the connection broke, and then that there is none", async () => {
     const mortal = await Server.start();
     const its = await open(browser, mortal);
     await connect(its, "/inspect");
@@ -441,7 +441,7 @@ describe("the end of a connection", () => {
     await see(its, "#notice", `No connection to ws://${mortal.address}/inspect. The server is not running, or it refused`);
     await see(its, "#notice", "403 for a page of a site that is not allowed");
     await see(its, "#state", "Not connected");
-    // The browser's own line on the console, which no page can keep away.
+    // This line is the browser's own, and no page can suppress it.
     assert.deepEqual(its.faults.filter(fault => !fault.includes("ERR_CONNECTION_REFUSED")), []);
     await its.context().close();
   });
@@ -478,7 +478,7 @@ describe("where you look", () => {
     await see(page, "#newer", "3 newer");
     for (const word of ["one", "two"]) await say(other, word);
     await see(page, "#newer", "5 newer");
-    assert.match(await shownRow(), /GET/, "what somebody looks at stays");
+    assert.match(await shownRow(), /GET/, "the row that the user looks at stays");
     await page.locator("#newer").click();
     await see(page, ".row[aria-current=true]", 'text "two"');
     assert.ok(await page.locator("#newer").isHidden());
@@ -514,7 +514,7 @@ describe("where you look", () => {
     assert.ok(!(await page.locator("#sequence").textContent()).includes("Hello"));
   });
 
-  it("on a phone what was sent, and what came of it, is said beside the button", async () => {
+  it("on a phone the text beside the button says what was sent, and its result", async () => {
     await reopen(PHONE);
     const isSeen = selector => page.locator(selector).evaluate(element => {
       const { top, bottom, height } = element.getBoundingClientRect();
@@ -535,7 +535,7 @@ describe("where you look", () => {
     }
   });
 
-  it("what is wrong is said below the field that it is about", async () => {
+  it("an error is shown below the field that it is about", async () => {
     await reopen(PHONE);
     await connect(page, "/echo");
     await page.getByText("Let it go wrong").click();
@@ -580,7 +580,7 @@ describe("strangers' bytes", () => {
 
   it("hostile names, rooms and messages of the chat are shown as text, and nothing of them runs", async () => {
     const other = await open(browser, server);
-    // The server refuses names with letters such as U+202E, which turns what follows around.
+    // The server refuses names with letters such as U+202E, which would reverse the text around them.
     const name = "<img src=x>\"\\";
     await join(page, "Ann", "<b>");
     await join(other, name, "<b>");
@@ -724,7 +724,8 @@ describe("for everybody", () => {
         await reopen({ colorScheme, ...options });
         await page.evaluate(axe.source);
         const check = async when => {
-          // On a phone a bit is narrower than a finger; the list under the diagram says the same (§2.5.8, "Equivalent").
+          // On a phone a bit is narrower than a finger; the list under the diagram shows the same (§2.5.8,
+          // "Equivalent").
           const rules = { "target-size": { enabled: options !== PHONE } };
           const { violations } = await page.evaluate(rules =>
             axe.run({ runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"], rules }), rules);
@@ -756,7 +757,7 @@ describe("for everybody", () => {
   for (const [name, options] of Object.entries({ wide: {}, phone: PHONE, dark: { colorScheme: "dark" } })) {
     it(`screenshots to look at: ${name}`, async () => {
       await reopen(options);
-      // A window as high as the page: `fullPage` changes the window's size, and the tooltip would be gone.
+      // The window is as high as the page, because `fullPage` would change the window's size and so close the tooltip.
       const shoot = async (what, prepare = async () => {}) => {
         await page.setViewportSize(options.viewport ?? { width: 1280, height: 900 });
         const height = await page.evaluate(() => document.documentElement.scrollHeight);

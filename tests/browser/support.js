@@ -1,4 +1,4 @@
-// The server as a child process, and a page of it that notes whatever a good page does not do.
+// The server as a child process, and a page of it that records each error.
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
@@ -9,10 +9,10 @@ import { connect as connectTcp } from "node:net";
 import { createInterface } from "node:readline";
 import { chromium } from "playwright-core";
 
-// The longest wait for anything that a page has to show.
+// The longest wait for anything that a page must show.
 export const DEADLINE = 10_000;
 
-// However the tests end, no server outlives them.
+// However the tests end, no server stays behind.
 export const children = new Set();
 export const killServers = () => { for (const child of children) child.kill("SIGKILL"); };
 process.on("exit", killServers);
@@ -39,8 +39,8 @@ export class Server {
   }
 }
 
-// A proxy that puts a server below a prefix, as one does on a host with several: /prefix/echo there is /echo here. Everything
-// else in the request stays, `Host` too.
+// A proxy that serves a server below a prefix, as on a host with several servers: /prefix/echo there is /echo here. The
+// rest of the request is unchanged, including `Host`.
 export async function prefixProxy(address, prefix) {
   const [hostname, port] = address.split(":");
   const path = url => url.slice(prefix.length).replace(/^(?!\/)/, "/");
@@ -66,8 +66,8 @@ export async function prefixProxy(address, prefix) {
   return { host: `127.0.0.1:${proxy.address().port}`, end: () => { proxy.close(); for (const socket of sockets) socket.destroy(); } };
 }
 
-// A server that says to each WebSocket what `script` returns for its URL: objects as events, and a number is a Close code.
-// The page itself is that of another server.
+// A server that answers each WebSocket with what `script` returns for its URL: an object is an event, and a number is a
+// Close code. The page itself is that of the server at `address`.
 export async function scriptedServer(address, script) {
   const [hostname, port] = address.split(":");
   const sockets = new Set();
@@ -97,8 +97,8 @@ export async function scriptedServer(address, script) {
 
 export const launch = () => chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium" });
 
-// A page in a context of its own. `faults` gathers errors on the console (a breach of the policy is one), exceptions and
-// dialogs; `hosts` everybody that the page asked for something.
+// A page in a context of its own. `faults` collects errors on the console (also violations of the policy), exceptions
+// and dialogs; `hosts` collects the hosts that the page connected to.
 export async function open(browser, server, options = {}) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
   const page = await context.newPage();
@@ -121,7 +121,7 @@ export async function connect(page, endpoint) {
   await page.getByRole("radio", { name: endpoint }).check();
   await press(page, "Connect");
   await see(page, "#state", `Connected to ${endpoint}`);
-  // The report of the handshake comes a little after the 101, and would take the place of what a test draws meanwhile.
+  // The report of the handshake arrives a little after the 101, and would replace whatever a test shows meanwhile.
   if (endpoint === "/inspect") await see(page, "#detail", "How the accept value came about");
 }
 
@@ -130,6 +130,6 @@ export const see = (page, selector, words) => page.locator(selector, { hasText: 
 
 export const logged = (page, words) => see(page, "#log", words);
 
-// What stands in a row of the payload's tables.
+// The cells in a row of the payload's tables.
 export const payloadRow = (page, name) =>
   page.locator(".payload tr", { has: page.getByRole("rowheader", { name, exact: true }) }).locator("td").allTextContents();
