@@ -14,7 +14,7 @@ def pass_on(source, target, arrow, number):
         first = data.split(b"\r\n")[0]
         shown = first.decode() if b"HTTP/1.1" in first else data[:14].hex(" ")
         print(f"connection {number} {arrow} {len(data):5} bytes  {shown}", flush=True)
-    with suppress(OSError):  # the target may be gone already
+    with suppress(OSError):  # the target can be gone already
         target.shutdown(socket.SHUT_WR)
 
 

@@ -110,7 +110,7 @@ def read_exactly(reader, count):
 
 
 def read_frame(reader, room):
-    """FIN, opcode and payload of the next frame. `room` is how long it may be."""
+    """FIN, opcode and payload of the next frame. `room` is its maximum length."""
     first, second = read_exactly(reader, 2)
     fin, opcode = bool(first & 0x80), first & 0x0F
     if first & 0x70 or opcode not in (CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG):
