@@ -1,4 +1,4 @@
-//! The book as mdBook builds it, in `target/book/docs`, with the source beside it, so that links into it lead somewhere.
+//! The book as mdBook builds it, in `target/book/docs`. The source is beside it, so that links to the source work.
 
 use super::links::resolve;
 use super::markdown::attribute;
@@ -21,7 +21,7 @@ fn build() {
     for file in sources {
         let copy = at(TOP).join(&file);
         fs::create_dir_all(copy.parent().unwrap()).unwrap();
-        // mdBook makes `.html` of each link to a `.md`, also where the page is none of its own.
+        // mdBook makes `.html` of each link to a `.md`, even if the page is not part of the book.
         if file.ends_with(".md") {
             let mut html = "<!doctype html>\n<meta charset=\"utf-8\">\n".to_owned();
             let text = fs::read_to_string(at(&file)).unwrap();
@@ -36,7 +36,7 @@ fn build() {
 #[ignore = "needs mdbook"]
 fn the_built_book_has_no_broken_link() {
     build();
-    // It asks for its parts from the top of a server.
+    // This page loads its parts from the top of a server.
     let pages =
         files("target/book/docs").into_iter().filter(|path| path.ends_with(".html") && !path.ends_with("/404.html"));
     let pages: HashMap<String, String> =

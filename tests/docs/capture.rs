@@ -1,4 +1,4 @@
-//! The capture of a whole connection: the table of docs/capture.md is what the packets contain.
+//! The capture of a whole connection: the table of docs/capture.md agrees with the packets.
 
 use super::{assert_none, at, markdown, read};
 use plainsocket::protocol::close::CloseFrame;
@@ -41,7 +41,7 @@ fn packets() -> Vec<Packet> {
     packets
 }
 
-/// Returns whether the bytes are these, up to a `…`.
+/// Returns whether these are the bytes. `hex` can show only the beginning of them, followed by `…`.
 fn fits(hex: &str, payload: &[u8]) -> bool {
     let bytes: Vec<String> = payload.iter().map(|byte| format!("{byte:02x}")).collect();
     match hex.strip_suffix(" …") {

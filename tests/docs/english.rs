@@ -1,21 +1,22 @@
-//! The English of the book, of comments and of what the program says: turns of phrase that make a reader stop and read
-//! again. They are written down here and nowhere else.
+//! The English of the book, of comments, tests and scripts, and of texts that the program prints: patterns for turns of
+//! phrase that make a reader stop and read again. They are listed here and nowhere else.
 
 use super::prose::{self, Place, Sentence};
-use super::{assert_none, files, pages, read, source};
+use super::{assert_none, at, files, read, source};
 use regex::Regex;
+use std::fs;
 
 struct Pattern {
-    /// What is looked for in each sentence; upper and lower case matter.
+    /// The words to look for in each sentence; upper and lower case matter.
     find: &'static str,
-    /// What is fine all the same: taken out of the sentence first.
+    /// Words that are fine all the same: they are removed from the sentence first.
     except: &'static str,
     instead: &'static str,
     bad: &'static str,
     good: &'static str,
 }
 
-/// Where sentences are not whole: there a pattern that begins with a sentence's first word says nothing.
+/// The beginning of a sentence. Headings and cells are no whole sentences, so a pattern with this beginning skips them.
 const BEGIN: &str = "^(?:\\*|_|\\()?";
 
 const fn pattern(
@@ -27,7 +28,7 @@ const fn pattern(
     Pattern { find, except, instead, bad, good }
 }
 
-/// `{BEGIN}` is the begin of a sentence; questions have patterns of their own.
+/// `{BEGIN}` is the beginning of a sentence; questions have patterns of their own.
 #[rustfmt::skip]
 const PATTERNS: &[Pattern] = &[
     pattern(r"{BEGIN}Who\b[^?]*$|[;:] who [^?]*$", "",
@@ -88,7 +89,7 @@ const PATTERNS: &[Pattern] = &[
         concat!(
             r"\b[Ss]ince (?:then|when|about|message|\d+|version|Rust|Java|Python|Linux|\[?CODE|it was|a)\b|[Ee]ver since|",
             r"\bsince[.;,:]?$|\b[Ss]ince (?:the|its|their) (?:last|first|previous|start|beginning|end|Ping|",
-            r"Close)\b",
+            r"Close)\b|\{since\}",
         ),
         "because",
         ["It waits, since the socket is full.", "It has grown since the last read."]),
@@ -96,7 +97,7 @@ const PATTERNS: &[Pattern] = &[
         r"\b[Ee]lse\b",
         concat!(
             r"\b(?:[Ss]ome|[Aa]ny|[Ee]very|[Nn]o)(?:thing|body|one| one|where) else\b|\b(?:[Ww]ho|[Ww]hat|",
-            r"[Ww]here|little|much) else\b|\bor else\b",
+            r"[Ww]here|little|much) else\b|\bor else\b|^else$|\} else|else \{|if (?:binary|isinstance[^)]*\)) else",
         ),
         "Otherwise",
         ["Else it waits.", "Nobody else waits."]),
@@ -117,7 +118,7 @@ const PATTERNS: &[Pattern] = &[
         r"\b(?:comes?|came) (?:from|back|first|next|last|after|before|with)\b",
         "arrives, is received",
         ["The next frame comes.", "The next frame arrives; the next chapter comes."]),
-    pattern(r"\b[Ii]n one go\b|\b[Ii]n the place of\b|\bfor ever\b|\banew\b", "",
+    pattern(r"\b[Ii]n one go\b|\b[Ii]n the place of\b|\bfor ever\b|\banew\b", r"-anew$",
         "in one step, instead of, forever, restarts",
         ["It begins anew.", "It restarts."]),
     pattern(
@@ -143,7 +144,7 @@ const PATTERNS: &[Pattern] = &[
     pattern(r"\b(?:worked off|put together|calm end|sign of life|signs of life)\b", "",
         "drained, assembled, graceful shutdown, activity",
         ["The queue is worked off.", "The queue is drained."]),
-    pattern(r"\b(?:behaviors?|colors?|honors?|favors?|neighbors?|canceled|labeled|gr[a]y|centers?)\b", "",
+    pattern(r"\b(?:behaviors?|colors?|honors?|favors?|neighbors?|canceled|labeled|gr[a]y|centers?)\b", r"color-scheme",
         "British spelling",
         ["Its behavior is plain.", "Its behaviour is plain."]),
     pattern(r"\((?:[^ ()]+ ){12,}[^ ()]+\)", r"\(Header \{[^{}]*\}\)",
@@ -158,14 +159,14 @@ const PATTERNS: &[Pattern] = &[
         ]),
 ];
 
-/// What is not yet as it should be: files, or folders that end in `/`. The list may only shrink.
+/// Files that are not clean yet, or folders, which end in `/`. The list can only shrink.
 #[rustfmt::skip]
 const NOT_YET: &[&str] = &[];
 
-/// Names of tests that are longer than they should be. The list may only shrink.
+/// Names of tests that are longer than they should be. The list can only shrink.
 const LONG_NAMES: &[&str] = &[];
 
-/// The names of a Rust file's tests, with their lines.
+/// Returns the names of a Rust file's tests, with their lines.
 fn tests_of(path: &str) -> Vec<(usize, String)> {
     let items = source::items(&read(path).unwrap()).unwrap_or_else(|error| panic!("{path} {error}"));
     items.into_iter().filter(|item| item.is_test).map(|item| (item.lines.start + 1, item.name)).collect()
@@ -190,18 +191,18 @@ fn names_of_tests_are_short_and_no_riddles() {
 }
 
 fn compiled() -> Vec<(Regex, Regex, &'static Pattern)> {
-    // Words are ASCII here: with letters of all scripts the search takes ten times as long.
+    // Words are ASCII here, because the search takes ten times as long with letters of all scripts.
     let ascii = [("{BEGIN}", BEGIN), (r"\b", r"(?-u:\b)"), (r"\w", "[0-9A-Za-z_]"), (r"\d", "[0-9]")];
     let regex = |text: &str| {
         let text = ascii.iter().fold(text.to_owned(), |text, (from, to)| text.replace(from, to));
         Regex::new(&text).unwrap_or_else(|error| panic!("{error}"))
     };
-    // An exception that is empty would match everywhere.
+    // An empty exception would match everywhere.
     let except = |pattern: &Pattern| if pattern.except.is_empty() { "[^\\x00-\\x{10FFFF}]" } else { pattern.except };
     PATTERNS.iter().map(|pattern| (regex(pattern.find), regex(except(pattern)), pattern)).collect()
 }
 
-/// The pattern that a sentence has, and the words that match.
+/// Returns the first pattern that matches a sentence, and the words that match.
 fn fault<'a>(sentence: &Sentence, patterns: &'a [(Regex, Regex, &Pattern)]) -> Option<(String, &'a Pattern)> {
     patterns.iter().find_map(|(find, except, pattern)| {
         if pattern.find.starts_with("{BEGIN}") && sentence.place != Place::Text {
@@ -212,24 +213,56 @@ fn fault<'a>(sentence: &Sentence, patterns: &'a [(Regex, Regex, &Pattern)]) -> O
     })
 }
 
-fn sentences(path: &str) -> Vec<Sentence> {
+/// The kind of a file, which says where its sentences are.
+#[derive(Clone, Copy)]
+enum Kind {
+    Markdown,
+    Rust,
+    /// A script or a file of settings, with the mark of its comments.
+    Script(&'static str),
+    Card,
+}
+
+/// Returns the kind of a file that people read, or `None` for other files.
+fn kind(path: &str) -> Option<Kind> {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    match name.rsplit_once('.') {
+        Some((_, "md")) => Some(Kind::Markdown),
+        Some((_, "rs")) => Some(Kind::Rust),
+        Some((_, "js")) => Some(Kind::Script("//")),
+        Some((_, "py" | "sh" | "toml" | "yml")) => Some(Kind::Script("#")),
+        Some((_, "txt")) if path.starts_with("tests/checks/cards/") => Some(Kind::Card),
+        None if fs::read(at(path)).unwrap().starts_with(b"#!") => Some(Kind::Script("#")),
+        _ => None,
+    }
+}
+
+/// All files with sentences for people, and their kinds.
+fn read_by_people() -> impl Iterator<Item = (String, Kind)> {
+    let folders = ["src", "docs", "tests", ".ci", ".cargo", ".github"].into_iter().flat_map(files);
+    let top = ["README.md", "Cargo.toml", ".deny.toml"].map(str::to_owned);
+    folders.chain(top).filter_map(|path| kind(&path).map(|kind| (path, kind)))
+}
+
+fn sentences(path: &str, kind: Kind) -> Vec<Sentence> {
     let text = read(path).unwrap();
-    match path.rsplit_once('.') {
-        Some((_, "md")) => prose::of_markdown(&text),
-        Some((_, "rs")) => prose::of_rust(&text),
-        _ => prose::of_text(&text),
+    match kind {
+        Kind::Markdown => prose::of_markdown(&text),
+        // The texts of this file are the bad examples.
+        Kind::Rust if path == "tests/docs/english.rs" => prose::of_comments(&text, "//"),
+        Kind::Rust => prose::of_rust(&text),
+        Kind::Script(mark) => prose::of_script(&text, mark),
+        Kind::Card => prose::of_text(&text),
     }
 }
 
 #[test]
 fn english_of_pages_comments_and_cards_has_no_known_riddles() {
-    let sources = ["src", "docs"].into_iter().flat_map(files).filter(|path| path.ends_with(".rs"));
-    let paths = pages().into_iter().chain(sources).chain(files("tests/checks/cards"));
     let (patterns, mut problems, mut needed) = (compiled(), Vec::new(), vec![false; NOT_YET.len()]);
-    for path in paths {
+    for (path, kind) in read_by_people() {
         let allowed =
             NOT_YET.iter().position(|entry| path == *entry || entry.ends_with('/') && path.starts_with(entry));
-        for sentence in sentences(&path) {
+        for sentence in sentences(&path, kind) {
             let Some((words, pattern)) = fault(&sentence, &patterns) else { continue };
             match allowed {
                 Some(entry) => needed[entry] = true,

@@ -1,4 +1,4 @@
-//! The last table of docs/rust.md: where the book quotes each piece of Rust for the first time.
+//! The last table of docs/rust.md, which says where the book first quotes each piece of Rust.
 
 use super::{assert_none, links, markdown, read};
 

@@ -1,4 +1,4 @@
-//! The Java of the appendix: it compiles, and its server says to a client what ours says.
+//! The Java of the appendix: it compiles, and its server sends a client the same replies as ours.
 
 use super::support::program::Program;
 use super::support::{BINARY, CLOSE, Client, PING, TEXT, close_frame, frame, header, request};
@@ -7,7 +7,7 @@ use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 
-/// The child ends with the test, whichever way that ends.
+/// A child process that ends with the test, however the test ends.
 pub(super) struct Ended(pub(super) Child);
 
 impl Drop for Ended {
@@ -22,7 +22,7 @@ fn is_installed(program: &str) -> bool {
     asked.is_ok_and(|status| status.success())
 }
 
-/// A server's replies: the key's answer, then all bytes up to its FIN.
+/// Returns a server's replies: the accept key, and then all bytes up to its FIN.
 fn converse(address: SocketAddr, frames: &[u8]) -> (String, Vec<u8>) {
     let mut client = Client::tcp(address);
     client.send([request("/echo").as_bytes(), frames].concat());
@@ -52,7 +52,7 @@ fn the_java_server_says_what_ours_says() {
     says_what_ours_says(theirs);
 }
 
-/// Holds the same conversations with a server of the appendix and with ours.
+/// Holds the same conversations with a server of the appendix and with ours, and compares the replies.
 pub(super) fn says_what_ours_says(theirs: SocketAddr) {
     let program = Program::start(&[]);
     let ours = program.address;
@@ -65,7 +65,7 @@ pub(super) fn says_what_ours_says(theirs: SocketAddr) {
     ] {
         assert_eq!(converse(theirs, &frames), converse(ours, &frames));
     }
-    // What breaks a rule gets the same code; the reason is in each server's own words.
+    // A protocol violation gets the same code; each server words the reason in its own way.
     for frames in [
         b"\x81\x05Hello".to_vec(),
         frame(0xC1, b""),
@@ -79,7 +79,7 @@ pub(super) fn says_what_ours_says(theirs: SocketAddr) {
         let [theirs, ours] = [theirs, ours].map(|address| converse(address, &frames).1);
         assert_eq!((theirs[0], &theirs[2..4]), (ours[0], &ours[2..4]), "{frames:02x?}");
     }
-    // A refusal has the same status, and the headers that tell a client what to do instead.
+    // A refusal has the same status, and the same headers that say what the client should do instead.
     for (old, new) in [
         ("Version: 13", "Version: 8"),
         ("Upgrade: websocket\r\n", ""),
@@ -92,7 +92,8 @@ pub(super) fn says_what_ours_says(theirs: SocketAddr) {
     }
 }
 
-/// The status of a refusal, and whether it says what a 405 and a 426 must say (RFC 9110 §15.5.6, §15.5.22; §4.4).
+/// Returns the status of a refusal, and whether it has the headers that a 405 and a 426 need (RFC 9110 §15.5.6,
+/// §15.5.22; §4.4).
 fn refusal(address: SocketAddr, request: &str) -> (String, [bool; 4]) {
     let mut client = Client::tcp(address);
     client.send(request.as_bytes());

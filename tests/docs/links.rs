@@ -1,12 +1,12 @@
-//! Links: each one inside the repository leads somewhere, and the book leaves nothing out.
+//! Links: each link inside the repository has a target, and the book includes every page.
 
 use super::markdown::Markdown;
 use std::collections::HashMap;
 
-/// The pages of the book and those beside it, by their path.
+/// The pages of the book and the pages beside it, by their paths.
 pub type Pages = HashMap<String, Markdown>;
 
-/// The links of all pages that lead nowhere; `exists` tells of a path from the repository's top.
+/// Returns the links that have no target; `exists` says whether the repository has a file at this path.
 pub fn dead(pages: &Pages, exists: impl Fn(&str) -> bool) -> Vec<String> {
     let mut problems = Vec::new();
     for (path, page) in pages {
@@ -31,13 +31,13 @@ fn follow(pages: &Pages, exists: impl Fn(&str) -> bool, from: &str, target: &str
     }
     match (anchor, pages.get(&path)) {
         (Some(anchor), Some(page)) if !page.anchors.iter().any(|known| known == anchor) => Err("no such heading"),
-        // A line's number does not stay true.
+        // Line numbers change too often to link to.
         (Some(_), None) => Err("only pages have anchors"),
         _ => Ok(()),
     }
 }
 
-/// Where a relative link in the file `from` leads, as a path from the repository's top.
+/// Returns the target of a relative link in the file `from`, as a path from the repository's top.
 pub fn resolve(from: &str, link: &str) -> Option<String> {
     if link.starts_with('/') || link.contains(':') {
         return None;
@@ -57,8 +57,8 @@ pub fn resolve(from: &str, link: &str) -> Option<String> {
     Some(parts.join("/"))
 }
 
-/// What stands behind `word` at the top of a chapter, up to the next word of the kind: the targets of the links there, as
-/// paths from the repository's top.
+/// Returns the targets of the links between `word` at the top of a chapter and the next such word, as paths from the
+/// repository's top.
 pub fn behind(path: &str, text: &str, word: &str) -> Option<Vec<String>> {
     let top = text.split("\n## ").next()?;
     let words = ["Code:", "Tests:", "Exercise:", "Exercises:", "RFC"];

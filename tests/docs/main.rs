@@ -1,6 +1,6 @@
-//! What keeps the book true: each page is checked against the source, the server and the other pages.
+//! The tests that keep the book true: they check each page against the source, the server and the other pages.
 //!
-//! After a change of the source `PLAINSOCKET_UPDATE=1 cargo test --test docs` brings the quotes up to date.
+//! After a change of the source, `PLAINSOCKET_UPDATE=1 cargo test --test docs` updates the quotes.
 
 mod book;
 mod capture;
@@ -34,7 +34,7 @@ fn read(path: &str) -> io::Result<String> {
     fs::read_to_string(at(path))
 }
 
-/// All files below a folder, as paths from the repository's top; what a build leaves there is passed over.
+/// All files below a folder, as paths from the repository's top, without the output of builds.
 fn files(folder: &str) -> Vec<String> {
     let mut found = Vec::new();
     for entry in fs::read_dir(at(folder)).unwrap_or_else(|error| panic!("{folder}: {error}")) {
@@ -58,7 +58,7 @@ fn chapters() -> Vec<String> {
     files("docs").into_iter().filter(|path| path.ends_with(".md")).collect()
 }
 
-/// Those, and what else a reader finds on the way.
+/// The pages of the book, and the READMEs.
 fn pages() -> Vec<String> {
     let mut pages = chapters();
     pages.push("README.md".to_owned());
@@ -98,7 +98,7 @@ fn quotes_are_what_stands_in_the_source() {
 
 #[test]
 fn conversations_are_what_the_server_says() {
-    // A server for each page: what one of them says in /chat is not heard in another.
+    // Each page has a server of its own, so that a message in /chat is not heard in the conversation of another page.
     let check = |path: &String| replay::check(path, &read(path).unwrap(), &Program::start(&[]));
     let pages = pages();
     let problems: Vec<String> = thread::scope(|scope| {
@@ -123,7 +123,7 @@ fn every_page_is_in_the_summary() {
     assert_none(&missing.map(|path| format!("{path} is not in docs/SUMMARY.md")).collect::<Vec<_>>());
 }
 
-/// Those that only name their parts, and the tests from the inside.
+/// Returns whether a file needs no chapter, because it only lists modules or contains unit tests.
 fn needs_no_chapter(source: &str) -> bool {
     source == "src/protocol/mod.rs" || source.contains("/tests/") || source.ends_with("/tests.rs")
 }
@@ -158,7 +158,7 @@ fn each_requirement_of_the_rfc_names_code_and_tests_that_exist() {
     assert_none(&table::check(path, &read(path).unwrap(), items_of));
 }
 
-/// A test has a name so long that no other code in a chapter looks like it.
+/// Returns whether inline code is the name of a test, which is longer than any other code in a chapter.
 fn is_name_of_a_test(code: &str) -> bool {
     code.matches('_').count() >= 4 && code.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
 }
@@ -182,8 +182,8 @@ fn tests_that_a_page_names_exist() {
     assert_none(&problems);
 }
 
-/// A plain `cargo test` stops at the first file with a failing test. No setting and no alias changes that: a built-in
-/// command shadows an alias of its name.
+/// A plain `cargo test` stops at the first file with a failing test. No setting changes that, and no alias can, because
+/// a built-in command takes precedence over an alias of the same name.
 #[test]
 fn tests_of_readme_and_ci_go_on_after_a_failing_file() {
     const GOES_ON: &str = "cargo test --no-fail-fast";

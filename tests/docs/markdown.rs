@@ -1,4 +1,4 @@
-//! What a Markdown page is made of, as far as the checks need it.
+//! The structure of a Markdown page, as far as the checks need it.
 
 use pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag, TagEnd};
 use std::collections::HashMap;
@@ -9,13 +9,13 @@ use std::ops::Range;
 pub struct Markdown {
     pub blocks: Vec<Block>,
     pub links: Vec<Link>,
-    /// What a link may name behind its `#`.
+    /// The names that can follow the `#` of a link.
     pub anchors: Vec<String>,
     /// The inline code, with its line.
     pub code: Vec<(usize, String)>,
-    /// The rows of all tables, their heads left out.
+    /// The rows of all tables, without their heads.
     pub rows: Vec<Row>,
-    /// What is wrong with the page itself.
+    /// Errors in the page itself.
     pub problems: Vec<String>,
 }
 
@@ -23,13 +23,13 @@ pub struct Markdown {
 #[derive(Debug)]
 pub struct Block {
     pub line: usize,
-    /// What stands behind the opening fence.
+    /// The text after the opening fence.
     pub info: String,
-    /// Where that stands.
+    /// The place of that text.
     pub info_at: Range<usize>,
     /// The text of the HTML comment right above the block.
     pub comment: Option<String>,
-    /// Where the lines between the fences stand.
+    /// The place of the lines between the fences.
     pub body: Range<usize>,
 }
 
@@ -67,11 +67,11 @@ pub fn parse(text: &str) -> Markdown {
 struct Reader<'a> {
     text: &'a str,
     found: Markdown,
-    /// A comment that a block may follow, and its line.
+    /// A comment that can belong to the next block, and its line.
     comment: Option<(usize, String)>,
     html: String,
     heading: Option<String>,
-    /// How often each anchor came before.
+    /// How often each anchor was used before.
     used: HashMap<String, usize>,
     in_head: bool,
     in_cell: bool,
@@ -199,7 +199,7 @@ impl Reader<'_> {
     }
 }
 
-/// The anchor that forges and mdBook make of a heading: small letters, digits and hyphens.
+/// Returns the anchor that GitHub and mdBook make of a heading: small letters, digits and hyphens.
 fn slug(heading: &str) -> String {
     let kept = heading.trim().chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
     kept.flat_map(char::to_lowercase).map(|c| if c == ' ' { '-' } else { c }).collect()

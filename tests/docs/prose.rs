@@ -1,16 +1,17 @@
-//! The sentences that a reader meets: in Markdown pages, comments, texts of the program, and cards. Code and quotations
+//! The sentences that a reader meets in Markdown pages, comments, texts of the program, and cards. Code and quotations
 //! are left out.
 
 use super::markdown::line_of;
 use proc_macro2::{TokenStream, TokenTree};
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
+use regex::Regex;
 use std::mem;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Place {
     Text,
     Heading,
-    /// A cell of a table: there is no room for whole sentences.
+    /// A cell of a table, which has no room for whole sentences.
     Cell,
 }
 
@@ -21,15 +22,15 @@ pub struct Sentence {
     pub text: String,
 }
 
-/// Stands for a piece of inline code.
+/// The word that replaces a piece of inline code.
 const CODE: &str = "CODE";
 
-/// The sentences of a Markdown page, without its code and without what it quotes.
+/// Returns the sentences of a Markdown page, without its code and without its quotations.
 pub fn of_markdown(text: &str) -> Vec<Sentence> {
     collect(Collector { text, ..Collector::default() })
 }
 
-/// The paragraphs of a Markdown page, without its code.
+/// Returns the paragraphs of a Markdown page, without its code.
 pub fn paragraphs_of_markdown(text: &str) -> Vec<Sentence> {
     collect(Collector { text, whole: true, ..Collector::default() })
 }
@@ -52,7 +53,7 @@ struct Collector<'a> {
     /// The text since the last paragraph's end, and the line of each of its pieces.
     paragraph: String,
     lines: Vec<(usize, usize)>,
-    /// Inside blocks of code and of quotations.
+    /// How many blocks of code or quotations are open.
     quoted: usize,
 }
 
@@ -83,7 +84,7 @@ impl Collector<'_> {
 
     fn end(&mut self, place: Place) {
         let lines = mem::take(&mut self.lines);
-        // The rows of a table without a head, as comments have them.
+        // A table in a comment can lack its head, and then its rows are parsed as a paragraph.
         let place = if self.paragraph.starts_with("| ") { Place::Cell } else { place };
         let paragraph = mem::take(&mut self.paragraph);
         for (at, text) in if self.whole { vec![(0, paragraph)] } else { split(&paragraph) } {
@@ -93,7 +94,7 @@ impl Collector<'_> {
     }
 }
 
-/// The sentences of a paragraph and where each begins; a quotation in them is only `"..."`.
+/// Returns the sentences of a paragraph, each with its beginning. A quotation in a sentence is cut to `"..."`.
 fn split(paragraph: &str) -> Vec<(usize, String)> {
     let (mut found, mut sentence, mut begin, mut quoted) = (Vec::new(), String::new(), 0, false);
     for (at, c) in paragraph.char_indices() {
@@ -116,24 +117,44 @@ fn split(paragraph: &str) -> Vec<(usize, String)> {
     found
 }
 
-/// The sentences of a Rust file's comments and of its literal texts.
+/// Returns the sentences of a Rust file's comments and of its string literals.
 pub fn of_rust(text: &str) -> Vec<Sentence> {
     read_rust(text, of_markdown, of_text)
 }
 
-/// The paragraphs of a Rust file's comments, and its literal texts.
+/// Returns the paragraphs of a Rust file's comments, and its string literals.
 pub fn paragraphs_of_rust(text: &str) -> Vec<Sentence> {
     let literal = |text: &str| vec![Sentence { line: 1, place: Place::Text, text: text.to_owned() }];
     read_rust(text, paragraphs_of_markdown, literal)
 }
 
 fn read_rust(text: &str, page: fn(&str) -> Vec<Sentence>, plain: fn(&str) -> Vec<Sentence>) -> Vec<Sentence> {
+    let mut found = read_comments(text, "//", page);
+    let lines: Vec<&str> = text.lines().collect();
+    literals(text.parse().expect("a file in Rust"), &mut |line, literal| {
+        // A doc comment is a literal too, as a token.
+        if !lines[line - 1].trim_start().starts_with("//") {
+            found.extend(below(plain(literal), line - 1));
+        }
+    });
+    found
+}
+
+/// Returns the sentences of comments that begin with `mark`, which is `//` or `#`.
+pub fn of_comments(text: &str, mark: &str) -> Vec<Sentence> {
+    read_comments(text, mark, of_markdown)
+}
+
+fn read_comments(text: &str, mark: &str, page: fn(&str) -> Vec<Sentence>) -> Vec<Sentence> {
     let mut found = Vec::new();
     let (mut comment, mut first) = (String::new(), 0);
+    let after_code = format!(" {mark} ");
     for (index, line) in text.lines().chain([""]).enumerate() {
-        let Some(words) = line.trim_start().strip_prefix("//") else {
+        let Some(words) = line.trim_start().strip_prefix(mark) else {
             found.extend(below(page(&mem::take(&mut comment)), first));
-            if let Some((_, words)) = line.split_once(" // ").filter(|(code, _)| code.matches('"').count() % 2 == 0) {
+            if let Some((_, words)) =
+                line.split_once(&after_code).filter(|(code, _)| code.matches('"').count() % 2 == 0)
+            {
                 found.extend(below(page(words), index));
             }
             continue;
@@ -145,22 +166,37 @@ fn read_rust(text: &str, page: fn(&str) -> Vec<Sentence>, plain: fn(&str) -> Vec
         comment += words.strip_prefix(' ').unwrap_or(words);
         comment.push('\n');
     }
-    let lines: Vec<&str> = text.lines().collect();
-    literals(text.parse().expect("a file in Rust"), &mut |line, literal| {
-        // The tokens of a doc comment are literals too.
-        if !lines[line - 1].trim_start().starts_with("//") {
-            found.extend(below(plain(literal), line - 1));
-        }
-    });
     found
 }
 
-/// The sentences, from a text that begins below so many lines of a file.
+/// Returns the sentences of a script's comments, of the docstrings of Python, and of the texts in quotation marks.
+pub fn of_script(text: &str, mark: &str) -> Vec<Sentence> {
+    let mut found = of_comments(text, mark);
+    let long_text = Regex::new(r#"(?s)"""(.*?)""""#).unwrap();
+    for words in long_text.captures_iter(text).map(|captures| captures.get(1).unwrap()) {
+        let code = &text[..words.start() - 3];
+        if code.rsplit('\n').next().is_some_and(|before| before.trim().is_empty()) {
+            found.extend(below(of_markdown(words.as_str()), line_of(text, words.start()) - 1));
+        }
+    }
+    let quoted = Regex::new(r#""((?:[^"\\]|\\.)*)""#).unwrap();
+    let value = Regex::new(r"\{[^{}]*\}").unwrap();
+    for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with(mark)) {
+        // A text of one word is a name, and a value in braces is code.
+        for words in quoted.captures_iter(line).filter(|captures| captures[1].contains(' ')) {
+            let words = words[1].replace("\\\"", "\"");
+            found.extend(below(of_text(&value.replace_all(&words, CODE)), index));
+        }
+    }
+    found
+}
+
+/// Moves the lines of sentences from a text that begins `lines` lines below the top of a file.
 fn below(sentences: Vec<Sentence>, lines: usize) -> impl Iterator<Item = Sentence> {
     sentences.into_iter().map(move |sentence| Sentence { line: sentence.line + lines, ..sentence })
 }
 
-/// The sentences of a plain text, line by line: `--help`, a log line, a card.
+/// Returns the sentences of a plain text, line by line: `--help`, a log line, a card.
 pub fn of_text(text: &str) -> Vec<Sentence> {
     let lines = text.lines().enumerate();
     let sentence = |line, (_, text)| Sentence { line: line + 1, place: Place::Text, text };
@@ -169,7 +205,7 @@ pub fn of_text(text: &str) -> Vec<Sentence> {
         .collect()
 }
 
-/// A line with `CODE` instead of each piece of code that begins and ends in it.
+/// Returns the line with `CODE` instead of each piece of code that begins and ends in it.
 fn without_code(line: &str) -> String {
     let is_closed = line.matches('`').count() & 1 == 0;
     let part = |(index, part)| if is_closed && index & 1 == 1 { "CODE" } else { part };
@@ -226,6 +262,22 @@ mod tests {
             \x20   let c = 'x';\n}\n";
         let found = of_rust(source);
         assert_eq!(texts(&found), [(1, "Top of it."), (4, "Why."), (5, "Here."), (5, "It \"...\"."), (5, "Now.")]);
+    }
+
+    #[test]
+    fn script_yields_comments_docstrings_and_quoted_texts() {
+        let script = "#!/bin/sh\n# Top\n# of it.\nsay \"It \\\"runs\\\". Now.\" # Here.\n";
+        let found = of_script(script, "#");
+        assert_eq!(
+            texts(&found),
+            [(1, "bin/sh Top of it."), (4, "Here."), (4, "It \"...\"."), (4, "Now.")],
+            "comments, and the texts of code"
+        );
+        let python =
+            "CODE = \"\"\"\nif a\n\"\"\"\ndef a():\n    \"\"\"Does it. Now\n    and then.\"\"\"\n    b[\"name\"]\n";
+        assert_eq!(texts(&of_script(python, "#")), [(5, "Does it."), (5, "Now and then.")]);
+        let js = "f(`x`, \"It is {a if b else c}.\"); // No.\n";
+        assert_eq!(texts(&of_script(js, "//")), [(1, "No."), (1, "It is CODE.")]);
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! The Python of the book: the server of the appendix says to a client what ours says, and the chat of the first
-//! chapter works in each of its three ways.
+//! The Python of the book: the server of the appendix sends a client the same replies as ours, and the chat of the
+//! first chapter works in each of its three ways.
 
 use super::at;
 use super::java::{Ended, says_what_ours_says};
@@ -8,7 +8,7 @@ use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::process::{Command, Stdio};
 
-/// The program and its address, or nothing where there is no Python.
+/// Starts the program and returns its address, or returns nothing on a machine without Python.
 fn start(script: &str) -> Option<(Ended, SocketAddr)> {
     let version = Command::new("python3").arg("--version").stdout(Stdio::null()).status();
     if !version.is_ok_and(|status| status.success()) {
@@ -30,7 +30,7 @@ fn python_server_says_what_ours_says() {
     says_what_ours_says(theirs);
 }
 
-/// The status and the body of a reply.
+/// Returns the status and the body of a reply.
 fn ask(address: SocketAddr, request: &str, body: &str) -> (u16, String) {
     let mut client = Client::tcp(address);
     client.send(format!(
@@ -45,7 +45,7 @@ fn ask(address: SocketAddr, request: &str, body: &str) -> (u16, String) {
 fn chat_of_the_first_chapter_delivers_in_three_ways() {
     let Some((_server, address)) = start("docs/chat/four-ways.py") else { return };
     assert_eq!(ask(address, "GET /poll?after=0", ""), (200, "[]".to_owned()));
-    // Both wait for a message before there is one.
+    // Both clients wait for a message before there is one.
     let mut waiting = Client::tcp(address);
     waiting.send(format!("GET /long-poll?after=0 HTTP/1.1\r\nHost: {address}\r\n\r\n"));
     let mut events = Client::tcp(address);
@@ -58,7 +58,7 @@ fn chat_of_the_first_chapter_delivers_in_three_ways() {
     // The chapter counts 19 bytes.
     assert_eq!(events.take(19), b"id: 1\ndata: Hello\n\n");
 
-    // An `EventSource` that connects again says what it has seen.
+    // An `EventSource` that reconnects names the last message that it has seen.
     assert_eq!(ask(address, "POST /say", "two\nlines").0, 204);
     let mut again = Client::tcp(address);
     again.send(format!("GET /events HTTP/1.1\r\nHost: {address}\r\nLast-Event-ID: 1\r\n\r\n"));

@@ -1,10 +1,10 @@
-//! Quotes: a block of code below `<!-- quote: file#item from "..." to "..." -->` equals what stands there.
+//! Quotes: a block of code below `<!-- quote: file#item from "..." to "..." -->` equals that part of the file.
 
 use super::markdown::{self, Block};
 use super::source;
 use std::collections::HashMap;
 
-/// What a comment asks for.
+/// The parts of such a comment.
 #[derive(Debug, PartialEq)]
 struct Wanted<'a> {
     file: &'a str,
@@ -12,7 +12,7 @@ struct Wanted<'a> {
     part: Option<(&'a str, &'a str)>,
 }
 
-/// The files that are quoted, each read once.
+/// The quoted files, each of which is read once.
 #[derive(Default)]
 pub struct Sources {
     files: HashMap<String, Source>,
@@ -39,7 +39,7 @@ impl Sources {
         Ok(&self.files[file])
     }
 
-    /// The lines that a comment asks for.
+    /// Returns the lines that a comment asks for.
     fn quoted(&mut self, wanted: &Wanted) -> Result<String, String> {
         let source = self.get(wanted.file)?;
         let mut lines = &source.lines[..];
@@ -50,7 +50,7 @@ impl Sources {
         if let Some((from, to)) = wanted.part {
             let begin = lines.iter().position(|line| line.contains(from));
             lines = &lines[begin.ok_or_else(|| format!("has no line with \"{from}\""))?..];
-            // The same text twice: that one line.
+            // If `from` and `to` are the same text, the quote is that one line.
             let after = if from == to { 0 } else { 1 };
             let end = lines.iter().skip(after).position(|line| line.contains(to));
             lines = &lines[..=after + end.ok_or_else(|| format!("has no line with \"{to}\" behind \"{from}\""))?];
@@ -61,10 +61,10 @@ impl Sources {
     }
 }
 
-/// A page with all quotes brought up to date, and what is wrong with it as it stands.
+/// Returns the page with all quotes up to date, and the errors of the page as it is.
 pub fn check(path: &str, text: &str, sources: &mut Sources) -> (String, Vec<String>) {
     let (mut updated, mut problems) = (text.to_owned(), Vec::new());
-    // From the end, so that places before it stay right.
+    // The blocks are replaced from the last to the first, so that earlier places stay valid.
     for block in markdown::parse(text).blocks.iter().rev() {
         let Some(wish) = block.comment.as_deref().and_then(|comment| comment.strip_prefix("quote:")) else { continue };
         let quoted = wanted(wish.trim())
@@ -89,7 +89,8 @@ pub fn check(path: &str, text: &str, sources: &mut Sources) -> (String, Vec<Stri
 
 fn differences(text: &str, block: &Block, quoted: &str) -> Option<String> {
     if block.info == "rust" {
-        // `cargo test --doc` runs what is marked `rust`; GitHub and mdBook colour both.
+        // `cargo test --doc` runs blocks marked `rust`, and only a whole program can run. GitHub and mdBook colour both
+        // kinds.
         return Some("must be marked ```rs: it is no program of its own".to_owned());
     }
     let body = text[block.body.clone()].replace("\r\n", "\n");

@@ -1,6 +1,6 @@
-//! Conversations: what a chapter shows is what the server says.
+//! Conversations: a chapter shows what the server really sends.
 //!
-//! `…` in a line stands for anything, a line of it alone for any number of lines.
+//! `…` in a line matches anything; a line that is only `…` matches any number of lines.
 
 use super::markdown::{self, Block};
 use super::support::one_page::OnePage;
@@ -12,10 +12,10 @@ use std::process::Stdio;
 use tungstenite::client::IntoClientRequest as _;
 use tungstenite::{Message, WebSocket};
 
-/// The address in the book; the server's own is put in its place.
+/// The address in the book, which is replaced by the server's own.
 const ADDRESS: &str = "127.0.0.1:8000";
 
-/// What is wrong with the conversations of a page; `program` is there to talk to.
+/// Returns the errors in the conversations of a page; the commands talk to `program`.
 pub fn check(path: &str, text: &str, program: &Program) -> Vec<String> {
     let mut problems = Vec::new();
     for block in markdown::parse(text).blocks {
@@ -48,7 +48,7 @@ fn check_block(block: &Block, body: &str, program: &Program) -> Result<(), Strin
                 http(&command, full.address)?;
             }
             "log" => log(&command, rest)?,
-            // For a conversation with something else; the comment says why.
+            // For a conversation with another server; the comment says why there is no replay.
             "none:" if !rest.is_empty() => {}
             _ => return Err(format!("no such replay:{how}")),
         }
@@ -56,7 +56,7 @@ fn check_block(block: &Block, body: &str, program: &Program) -> Result<(), Strin
     Ok(())
 }
 
-/// A command as it stands behind its `$`, and the lines that follow it.
+/// A command, as it is written after its `$`, and the lines that follow it.
 struct Command<'a> {
     words: Vec<String>,
     lines: Vec<&'a str>,
@@ -81,7 +81,7 @@ fn commands(body: &str) -> Result<Vec<Command<'_>>, String> {
     if commands.is_empty() { Err("no command".to_owned()) } else { Ok(commands) }
 }
 
-/// A command's words, as a shell takes them; a comment at its end is left out.
+/// Splits a command into words, as a shell does, and drops a comment at its end.
 fn words(command: &str) -> Result<Vec<String>, String> {
     let mut words = Vec::new();
     let mut rest = command.trim();
@@ -125,7 +125,7 @@ fn connect_with(address: SocketAddr, path: &str, subprotocol: Option<&str>) -> R
     connected.map(|(socket, _)| socket).map_err(|error| format!("no connection to {path}: {error}"))
 }
 
-/// The lines of the next message.
+/// Reads the next message and returns its lines.
 fn read(socket: &mut Socket) -> Result<Vec<String>, String> {
     loop {
         match socket.read().map_err(|error| format!("the server said nothing more: {error}"))? {
@@ -140,7 +140,7 @@ fn read(socket: &mut Socket) -> Result<Vec<String>, String> {
     }
 }
 
-/// Closes with 1000; the server has nothing left to say.
+/// Closes with 1000; the server must have nothing left to send.
 fn close(mut socket: Socket) -> Result<(), String> {
     let normal = tungstenite::protocol::CloseFrame {
         code: tungstenite::protocol::frame::coding::CloseCode::Normal,
@@ -148,20 +148,21 @@ fn close(mut socket: Socket) -> Result<(), String> {
     };
     socket.close(Some(normal)).map_err(|error| error.to_string())?;
     match read(&mut socket) {
-        // What /inspect says to our Close is no part of the conversation.
+        // The report of /inspect about our Close is not part of the conversation.
         Ok(lines) if lines[0].starts_with("close frame from the client") => Ok(()),
         Ok(lines) => Err(format!("the server also said: {}", lines.join("\n"))),
         Err(_) => Ok(()),
     }
 }
 
-/// `$ websocat ws://127.0.0.1:8000/path`, then `> ` what is typed and `< ` what comes back.
+/// `$ websocat ws://127.0.0.1:8000/path`, then lines with `> ` for each message that is typed, and with `< ` for each
+/// that arrives.
 fn websocat(command: &Command, address: SocketAddr) -> Result<(), String> {
     let mut subprotocol = None;
     let (url, line_end) = match command.words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        // It sends the line break along with what was typed.
+        // websocat sends the line break too.
         ["websocat", url] => (url, "\n"),
-        // So it does here, and shows the lines of an answer as they are.
+        // With these options websocat sends none, and shows the lines of a reply as they are.
         ["websocat", "-t", "--no-line", url] => (url, "\n"),
         ["websocat", "--linemode-strip-newlines", url] => (url, ""),
         ["websocat", "--protocol", name, url] => {
@@ -172,7 +173,7 @@ fn websocat(command: &Command, address: SocketAddr) -> Result<(), String> {
     };
     let path = url.strip_prefix(&format!("ws://{ADDRESS}")).ok_or_else(|| format!("what is {url}?"))?;
     let mut socket = connect_with(address, path, subprotocol)?;
-    // What was said and not shown yet; and whether a line of `…` lets something of it pass.
+    // The lines that arrived and were not shown yet, and whether a line `…` allows some of them to be skipped.
     let (mut unread, mut skips) = (Vec::new(), false);
     for line in &command.lines {
         if *line == "…" {
@@ -224,7 +225,7 @@ fn http(command: &Command, address: SocketAddr) -> Result<(), String> {
     said.next().map_or(Ok(()), |more| Err(format!("the server also said: {more}")))
 }
 
-/// The reply to the request that curl would send.
+/// Returns the reply to the request that curl would send.
 fn curl(words: &[String], address: SocketAddr) -> Result<String, String> {
     let (mut method, mut headers, mut path) = ("GET", String::new(), None);
     let mut words = words.iter().map(String::as_str);
@@ -250,14 +251,14 @@ fn curl(words: &[String], address: SocketAddr) -> Result<String, String> {
         "{method} {path} HTTP/1.1\r\nHost: {ADDRESS}\r\nUser-Agent: curl/8\r\nAccept: */*\r\n{headers}\r\n"
     ));
     let head = client.read_head();
-    // Behind a 101 the server waits for frames.
+    // After a 101 the server waits for frames.
     let has_body = status(&head) != 101 && header(&head, "Content-Length").is_some();
     let body = if has_body { client.read_to_end() } else { Vec::new() };
     Ok(head + &String::from_utf8_lossy(&body))
 }
 
-/// `$ RUST_LOG=filter cargo run`, then lines of the log, in their order; other lines may stand between them. What is
-/// done meanwhile stands in the comment: see [`act`].
+/// `$ RUST_LOG=filter cargo run`, then lines of the log in their order; other lines can be between them. The comment
+/// says what is done meanwhile: see [`act`].
 fn log(command: &Command, deed: &[String]) -> Result<(), String> {
     let words: Vec<&str> = command.words.iter().map(String::as_str).collect();
     let (setting, flags) = match &words[..] {
@@ -270,7 +271,7 @@ fn log(command: &Command, deed: &[String]) -> Result<(), String> {
     program.args(flags.strip_prefix(&["--"]).unwrap_or_default()).env("RUST_LOG", filter).stderr(Stdio::piped());
     let mut program = Program::spawn_with_log(program);
     act(deed, program.address)?;
-    // It ends when the last client has gone, and its log with it.
+    // The program ends, and completes its log, when the last client has disconnected.
     program.signal("TERM");
     let log = BufReader::new(program.child.stderr.take().expect("the log")).lines().map_while(Result::ok);
     let said: Vec<String> = program.first_lines.iter().cloned().chain(log).collect();
@@ -286,10 +287,10 @@ fn log(command: &Command, deed: &[String]) -> Result<(), String> {
     Ok(())
 }
 
-/// - `websocat /path "text"...`: sends each text, and reads what comes back.
-/// - `bytes /path "what is sent" "what comes back"`: frames that no client sends.
-/// - `silent /path 2`: answers two Pings, and then hears nothing more.
-/// - `stalled /path 400`: stays without reading while another client sends 400 messages of 60,001 bytes.
+/// - `websocat /path "text"...`: sends each text, and reads the replies.
+/// - `bytes /path "bytes to send" "expected bytes"`: frames that no real client would send.
+/// - `silent /path 2`: answers two Pings, and then becomes silent.
+/// - `stalled /path 400`: reads nothing while another client sends 400 messages of 60,001 bytes.
 /// - `curl ...`
 fn act(deed: &[String], address: SocketAddr) -> Result<(), String> {
     match deed {
@@ -329,7 +330,7 @@ fn silent(socket: &mut Socket, pings: u32) -> Result<(), String> {
         while !socket.read().map_err(|error| error.to_string())?.is_ping() {}
         socket.flush().map_err(|error| error.to_string())?;
     }
-    // What still comes is taken from under the client, up to the end.
+    // The rest is read from the socket below the client, up to the end.
     let _ = socket.get_mut().read_to_end(&mut Vec::new());
     Ok(())
 }

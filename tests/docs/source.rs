@@ -1,4 +1,4 @@
-//! Where the items of a Rust file begin and end.
+//! The items of a Rust file: their names and lines.
 
 use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens;
@@ -15,7 +15,7 @@ pub struct Item {
     pub is_test: bool,
 }
 
-/// All items of a file, those of its modules and impls too.
+/// Returns all items of a file, including those of its modules and impls.
 pub fn items(source: &str) -> Result<Vec<Item>, String> {
     let file = syn::parse_file(source).map_err(|error| format!("is no Rust: {error}"))?;
     let mut items = Vec::new();
@@ -23,7 +23,7 @@ pub fn items(source: &str) -> Result<Vec<Item>, String> {
     Ok(items)
 }
 
-/// The one item of this name; white space does not matter.
+/// Returns the one item of this name; white space does not matter.
 pub fn find<'a>(items: &'a [Item], name: &str) -> Result<&'a Item, String> {
     let found: Vec<&Item> = items.iter().filter(|item| squeeze(&item.name) == squeeze(name)).collect();
     match found[..] {
@@ -101,14 +101,14 @@ fn member(of: &Ident, name: &Ident, attributes: &[Attribute], tokens: &impl ToTo
 fn new(name: &Ident, attributes: &[Attribute], tokens: &impl ToTokens) -> Item {
     let span = tokens.span();
     let outer = attributes.iter().filter(|attribute| matches!(attribute.style, AttrStyle::Outer));
-    // rustfmt gives each attribute its lines.
+    // rustfmt gives each attribute lines of its own.
     let above = outer.map(|attribute| attribute.span().end().line + 1).max();
     let begin = above.unwrap_or(span.start().line).max(span.start().line);
     let is_test = attributes.iter().any(|attribute| attribute.path().is_ident("test"));
     Item { name: name.to_string(), lines: begin - 1..span.end().line, is_test }
 }
 
-/// The functions in a macro whose inside is not quite Rust.
+/// Finds the functions in a macro whose contents are not quite Rust.
 fn function_names(tokens: TokenStream) -> impl Iterator<Item = Ident> {
     let tokens: Vec<TokenTree> = tokens.into_iter().collect();
     let pairs: Vec<[TokenTree; 2]> = tokens.windows(2).map(|pair| [pair[0].clone(), pair[1].clone()]).collect();

@@ -4,13 +4,13 @@ use super::markdown::{Row, parse};
 use super::source::{self, Item};
 use std::rc::Rc;
 
-/// The items of a file below the repository's top, or why there are none.
+/// Returns the items of a file below the repository's top, or the reason why there are none.
 pub type Lookup<'a> = dyn FnMut(&str) -> Result<Rc<Vec<Item>>, String> + 'a;
 
-/// Where the table's tests are, if the table names a file without its folder.
+/// The folders to search when the table names a test file without its folder.
 const TEST_FOLDERS: [&str; 3] = ["tests/protocol", "tests/sockets", "tests"];
 
-/// The words that make a rule.
+/// The words that mark a requirement.
 const WORDS: [&str; 5] = ["MUST", "MUST NOT", "SHOULD", "SHOULD NOT", "MAY"];
 
 pub fn check(path: &str, text: &str, items_of: &mut Lookup) -> Vec<String> {
@@ -22,7 +22,7 @@ pub fn check(path: &str, text: &str, items_of: &mut Lookup) -> Vec<String> {
     problems.map(|(line, what)| format!("{path}:{line}: {what}")).collect()
 }
 
-/// Section, word, rule, code, test; without code the last cell is the reason.
+/// Checks one row: section, word, rule, code, test. Without code the last cell gives the reason.
 fn check_row(row: &Row, items_of: &mut Lookup) -> Result<(), String> {
     let [section, word, rule, code, test] = &row.cells[..] else { return Err("a row has five cells".to_owned()) };
     if !section.text.split('.').all(|part| part.parse::<u8>().is_ok()) {
@@ -52,7 +52,7 @@ fn check_row(row: &Row, items_of: &mut Lookup) -> Result<(), String> {
     Ok(())
 }
 
-/// `file.rs` and the names behind it, which may be several.
+/// Splits a cell into files and the names after each of them. A file can have several names.
 fn pairs(code: &[String]) -> Result<Vec<(&str, &str)>, String> {
     let (mut pairs, mut file, mut is_named) = (Vec::new(), None, true);
     for word in code {
