@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn frames_come_out_in_order_whatever_a_write_takes() {
+    fn frames_leave_in_order_whatever_a_write_takes() {
         for step in [1, 3, 100] {
             let mut backlog = backlog();
             let frames: Vec<Vec<u8>> = (0..100).map(|i| vec![i; usize::from(i) % 7 + 1]).collect();

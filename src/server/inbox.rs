@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_head_takes_few_reads_since_the_buffer_doubles() {
+    fn a_long_head_takes_few_reads_as_the_buffer_doubles() {
         let client = ClientsEnd::default();
         let mut inbox = inbox(&client);
         const LENGTH: usize = 4 * INBOX + 904;

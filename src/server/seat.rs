@@ -272,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn client_entered_before_shutdown_is_told_by_its_own_thread() {
+    fn client_entered_before_shutdown_gets_1001_from_its_thread() {
         let registry = Arc::new(Registry::default());
         let seat = enter(&registry, peer(1));
         registry.stop();

@@ -175,14 +175,19 @@ fn tests_of(path: &str) -> Vec<(usize, String)> {
 #[test]
 fn names_of_tests_are_short_and_no_riddles() {
     let riddle = Regex::new("^(?:what|who|whoever|whichever|however)_").unwrap();
-    let is_bad = |name: &str| name.len() > 60 || riddle.is_match(name);
-    assert!(is_bad("what_is_missing_is_named") && is_bad(&"x".repeat(61)) && !is_bad("missing_header_is_named"));
+    let patterns = compiled();
+    let words = |name: &str| Sentence { line: 1, place: Place::Heading, text: name.replace('_', " ") };
+    let is_bad = |name: &str| name.len() > 60 || riddle.is_match(name) || fault(&words(name), &patterns).is_some();
+    assert!(is_bad("what_is_missing_is_named") && is_bad(&"x".repeat(61)) && is_bad("a_value_may_be_empty"));
+    assert!(!is_bad("missing_header_is_named"));
     let (mut problems, mut allowed) = (Vec::new(), LONG_NAMES.to_vec());
     for path in ["src", "tests"].into_iter().flat_map(files).filter(|path| path.ends_with(".rs")) {
         for (line, name) in tests_of(&path).into_iter().filter(|(_, name)| is_bad(name)) {
             match allowed.iter().position(|known| *known == name) {
                 Some(position) => drop(allowed.remove(position)),
-                None => problems.push(format!("{path}:{line}: {name}: subject_condition_result, at most 60 letters")),
+                None => problems.push(format!(
+                    "{path}:{line}: {name}: subject_condition_result, at most 60 letters, in plain words"
+                )),
             }
         }
     }

@@ -81,7 +81,7 @@ fn pages_are_made_of_what_the_checks_understand() {
 }
 
 #[test]
-fn quotes_are_what_stands_in_the_source() {
+fn quotes_equal_the_source() {
     let update = env::var_os("PLAINSOCKET_UPDATE").is_some();
     let (mut sources, mut problems) = (quote::Sources::default(), Vec::new());
     for path in pages() {

@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn headings_are_anchors_as_forges_make_them() {
+    fn headings_become_anchors_as_on_github() {
         let page = parse("# From `Java`, too\n## §5.2: A_b\n## Again\n## Again\n<a id=\"x\"></a>\n");
         assert_eq!(page.anchors, ["from-java-too", "52-a_b", "again", "again-1", "x"]);
     }

@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn an_item_is_found_without_what_stands_above_it() {
+    fn item_is_found_without_attributes_and_comments_above_it() {
         assert_eq!(text_of("A").unwrap(), "pub struct A {\n    b: u8,\n}");
         assert_eq!(text_of("A::b").unwrap(), "    fn b(&self) -> u8 {\n        self.b\n    }");
         assert!(text_of("impl A").unwrap().starts_with("impl A {\n    /// Doc.\n    fn b"));

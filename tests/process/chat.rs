@@ -149,7 +149,7 @@ fn known_at_the_end(client: &mut Client, welcome: &Value, heard_all: bool) -> BT
 }
 
 #[test]
-fn members_agree_on_who_is_there_after_many_have_come_and_gone() {
+fn members_agree_on_the_list_after_many_joins_and_leaves() {
     const ROUNDS: usize = 50;
     let program = Program::start(&[]);
     let welcomed = |number: usize| {

@@ -33,7 +33,7 @@ fn clock_pushes_each_second_to_silent_clients() {
 }
 
 #[test]
-fn clock_takes_what_clients_say_and_ends_with_the_program() {
+fn clock_reads_its_clients_and_ends_with_the_program() {
     let mut program = Program::start(&[]);
     let (mut leaves, mut stays) =
         (Client::connect(program.address, "/clock"), Client::connect(program.address, "/clock"));

@@ -84,7 +84,7 @@ fn requests_received_before_sigterm_get_their_replies() {
 }
 
 #[test]
-fn two_signals_within_a_second_are_one_wish() {
+fn two_signals_within_a_second_count_as_one() {
     let mut program = Program::start(&["--close-timeout", "60"]);
     let mut client = Client::connect(program.address, "/chat");
     let pair = format!("kill -s TERM {0}; kill -s INT {0}", program.child.id());

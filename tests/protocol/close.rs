@@ -5,7 +5,7 @@ use plainsocket::{CloseCode, CloseFrame, ProtocolError as E};
 // §7.4 Status Codes
 
 #[test]
-fn the_codes_that_may_be_sent_are_these_and_no_others() {
+fn only_these_close_codes_can_be_sent() {
     for code in 0..=u16::MAX {
         let fine = matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999);
         assert_eq!(CloseCode::new(code).map(CloseCode::get), fine.then_some(code));

@@ -250,7 +250,7 @@ fn window_with_context_has_the_last_32_kib_of_all_messages() {
 // The limit, and memory
 
 #[test]
-fn limit_holds_to_the_byte_for_what_comes_out() {
+fn limit_holds_to_the_byte_for_inflated_messages() {
     for (length, is_in) in [(LIMIT - 1, true), (LIMIT, true), (LIMIT + 1, false), (LIMIT + 1000, false)] {
         for bytes in [vec![b'a'; length], noise(length).iter().map(|byte| byte & 0x7F).collect()] {
             let whole = deflated(&bytes);

@@ -5,7 +5,7 @@ use std::error::Error as _;
 use std::io::{self, ErrorKind};
 
 #[test]
-fn an_error_shows_what_it_wraps_and_tells_it_as_its_source() {
+fn error_shows_the_error_it_wraps_and_has_it_as_source() {
     let cases = [
         (Error::Io(io::Error::other("the socket failed")), "the socket failed", true),
         (Error::from(io::Error::other("no such file")), "handler failed: no such file", true),
@@ -20,7 +20,7 @@ fn an_error_shows_what_it_wraps_and_tells_it_as_its_source() {
 }
 
 #[test]
-fn question_mark_makes_a_handlers_io_error_its_own() {
+fn question_mark_turns_an_io_error_into_a_handler_error() {
     fn read() -> Result<(), Error> {
         Err(io::Error::from(ErrorKind::NotFound))?
     }

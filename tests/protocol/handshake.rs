@@ -69,7 +69,7 @@ fn subprotocols_and_extensions_are_offered_and_none_is_selected() {
 // §11.3: the header fields
 
 #[test]
-fn a_reply_tells_the_value_of_a_header() {
+fn reply_returns_the_value_of_a_header() {
     let (request, _) = parse(request("/chat").as_bytes()).unwrap();
     let response = request.accept(&[]).unwrap().with_subprotocol("chat");
     assert_eq!(response.header_value("Sec-WebSocket-Protocol"), Some("chat"));
@@ -77,7 +77,7 @@ fn a_reply_tells_the_value_of_a_header() {
 }
 
 #[test]
-fn no_header_of_a_reply_comes_twice() {
+fn no_header_of_a_reply_is_repeated() {
     let (request, _) =
         parse(with_line("Sec-WebSocket-Protocol: chat\r\nSec-WebSocket-Protocol: chat").as_bytes()).unwrap();
     let response = request.accept(&[]).unwrap().with_subprotocol("chat");
@@ -339,7 +339,7 @@ fn versions_other_than_13_are_refused() {
 }
 
 #[test]
-fn a_header_that_stands_once_must_not_come_twice() {
+fn repeated_header_is_refused_where_only_one_is_allowed() {
     for (line, name) in [
         ("Host: other.example.com", "Host"),
         ("sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==", "Sec-WebSocket-Key"),
@@ -547,7 +547,7 @@ fn any_in_the_list_allows_every_origin() {
 }
 
 #[test]
-fn a_client_without_an_origin_is_no_browser_and_may_connect() {
+fn client_without_an_origin_is_no_browser_and_can_connect() {
     let (no_browser, _) = parse(request("/").as_bytes()).unwrap();
     for allowed in [&[][..], &["https://good.example".to_owned()]] {
         assert!(no_browser.accept(allowed).is_ok());
@@ -637,7 +637,7 @@ fn a_target_that_is_too_long_by_itself_is_named() {
 }
 
 #[test]
-fn a_client_that_speaks_tls_is_told_so() {
+fn client_that_speaks_tls_gets_an_error_of_its_own() {
     // RFC 8446 §5.1: a record of type 22 (handshake) and version 3.1, 3.2, 3.3.
     for hello in [b"\x16\x03\x01\x02\x00\x01", b"\x16\x03\x03\x00\xC0\x01"] {
         assert_eq!(parse(hello).map(drop), Err(E::Tls));
@@ -650,7 +650,7 @@ fn a_client_that_speaks_tls_is_told_so() {
 }
 
 #[test]
-fn bytes_behind_the_blank_line_are_left_alone() {
+fn bytes_after_the_blank_line_are_left_alone() {
     let head = request("/chat");
     let wire = [head.as_bytes(), b"\x81\x85\0\0\0\0Hello"].concat();
     let (request, used) = Request::parse(&wire).unwrap().unwrap();
@@ -716,7 +716,7 @@ fn control_characters_are_refused() {
 }
 
 #[test]
-fn a_value_may_hold_any_other_byte() {
+fn header_value_can_hold_any_other_byte() {
     assert!(parse(b"GET / HTTP/1.1\r\nHost: x\r\nCookie: \xFF\xFE \xC3\xA4\r\n\r\n").is_ok());
 }
 

@@ -90,7 +90,7 @@ fn empty_messages_are_messages() {
 }
 
 #[test]
-fn fragments_are_one_message_and_may_be_empty() {
+fn fragments_are_one_message_and_can_be_empty() {
     assert_events(&[frame(0x01, b"Hel"), frame(0x80, b"lo")], &[text("Hello")]);
     assert_events(&[frame(0x02, b""), frame(0x00, b"ab"), frame(0x00, b""), frame(0x80, b"")], &[binary(b"ab")]);
     assert_events(&[frame(0x01, b""), frame(0x80, b"")], &[text("")]);
@@ -153,7 +153,7 @@ fn a_close_carries_its_code_and_reason() {
 const EDGES: &str = "\0\x7F\u{80}\u{7FF}\u{800}\u{D7FF}\u{E000}\u{FFFD}\u{FFFE}\u{10000}\u{10FFFF} κόσμε 🦀";
 
 #[test]
-fn a_character_may_be_split_over_fragments_at_any_byte() {
+fn a_character_can_be_split_over_fragments_at_any_byte() {
     let bytes = EDGES.as_bytes();
     for cut in 0..=bytes.len() {
         assert_events(&[frame(0x01, &bytes[..cut]), frame(0x80, &bytes[cut..])], &[text(EDGES)]);
@@ -269,7 +269,7 @@ fn hundred_thousand_tiny_fragments_take_under_a_second() {
 // Text, messages, and what a decoder holds
 
 #[test]
-fn ascii_behind_a_cut_character_does_not_hide_it() {
+fn ascii_after_a_cut_character_does_not_hide_it() {
     for (right, more) in (0..8).flat_map(|right| (1..8).map(move |more| (right, more))) {
         let begun = [&vec![b'a'; right][..], &[0xC3]].concat();
         let wire = [frame(0x01, &begun), frame(0x00, &vec![b'x'; more])].concat();
@@ -278,7 +278,7 @@ fn ascii_behind_a_cut_character_does_not_hide_it() {
 }
 
 #[test]
-fn text_is_what_it_is_made_of() {
+fn text_equals_and_prints_the_string_it_is_made_of() {
     let text = Text::from("H\u{e9}llo\n");
     assert_eq!((text.as_str(), text.to_string()), ("H\u{e9}llo\n", "H\u{e9}llo\n".to_owned()));
     assert_eq!(format!("{text:?}"), r#""Héllo\n""#);

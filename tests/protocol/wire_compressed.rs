@@ -58,7 +58,7 @@ fn from_server(message: &[u8]) -> Vec<u8> {
 // RFC 7692 §7.2.3.1 A Message Compressed Using One Compressed DEFLATE Block
 
 #[test]
-fn compressed_hello_shows_what_came_out_with_sizes() {
+fn compressed_hello_shows_the_inflated_text_and_both_sizes() {
     let (frames, _) = watch(&frame(COMPRESSED, &HELLO));
     assert_text(
         &frames[0],
@@ -87,7 +87,7 @@ text frame from the client, 13 bytes: c1 87 37 fa 21 3d c5 b2 ec f4 fe fd 21
 }
 
 #[test]
-fn fragments_show_what_came_out_with_the_last() {
+fn last_fragment_shows_the_inflated_message() {
     let wire = [frame(0x41, &HELLO[..3]), frame(PING, b"?"), frame(0x80, &HELLO[3..])].concat();
     let (frames, error) = watch(&wire);
     let [first, ping, last] = &frames[..] else { panic!("{frames:?} {error:?}") };

@@ -104,7 +104,7 @@ fn ticket_in_the_query_is_good_once() {
 }
 
 #[test]
-fn cookie_tells_who_the_client_is_and_the_101_sets_new_ones() {
+fn cookie_identifies_the_client_and_the_101_sets_new_ones() {
     let served = serve(|server| {
         server.route_with(
             "/chat",
@@ -133,7 +133,7 @@ fn cookie_tells_who_the_client_is_and_the_101_sets_new_ones() {
 }
 
 #[test]
-fn token_beside_the_subprotocol_tells_who_the_client_is() {
+fn token_beside_the_subprotocol_identifies_the_client() {
     let served = serve(|server| {
         let admit = |request: &Request, _| {
             let token = request.offered_subprotocols().find_map(|offer| offer.strip_prefix("token."));

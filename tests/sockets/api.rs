@@ -65,7 +65,7 @@ fn text_returns_its_string_and_formats_like_one() {
 }
 
 #[test]
-fn a_server_or_a_connection_may_move_to_another_thread() {
+fn server_and_connection_can_move_to_another_thread() {
     fn check<T: Send + Debug + 'static>() {}
     check::<Connection>();
     check::<Server>();

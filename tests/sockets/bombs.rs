@@ -55,7 +55,7 @@ fn begun(first: u8, length: usize, part: &[u8]) -> Vec<u8> {
 // The limit applies to the inflated message
 
 #[test]
-fn message_may_inflate_to_the_limit_and_to_no_byte_more() {
+fn message_can_inflate_to_the_limit_and_no_further() {
     for address in both(limited(100_000)) {
         let mut client = Compressing::connect(address, "/echo", &[OFFER]);
         for first in [TEXT, BINARY] {
@@ -98,7 +98,7 @@ fn bomb_in_a_frame_in_fragments_or_in_parts_ends_with_1009() {
 }
 
 #[test]
-fn of_a_bomb_in_a_bomb_only_the_outer_one_is_inflated() {
+fn bomb_inside_a_bomb_is_not_inflated() {
     for address in both(limited(100_000)) {
         let mut client = Compressing::connect(address, "/echo", &[OFFER]);
         let inner = bomb(50_000);

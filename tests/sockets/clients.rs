@@ -309,7 +309,7 @@ fn drained_client_is_pinged_again_when_silent() {
 }
 
 #[test]
-fn any_bytes_are_a_sign_of_life() {
+fn any_bytes_count_as_activity() {
     let config = impatient();
     let server = Running::start(config.clone());
     let slow_frame = frame(BINARY, &[0; 100]);
@@ -367,7 +367,7 @@ fn leaving_frees_a_slot_of_its_address() {
 }
 
 #[test]
-fn a_client_that_has_seen_close_and_fin_may_come_again_at_once() {
+fn client_that_has_seen_close_and_fin_can_reconnect_at_once() {
     let server = Running::start(Config { max_clients_per_ip: Some(1), max_clients: 1, ..Config::default() });
     let mut before = Vec::new();
     for round in 0..100 {
@@ -383,7 +383,7 @@ fn a_client_that_has_seen_close_and_fin_may_come_again_at_once() {
 }
 
 #[test]
-fn client_that_has_seen_a_reply_and_fin_can_come_again_at_once() {
+fn client_that_has_seen_reply_and_fin_can_reconnect_at_once() {
     let server = Running::start(Config { max_clients_per_ip: Some(1), max_clients: 1, ..Config::default() });
     let broken = |frame: &[u8]| [request("/echo").as_bytes(), frame, &close_frame(1002, "")].concat();
     let kinds: [(&[u8], &str); 5] = [

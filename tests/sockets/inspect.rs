@@ -54,7 +54,7 @@ fn each_frame_is_answered_with_one_text() {
 }
 
 #[test]
-fn with_the_subprotocol_it_comes_as_json() {
+fn report_is_json_with_the_subprotocol() {
     let program = Program::start(&[]);
     let (mut inspected, handshake) = Inspected::json(program.address);
     assert_eq!(handshake["accept"]["base64"], "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
@@ -160,7 +160,7 @@ fn first_report_leaves_time_to_read_the_101() {
 
 /// A page of another site can be allowed to connect, and the browser then sends cookies that this page must not read.
 #[test]
-fn nobody_is_told_what_proves_who_the_client_is() {
+fn report_hides_the_credentials_of_the_client() {
     let program = Program::start(&["--allow-origin", "any"]);
     let mut client = Client::tcp(program.address);
     let secrets = "Sec-WebSocket-Protocol: plainsocket.json, bearer.secret\r\nCookie: id=secret\r\n\
@@ -194,7 +194,7 @@ fn recv_frame_returns_fragments_and_answers_ping_between() {
 }
 
 #[test]
-fn in_single_bytes_it_is_the_same() {
+fn reports_of_single_bytes_are_the_same() {
     let program = Program::start(&[]);
     let (mut inspected, _) = Inspected::json(program.address);
     for byte in [frame(0x01, b"He"), frame(0x80, b"llo"), close_frame(1000, "bye")].concat() {
@@ -284,7 +284,7 @@ fn a_message_of_1_mib_gets_a_short_answer() {
 
 #[cfg(unix)]
 #[test]
-fn the_server_goes_down_calmly() {
+fn client_of_inspect_gets_1001_at_shutdown() {
     let mut program = Program::start(&[]);
     let (mut inspected, _) = Inspected::json(program.address);
     program.signal("TERM");
@@ -323,7 +323,7 @@ fn handler_that_returns_early_leaves_no_frame_unfinished() {
 }
 
 #[test]
-fn recv_and_recv_frame_may_be_mixed() {
+fn recv_and_recv_frame_can_be_mixed() {
     let (mut client, told) = with_handler(|connection, tell| {
         let say = |text: String| tell.send(text).unwrap();
         say(format!("{:?}", connection.recv()?));

@@ -106,7 +106,7 @@ fn debug_shows_each_connections_life() {
 }
 
 #[test]
-fn debug_counts_the_messages_of_who_looks_at_frames_too() {
+fn debug_counts_messages_received_as_frames_too() {
     let logged = Logged::start("frames", "plainsocket=debug", &[]);
     let (mut client, address) = logged.connect("/inspect");
     client.send([frame(0x01, b"o"), frame(PING, b""), frame(0x80, b"ne"), frame(TEXT, b"two")].concat());

@@ -240,7 +240,7 @@ fn a_name_with_several_addresses_is_served_at_each() {
 }
 
 #[test]
-fn star_and_nothing_are_every_address() {
+fn star_and_empty_host_mean_every_address() {
     for address in ["*:0", ":0"] {
         let program = listen_on(address);
         for ip in loopbacks() {
@@ -278,7 +278,7 @@ fn the_first_lines_say_where_it_listens_and_what_to_paste() {
 }
 
 #[test]
-fn slash_and_echo_echo_and_slash_is_a_page_too() {
+fn slash_and_echo_both_echo_and_slash_has_a_page() {
     let program = Program::start(&["--close-timeout", "0.5"]);
     for path in ["/", "/echo"] {
         let mut client = Client::connect(program.address, path);
@@ -343,7 +343,7 @@ fn a_frame_that_announces_much_costs_no_memory() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn a_long_message_that_does_not_end_costs_what_has_come_of_it() {
+fn endless_message_costs_only_its_received_bytes() {
     const CLIENTS: usize = 8;
     const LENGTH: usize = 600_000;
     let program = Program::start(&[]);

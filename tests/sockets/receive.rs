@@ -45,7 +45,7 @@ fn echo_in_steps(timeout: Duration) -> impl Fn(&mut Connection) -> Result<(), Er
 // A wait with a limit
 
 #[test]
-fn message_nothing_and_end_are_told_apart() {
+fn message_nothing_and_end_are_distinct_results() {
     let (tell, told) = mpsc::channel();
     let (address, _) = serve(Config::default(), move |connection| {
         let started = Instant::now();
@@ -305,7 +305,7 @@ fn answering_client_stays_while_handler_uses_recv_timeout() {
 }
 
 #[test]
-fn client_whose_bytes_lie_unread_is_not_blamed_for_silence() {
+fn client_with_unread_bytes_does_not_count_as_silent() {
     let hold = |timeout: Duration| {
         let (address, handle) = serve(impatient(), move |connection| {
             loop {

@@ -71,7 +71,7 @@ fn client_over_the_rate_limit_gets_1008() {
 }
 
 #[test]
-fn feed_sends_what_was_missed_and_then_what_is_new() {
+fn feed_sends_missed_messages_and_then_new_ones() {
     let (server, feed) = start();
     feed.lock().unwrap().publish("a");
     feed.lock().unwrap().publish("b");

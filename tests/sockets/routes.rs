@@ -195,7 +195,7 @@ fn listeners_of_others_serve_and_shutdown_reaches_each() {
 }
 
 #[test]
-fn listener_that_does_not_block_is_made_to() {
+fn non_blocking_listener_is_made_blocking() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
     let another = TcpListener::bind("127.0.0.1:0").unwrap();

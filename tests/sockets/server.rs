@@ -526,7 +526,7 @@ fn a_ping_after_the_1001_of_a_shutdown_gets_its_pong() {
 }
 
 #[test]
-fn a_handler_can_send_nothing_behind_its_close() {
+fn handler_can_send_nothing_after_its_close() {
     let (tell, told) = mpsc::channel();
     let server = Server::bind("127.0.0.1:0").unwrap().route("/", move |connection| {
         connection.close(CloseCode::NORMAL, "")?;

@@ -179,7 +179,7 @@ fn own_thread_that_need_not_wait_needs_no_buffers() {
 
 // §5.5.1, §5.5.2.
 #[test]
-fn pong_may_follow_a_close_and_nothing_else_may() {
+fn only_a_pong_can_follow_a_close() {
     let (house, client) = (House::new(), ClientsEnd::default());
     let outbox = house.outbox(&client);
     outbox.write(&Frames::close(b"close ")).unwrap();

@@ -148,7 +148,7 @@ fn send_is_flushed_unless_a_whole_message_is_unread() {
 }
 
 #[test]
-fn a_large_payload_is_written_from_where_it_lies() {
+fn a_large_payload_is_written_without_a_copy() {
     fn broadcast(connection: &mut Connection) -> Result<(), Error> {
         while let Some(message) = connection.recv()? {
             connection.broadcast(message)?;

@@ -11,7 +11,7 @@ fn number(event: &Value) -> u64 {
 }
 
 #[test]
-fn client_that_comes_back_gets_what_it_missed_then_what_is_new() {
+fn returning_client_gets_missed_messages_then_new_ones() {
     let redis = Redis::start();
     let [one, other] = servers(&redis, &[]);
     let (mut ann, welcome) = listener(&one, "/chat/tea?name=Ann");
@@ -43,7 +43,7 @@ fn client_that_comes_back_gets_what_it_missed_then_what_is_new() {
 }
 
 #[test]
-fn replay_and_live_messages_are_without_gap_and_double() {
+fn replay_and_live_messages_have_no_gap_and_no_repeat() {
     let redis = Redis::start();
     let [one, other] = servers(&redis, &[]);
     let (mut speaker, _) = listener(&one, "/chat");
@@ -82,7 +82,7 @@ fn replay_and_live_messages_are_without_gap_and_double() {
 }
 
 #[test]
-fn more_said_during_a_replay_than_is_put_aside_is_not_lost() {
+fn more_messages_during_a_replay_than_fit_are_not_lost() {
     let redis = Redis::start();
     let [program] = servers(&redis, &[]);
     let (mut speaker, _) = listener(&program, "/chat");
@@ -104,7 +104,7 @@ fn more_said_during_a_replay_than_is_put_aside_is_not_lost() {
 }
 
 #[test]
-fn client_whose_messages_are_no_longer_kept_is_told_how_many() {
+fn client_gets_the_number_of_messages_no_longer_kept() {
     const ALL: u64 = 1000;
     let redis = Redis::start();
     let [program] = servers(&redis, &["--bus-keep", "50"]);

@@ -73,7 +73,7 @@ fn say(client: &mut Client, text: &str) {
 }
 
 #[test]
-fn message_reaches_the_members_of_all_servers_as_what_it_was() {
+fn message_reaches_members_of_all_servers_with_its_type() {
     let redis = Redis::start();
     let [one, other] = servers(&redis, &[]);
     let mut ann = Client::connect(one.address, "/chat/tea");
