@@ -213,6 +213,9 @@ fn fault<'a>(sentence: &Sentence, patterns: &'a [(Regex, Regex, &Pattern)]) -> O
         if pattern.find.starts_with("{BEGIN}") && sentence.place != Place::Text {
             return None;
         }
+        if !find.is_match(&sentence.text) {
+            return None;
+        }
         let rest = except.replace_all(&sentence.text, "-");
         find.find(&rest).map(|found| (found.as_str().to_owned(), *pattern))
     })
