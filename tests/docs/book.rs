@@ -4,31 +4,63 @@ use super::links::resolve;
 use super::markdown::attribute;
 use super::{at, chapters, files};
 use pulldown_cmark::html::push_html;
-use pulldown_cmark::{Options, Parser};
-use std::collections::HashMap;
+use pulldown_cmark::{Event, Options, Parser, Tag};
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 
 const TOP: &str = "target/book";
 
+/// What begins a page outside of the book: the READMEs, to which it links.
+const HEAD: &str = r#"<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>plainsocket</title>
+<style>
+:root { color-scheme: light dark }
+body { max-width: 60em; margin: 1em auto; padding: 0 1em; font-family: sans-serif; line-height: 1.45; overflow-wrap: anywhere }
+pre, code { background: #8882 }
+pre { padding: .5em; overflow-x: auto; overflow-wrap: normal }
+pre code { background: none }
+table { border-collapse: collapse }
+th, td { border: 1px solid #8888; padding: .2em .6em; text-align: start }
+th { overflow-wrap: normal }
+</style>
+"#;
+
 fn build() {
     let _ = fs::remove_dir_all(at(TOP));
     let built = Command::new("mdbook").args(["build", "docs"]).current_dir(at("")).output().expect("mdbook");
     let said = String::from_utf8_lossy(&built.stderr);
     assert!(built.status.success() && !said.contains("WARN") && !said.contains("ERROR"), "{said}");
-    let sources = ["src", "tests"].into_iter().flat_map(files).chain(["README.md".to_owned()]);
+    let sources = ["src", "tests"]
+        .into_iter()
+        .flat_map(files)
+        .chain(["README.md", "LICENSE-APACHE", "LICENSE-MIT"].map(str::to_owned));
     for file in sources {
         let copy = at(TOP).join(&file);
         fs::create_dir_all(copy.parent().unwrap()).unwrap();
         // mdBook makes `.html` of each link to a `.md`, even if the page is not part of the book.
         if file.ends_with(".md") {
-            let mut html = "<!doctype html>\n<meta charset=\"utf-8\">\n".to_owned();
+            let mut html = HEAD.to_owned();
             let text = fs::read_to_string(at(&file)).unwrap();
-            push_html(&mut html, Parser::new_ext(&text, Options::ENABLE_TABLES));
+            push_html(&mut html, Parser::new_ext(&text, Options::ENABLE_TABLES).map(with_link_to_html));
             fs::write(copy.with_extension("html"), html).unwrap();
         }
         fs::copy(at(&file), copy).unwrap();
+    }
+}
+
+/// A link to a page leads to what becomes of it.
+fn with_link_to_html(event: Event) -> Event {
+    match event {
+        Event::Start(Tag::Link { link_type, dest_url, title, id }) if !dest_url.contains(':') => {
+            let dest_url = dest_url.replace("docs/README.md", "docs/index.md").replace(".md", ".html").into();
+            Event::Start(Tag::Link { link_type, dest_url, title, id })
+        }
+        other => other,
     }
 }
 
@@ -37,11 +69,12 @@ fn build() {
 fn the_built_book_has_no_broken_link() {
     build();
     // This page loads its parts from the top of a server.
-    let pages =
-        files("target/book/docs").into_iter().filter(|path| path.ends_with(".html") && !path.ends_with("/404.html"));
+    let pages = files(TOP).into_iter().filter(|path| path.ends_with(".html") && !path.ends_with("/404.html"));
     let pages: HashMap<String, String> =
         pages.map(|path| (path.clone(), fs::read_to_string(at(&path)).unwrap())).collect();
     assert!(pages.contains_key("target/book/docs/index.html"), "{:?}", pages.keys());
+    let anchors =
+        pages.iter().map(|(path, html)| (path.clone(), attribute(html, "id").into_iter().collect())).collect();
     let (mut dead, mut rendered) = (Vec::new(), 0);
     for (path, html) in &pages {
         assert!(!html.contains("&lt;!-- "), "{path} shows a comment");
@@ -52,7 +85,7 @@ fn the_built_book_has_no_broken_link() {
             assert!(raw.is_empty(), "{path} shows its Markdown:\n{}", raw.join("\n"));
         }
         for target in ["href", "src"].iter().flat_map(|name| attribute(html, name)) {
-            if !target.contains(':') && !leads_somewhere(&pages, path, &target) {
+            if !target.contains(':') && !leads_somewhere(&anchors, path, &target) {
                 dead.push(format!("{path}: {target}"));
             }
         }
@@ -62,13 +95,13 @@ fn the_built_book_has_no_broken_link() {
     assert!(dead.is_empty(), "{} dead links:\n{}", dead.len(), dead.join("\n"));
 }
 
-fn leads_somewhere(pages: &HashMap<String, String>, from: &str, target: &str) -> bool {
+fn leads_somewhere(anchors: &HashMap<String, HashSet<String>>, from: &str, target: &str) -> bool {
     let target = target.split('?').next().unwrap_or_default();
     let (file, anchor) = target.split_once('#').map_or((target, None), |(file, anchor)| (file, Some(anchor)));
     let Some(path) = resolve(from, file).filter(|path| path.starts_with(TOP)) else { return false };
-    match (anchor, pages.get(&path)) {
+    match (anchor, anchors.get(&path)) {
         (None | Some(""), _) => Path::new(&at(&path)).exists(),
-        (Some(anchor), Some(html)) => attribute(html, "id").iter().any(|id| id == anchor),
+        (Some(anchor), Some(ids)) => ids.contains(anchor),
         (Some(_), None) => false,
     }
 }
