@@ -150,12 +150,7 @@ pub fn the_list_knows_who_is_there(subject: &Subject, trial: &Trial) -> Result<(
         let mistake = if list.contains(&ann.peer) { Mistake::NeverLeft } else { Mistake::WrongOneLeft };
         return Err(number(&list).named(mistake));
     }
-    ALONE.case(
-        trial,
-        "leave for the first once more",
-        "it does no harm",
-        "A client can be let go by two threads at once.",
-    );
+    ALONE.case(trial, "leave for the first once more", "it does no harm", "Two threads can remove the same client.");
     alone.leave(ann.peer)?;
     trial.equal(alone.listed()?.len(), 1)
 }

@@ -279,7 +279,7 @@ pub fn a_write_that_fails_is_no_panic(subject: &Subject, trial: &Trial) -> Resul
     trial.case(
         "messages, until the server cannot send back any more, because the client does not read; then the client is gone",
         "serve_client returns",
-        "A write fails when nobody is there to take it. That ends this client's life, and its thread in good order.",
+        "A write fails when the client is gone. Then the thread of this client ends in good order.",
     );
     talk.flood();
     // The client has unread bytes, so dropping it sends a reset, and the server's write is an error.

@@ -143,7 +143,7 @@ pub fn the_patience_is_the_callers(subject: &Subject, trial: &Trial) -> Result<(
     trial.case(
         "two clients that never close their side; hang_up has 30 ms of patience with one, and 10 minutes with the other",
         "hang_up returns for the first alone",
-        "§7.1.1 leaves the time to you, and `patience` is the caller's word on it.",
+        "§7.1.1 leaves the time open, so the caller chooses it with `patience`.",
     );
     let hang_up = subject.hang_up;
     let waits = |patience: Duration| {

@@ -210,8 +210,7 @@ fn bomb(times: usize) -> Vec<u8> {
 }
 
 pub fn the_limit_is_for_what_comes_out(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
-    let why =
-        "§10.4: a few KiB become many MiB, so the limit is asked piece by piece, before the next one is inflated.";
+    let why = "§10.4: a few KiB become many MiB, so compare with the limit after each piece, before the next one is inflated.";
     for (times, limit, fits) in [(4, 1033, true), (4, 1032, false), (2000, 100_000, false)] {
         let (bytes, size) = (bomb(times), 1 + times * 258);
         trial.case(

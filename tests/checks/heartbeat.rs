@@ -202,7 +202,7 @@ pub fn a_ping_that_waits_holds_no_list(subject: &Subject, trial: &Trial) -> Resu
     let mut full = server.connect(trial, "/echo")?;
     full.flood();
     trial.case(
-        "one client does not read, so its Ping waits for the frame before it; meanwhile another one comes and says \"hi\"",
+        "one client does not read, so its Ping waits for the frame before it; meanwhile another one connects and says \"hi\"",
         "it gets it back",
         "As in step 16: no lock is held while you write. `clients` copies the list, and `send` comes after that.",
     );

@@ -209,7 +209,7 @@ fn first_tick(alone: &Alone, entered: &mut Entered) -> Result<Task<()>, Lesson> 
     }
 }
 
-const LEFT_OVER: &str = "A thread that is left over for each client that ever came would fill the machine.";
+const LEFT_OVER: &str = "If each client left a thread behind, the threads would fill the machine.";
 
 pub fn ticks_end_with_their_client(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
     for vanishes in [false, true] {
@@ -422,7 +422,7 @@ pub fn every_client_has_its_ticks(subject: &Subject, trial: &Trial) -> Result<()
         "Only a client's own ticks end with it.",
     );
     bob.keeps_ticking(Mistake::TickerDiesWithFirst)?;
-    HOUSE.case(trial, "/ticks: Ann has left, and Cleo comes", "ticks at Cleo too", PUSHED);
+    HOUSE.case(trial, "/ticks: Ann has left, and Cleo connects", "ticks at Cleo too", PUSHED);
     Listener::new(&house)?.keeps_ticking(Mistake::TickerDiesWithFirst)
 }
 
@@ -547,7 +547,7 @@ pub fn ticks_stop_with_the_close(subject: &Subject, trial: &Trial) -> Result<(),
             trial,
             format!("a client on /ticks has sent {what}; serve_client has returned"),
             "no thread holds the client any more",
-            "A thread that is left over for each client that ever came would fill the machine.",
+            "If each client left a thread behind, the threads would fill the machine.",
         );
         drop(ann.talk);
         ann.serving.finish(trial)?;

@@ -279,7 +279,7 @@ pub fn a_strange_head_is_no_panic(subject: &Subject, trial: &Trial) -> Result<()
         trial.case(
             format!("parse_request, with \"{}\"", head.escape_ascii()),
             "Refused(400)",
-            "Anybody can send anything: what is no request is refused, and the server lives on.",
+            "Any client can send any bytes. Bytes that are no request are refused, and the server goes on.",
         );
         trial.equal((subject.parse_request)(head), Head::Refused(400))?;
     }
@@ -517,8 +517,8 @@ pub fn the_first_that_is_missing_is_told(subject: &Subject, trial: &Trial) -> Re
 }
 
 pub fn what_is_offered_is_declined(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
-    let extension = "§9.1: an extension that the reply names is in force from then on. To leave it out declines it.";
-    let subprotocol = "§1.9: both speak the subprotocol that the reply names. To leave it out declines it.";
+    let extension = "§9.1: an extension that the reply names is in force from then on. Leaving it out declines it.";
+    let subprotocol = "§1.9: both speak the subprotocol that the reply names. Leaving it out declines it.";
     for (name, value, why) in
         [("Sec-WebSocket-Extensions", "permessage-deflate", extension), ("Sec-WebSocket-Protocol", "chat", subprotocol)]
     {

@@ -74,7 +74,7 @@ pub const STEPS: &[Step] = &[
         number: "00",
         name: "tcp",
         title: "an echo over TCP",
-        task: "Accept clients forever, and send back to each what it sends, each in a thread of its own.",
+        task: "Accept clients forever, and send each client's bytes back to it, each in a thread of its own.",
         file: "tcp.rs",
         functions: "fn echo_bytes",
         chapter: "listening",
@@ -271,7 +271,7 @@ pub const STEPS: &[Step] = &[
         file: "message.rs",
         functions: "fn check_text, and Assembler::take",
         chapter: "messages",
-        compare: "Unfinished::check_text in src/protocol/payload.rs: it tells the first bad byte before the message is complete",
+        compare: "Unfinished::check_text in src/protocol/payload.rs: it reports the first bad byte before the message is complete",
         try_next: "fail at the first bad byte too. Utf8Error::error_len helps.",
         checks: &[
             message::text_is_utf8,
@@ -360,11 +360,11 @@ pub const STEPS: &[Step] = &[
         number: "16",
         name: "chat",
         title: "the registry, and a chat",
-        task: "Know who is connected, and send a message of /chat to everybody there.",
+        task: "Keep a list of the connected clients, and send a message of /chat to everybody there.",
         file: "registry.rs",
         functions: "Registry and Client; serve_client in run.rs",
         chapter: "clients",
-        compare: "src/server/registry.rs, and src/server/outbox.rs: there nobody waits for a slow member, not even once",
+        compare: "src/server/registry.rs, and src/server/outbox.rs: there no thread ever waits for a slow member",
         try_next: "cargo steps --serve, and two websocats on /chat.",
         checks: &[
             // The registry alone
@@ -390,7 +390,7 @@ pub const STEPS: &[Step] = &[
         number: "17",
         name: "heartbeat",
         title: "the heartbeat",
-        task: "Send a Ping to who is silent, and drop who stays silent.",
+        task: "Send a Ping to each silent client, and drop a client that stays silent.",
         file: "heartbeat.rs",
         functions: "fn verdict, fn watch; serve_client and run in run.rs",
         chapter: "heartbeat",
@@ -414,7 +414,7 @@ pub const STEPS: &[Step] = &[
         file: "push.rs",
         functions: "fn tick_frame, fn push_ticks; send and broadcast in registry.rs, serve_client in run.rs",
         chapter: "push",
-        compare: "src/server/sender.rs, and src/server/outbox.rs: there a push waits for nobody, and needs no thread of its own",
+        compare: "src/server/sender.rs, and src/server/outbox.rs: there a push waits for no client, and needs no thread of its own",
         try_next: "cargo steps --serve, and websocat on /ticks: type while it ticks.",
         checks: &[
             // The ticks of one client alone

@@ -84,7 +84,7 @@ pub fn a_silent_client_keeps_no_other_waiting(subject: &Subject, trial: &Trial) 
     drop(silent);
     ask(&echo, &mut other, "the silent one has left; the other sends a line", b"Me again\n", Mistake::OneEndsAll)?;
     let mut third = echo.connect(trial)?;
-    ask(&echo, &mut third, "a third client comes, and sends a line", b"And me\n", Mistake::OneEndsAll)
+    ask(&echo, &mut third, "a third client connects, and sends a line", b"And me\n", Mistake::OneEndsAll)
 }
 
 pub fn the_end_of_a_client_is_its_end(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {

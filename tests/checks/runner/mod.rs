@@ -198,7 +198,7 @@ fn run_in_order() -> bool {
     println!("\n  {}\n", bar(done.len()));
     println!("  This is a WebSocket server, and it is yours. Run it: cargo steps --serve");
     println!("  If you want more: cargo steps 20 is compression, cargo steps 21 a client of your own.");
-    println!("  Now read src/ in the order of README.md, and see what the real one does besides.");
+    println!("  Now read src/ in the order of README.md, and see what else the real one does.");
     true
 }
 
