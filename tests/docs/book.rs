@@ -107,13 +107,18 @@ fn leads_somewhere(anchors: &HashMap<String, HashSet<String>>, from: &str, targe
 }
 
 /// The lines that show Markdown or HTML to the reader, because nothing rendered it: an empty line is missing below a
-/// `<summary>`, say, or a link is split by a bracket too many.
+/// `<summary>`, say, a link has a bracket too many, or an item of a list has slipped into the one above it.
 fn unrendered(main: &str) -> Vec<String> {
     const MARKS: [&str; 7] = ["**", "](", "][", "[^", "`", "&lt;/", "&lt;details"];
     let without_code: String = main.split("</code>").filter_map(|part| part.split("<code").next()).collect();
     let text: String =
         without_code.split('<').map(|part| part.split_once('>').map_or(part, |(_, text)| text)).collect();
-    let is_raw = |line: &&str| line.starts_with(['|', '#']) || MARKS.iter().any(|mark| line.contains(mark));
+    let is_item = |rest: &str| rest.starts_with(char::is_uppercase);
+    let is_raw = |line: &&str| {
+        line.starts_with(['|', '#'])
+            || MARKS.iter().any(|mark| line.contains(mark))
+            || line.split(" - ").skip(1).any(is_item)
+    };
     text.lines().map(str::trim).filter(is_raw).map(str::to_owned).collect()
 }
 
@@ -123,7 +128,7 @@ mod tests {
 
     #[test]
     fn markdown_that_is_shown_as_such_is_found_outside_of_code() {
-        for text in ["a **b**", "[a](b.md)", "a `b`", "| a | b |", "## a", "see[^1]", "&lt;/details&gt;"] {
+        for text in ["a **b**", "[a](b.md)", "a `b`", "| a | b |", "## a", "see[^1]", "a. - B", "&lt;/details&gt;"] {
             assert_eq!(unrendered(&format!("<p>fine</p>\n<p>\n{text}\n</p>")), [text]);
             assert_eq!(unrendered(&format!("<p>a <code class=\"x\">{text}</code>, b</p>")), [""; 0]);
         }
