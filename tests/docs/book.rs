@@ -12,7 +12,7 @@ use std::process::Command;
 
 const TOP: &str = "target/book";
 
-/// What begins a page outside of the book: the READMEs, to which it links.
+/// The head of each README as a page. The book links to them and they are not part of it.
 const HEAD: &str = r#"<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
@@ -53,7 +53,7 @@ fn build() {
     }
 }
 
-/// A link to a page leads to what becomes of it.
+/// Makes a link to a Markdown page lead to the HTML that is made of it.
 fn with_link_to_html(event: Event) -> Event {
     match event {
         Event::Start(Tag::Link { link_type, dest_url, title, id }) if !dest_url.contains(':') => {
@@ -78,7 +78,7 @@ fn the_built_book_has_no_broken_link() {
     let (mut dead, mut rendered) = (Vec::new(), 0);
     for (path, html) in &pages {
         assert!(!html.contains("&lt;!-- "), "{path} shows a comment");
-        // Beside the pages of the book are those that its programs serve.
+        // The pages that the book's programs serve are there too, and have no `<main>`.
         if let Some((main, _)) = html.split_once("<main>").and_then(|(_, rest)| rest.split_once("</main>")) {
             rendered += 1;
             let raw = unrendered(main);
@@ -106,8 +106,8 @@ fn leads_somewhere(anchors: &HashMap<String, HashSet<String>>, from: &str, targe
     }
 }
 
-/// The lines that show Markdown or HTML to the reader, because nothing rendered it: an empty line is missing below a
-/// `<summary>`, say, a link has a bracket too many, or an item of a list has slipped into the one above it.
+/// Returns the lines that show Markdown or HTML to the reader, because mdBook did not render it. The cause can be a
+/// missing empty line below a `<summary>`, a superfluous bracket in a link, or two items of a list on one line.
 fn unrendered(main: &str) -> Vec<String> {
     const MARKS: [&str; 7] = ["**", "](", "][", "[^", "`", "&lt;/", "&lt;details"];
     let without_code: String = main.split("</code>").filter_map(|part| part.split("<code").next()).collect();

@@ -114,13 +114,36 @@ fn links_lead_somewhere() {
     assert_none(&links::dead(&found, |path| at(path).exists()));
 }
 
+/// Returns the pages of the book, in its order.
+fn summary() -> Vec<String> {
+    let summary = markdown::parse(&read("docs/SUMMARY.md").unwrap());
+    summary.links.iter().filter_map(|link| links::resolve("docs/SUMMARY.md", &link.target)).collect()
+}
+
 #[test]
 fn every_page_is_in_the_summary() {
-    let summary = markdown::parse(&read("docs/SUMMARY.md").unwrap());
-    let listed: Vec<String> =
-        summary.links.iter().filter_map(|link| links::resolve("docs/SUMMARY.md", &link.target)).collect();
+    let listed = summary();
     let missing = chapters().into_iter().filter(|path| path != "docs/SUMMARY.md" && !listed.contains(path));
     assert_none(&missing.map(|path| format!("{path} is not in docs/SUMMARY.md")).collect::<Vec<_>>());
+}
+
+#[test]
+fn chapters_end_with_links_to_their_neighbours() {
+    let (listed, mut problems) = (summary(), Vec::new());
+    let last = listed.iter().position(|path| path == "docs/recipes.md").unwrap();
+    for (index, path) in listed.iter().enumerate().take(last + 1).skip(1) {
+        let text = read(path).unwrap();
+        for (word, neighbour) in [("Previous: [", index.checked_sub(1)), ("Next: [", Some(index + 1))] {
+            let target = text.split_once(word).and_then(|(_, rest)| rest.split_once("](")?.1.split_once(')'));
+            let expected = neighbour.and_then(|index| listed.get(index));
+            let found = target.and_then(|(target, _)| links::resolve(path, target));
+            // Nobody has to be sent back to the book's first page.
+            if found.as_ref() != expected && neighbour != Some(0) {
+                problems.push(format!("{path}: {word}...] is {found:?}, not {expected:?}"));
+            }
+        }
+    }
+    assert_none(&problems);
 }
 
 /// Returns whether a file needs no chapter, because it only lists modules or contains unit tests.
