@@ -28,10 +28,10 @@ use wrong::{BOUNDED_ENDINGS, ENDINGS, WRONG_ANSWERS, WrongAnswer};
 const PATIENCE: Duration = Duration::from_millis(if cfg!(windows) { 1200 } else { 700 });
 
 /// Returns the card of a wrong answer and the number of the check that made it, or why there is no card.
-fn card(wrong: &WrongAnswer, checks: Range<usize>) -> Result<(usize, String), String> {
+fn card(wrong: &WrongAnswer, checks: Range<usize>, patience: Duration) -> Result<(usize, String), String> {
     let step = find(wrong.step).expect("a step of this number");
     for at in checks {
-        let outcome = step.run_check(at, wrong.subject, PATIENCE);
+        let outcome = step.run_check(at, wrong.subject, patience);
         if outcome.is_err() {
             return judge(wrong, outcome).map(|card| (at, card));
         }
@@ -104,10 +104,10 @@ fn in_parallel<T: Send>(
 
 /// Returns the answers whose card is wrong, with the reason. All these threads can disturb each other, so failed
 /// answers are tried again with fewer threads, and then alone.
-fn failures(run: impl Fn(&'static WrongAnswer) -> Result<(), String> + Sync) -> Vec<String> {
+fn failures(run: impl Fn(&'static WrongAnswer, Duration) -> Result<(), String> + Sync) -> Vec<String> {
     let mut left: Vec<&WrongAnswer> = WRONG_ANSWERS.iter().collect();
-    for at_once in [48, 8, 1] {
-        let outcomes = in_parallel(&left, at_once, &run);
+    for (at_once, patience) in [(48, PATIENCE), (8, PATIENCE * 2), (1, PATIENCE * 4)] {
+        let outcomes = in_parallel(&left, at_once, |wrong| run(wrong, patience));
         let failed = outcomes.into_iter().filter_map(|(wrong, outcome)| Some((wrong, outcome.err()?)));
         let failed: Vec<(&WrongAnswer, String)> = failed.collect();
         if at_once == 1 {
@@ -121,9 +121,9 @@ fn failures(run: impl Fn(&'static WrongAnswer) -> Result<(), String> + Sync) -> 
 #[test]
 fn every_wrong_answer_gets_the_card_that_names_its_mistake() {
     let catching = catching_checks();
-    let failures = failures(|wrong| {
+    let failures = failures(|wrong, patience| {
         let at = *catching.get(&full_name(wrong)).ok_or("not in tests/checks/catching_checks.txt")?;
-        let (_, card) = card(wrong, at..at + 1)?;
+        let (_, card) = card(wrong, at..at + 1, patience)?;
         compare(wrong, &without_line_numbers(&card))
     });
     assert!(failures.is_empty(), "{}", failures.join("\n"));
@@ -134,9 +134,9 @@ fn every_wrong_answer_gets_the_card_that_names_its_mistake() {
 fn every_wrong_answer_passes_all_checks_before_its_own() {
     let catching = catching_checks();
     let found = Mutex::new(BTreeMap::new());
-    let failures = failures(|wrong| {
+    let failures = failures(|wrong, patience| {
         let checks = find(wrong.step).expect("a step of this number").checks.len();
-        let (at, card) = card(wrong, 0..checks)?;
+        let (at, card) = card(wrong, 0..checks, patience)?;
         found.lock().expect("no panic").insert(full_name(wrong), at);
         compare(wrong, &without_line_numbers(&card))
     });

@@ -137,6 +137,20 @@ pub fn the_list_knows_who_is_there(subject: &Subject, trial: &Trial) -> Result<(
     if list != [ann.peer] {
         return Err(number(&list).named(list.is_empty().then_some(Mistake::NotListed)));
     }
+    ALONE.case(
+        trial,
+        "join for one client, then clients()",
+        "the client in the list is the one that join has returned",
+        "Both write through the same lock: there is one `Client` for each connection.",
+    );
+    let registry = Arc::clone(&alone.registry);
+    let listed = promptly(trial, Mistake::Deadlock, move || registry.clients())?;
+    // Where it is, whatever its kind.
+    let place = |client: &Arc<dyn Client>| Arc::as_ptr(client).cast::<()>();
+    if listed.first().is_some_and(|(_, client)| place(client) != place(&ann.client)) {
+        return Err(trial.came("another client").named(Mistake::JoinReturnsAnother));
+    }
+    drop(listed);
     ALONE.case(trial, "join for two clients, then clients()", "a list of both", why);
     let bob = alone.join("/echo", trial.patience)?;
     let list = alone.listed()?;
@@ -272,11 +286,18 @@ pub fn who_took_half_a_frame_is_let_go(subject: &Subject, trial: &Trial) -> Resu
         slow.each_mut().map(|member| !matches!(member.talk.look_for(trial.patience / 2), Seen::End | Seen::Reset));
     let kept = slow.each_ref().map(|member| listed.contains(&member.peer));
     match (open, kept) {
-        ([false, false], _) => {}
+        ([false, false], [false, false]) => {}
+        ([false, false], _) => {
+            return Err(trial
+                .came("their sockets are shut down, and they are still in the list")
+                .named(Mistake::LeaveForgotten));
+        }
         ([true, true], [false, false]) => {
             return Err(trial.came("the sockets of the two are still open").named(Mistake::NotShutDown));
         }
-        ([true, true], _) => return Err(trial.came("the two are still in the list").named(Mistake::HalfFrameKept)),
+        ([true, true], [true, true]) => {
+            return Err(trial.came("the two are still in the list").named(Mistake::HalfFrameKept));
+        }
         _ => return Err(trial.came("only one of the two is let go").named(Mistake::BroadcastStops)),
     }
     if !got_it {
@@ -294,7 +315,38 @@ pub fn who_took_half_a_frame_is_let_go(subject: &Subject, trial: &Trial) -> Resu
     }
 }
 
+/// So many small frames each of three threads writes: enough that a lock which is let go within a frame is taken by another.
+const SMALL: usize = 1000;
+
+/// A lock that is let go in the middle of a frame, and taken again at once, shows in many small frames only.
+fn small_frames_are_not_mixed(alone: &Alone) -> Result<(), Lesson> {
+    let trial = alone.trial;
+    let mut listener = alone.join("/chat", trial.patience * 4)?;
+    ALONE.case(
+        trial,
+        format!("three threads write {SMALL} small frames each to one client with Client::send"),
+        "the client gets one frame after the other",
+        "§5.4: frames are not interleaved. One lock is held from the first byte of a frame to its last.",
+    );
+    let frame = |letter: u8| [&[0x82, 100][..], &[letter; 100]].concat();
+    let tasks = [b'a', b'b', b'c'].map(|letter| {
+        let (client, frame) = (Arc::clone(&listener.client), frame(letter));
+        Task::start(move || (0..SMALL).for_each(|_| drop(client.send(&frame))))
+    });
+    let bytes = listener.talk.bytes(tasks.len() * SMALL * frame(0).len());
+    let whole = |bytes: &[u8]| bytes.len() > 2 && bytes == frame(bytes[2]);
+    if bytes.chunks(frame(0).len()).any(|bytes| !whole(bytes)) {
+        let panic = tasks.iter().find_map(|task| task.panic(trial));
+        let mixed = trial.came("a frame in which the bytes of several are mixed").named(Mistake::FramesMixed);
+        return Err(panic.unwrap_or(mixed));
+    }
+    tasks.iter().try_for_each(|task| task.finish(trial))
+}
+
 pub fn frames_of_two_writers_are_not_mixed(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    let alone = Alone::new(subject, trial);
+    small_frames_are_not_mixed(&alone)?;
+    drop(alone);
     let alone = Alone::new(subject, trial);
     let mut listener = alone.join("/chat", trial.patience * 4)?;
     ALONE.case(
@@ -370,7 +422,7 @@ impl<'a> House<'a> {
             let lesson = task.panic(self.trial).unwrap_or(asked.lesson);
             match asked.seen {
                 Seen::Nothing if talk.unread() == b"hi" => lesson.named(Mistake::PayloadOnly),
-                Seen::Nothing => self.why_nothing(lesson),
+                Seen::Nothing => self.why_nothing(path, lesson),
                 _ => lesson,
             }
         })?;
@@ -384,10 +436,11 @@ impl<'a> House<'a> {
     }
 
     /// Returns why a client does not get its own message back: a lock, the list, or the room.
-    fn why_nothing(&self, lesson: Lesson) -> Lesson {
+    fn why_nothing(&self, path: &str, lesson: Lesson) -> Lesson {
         match self.say_to_all(b"\x81\x02hi").and_then(|()| self.clients()) {
             Err(locked) => Lesson { mistake: locked.mistake, ..lesson },
             Ok(list) if list.is_empty() => lesson.named(Mistake::NotListed),
+            Ok(_) if path != "/chat" => lesson.named(Mistake::EchoForgotten),
             Ok(_) => lesson.named(Mistake::NotEverybody),
         }
     }
@@ -507,7 +560,7 @@ fn other_paths_echo(house: &House, trial: &Trial) -> Result<(), Lesson> {
     // A message that goes to /chat instead does not come back.
     let greet = || {
         house.greet("/chat2").map_err(|lesson| match lesson.mistake {
-            Some(Mistake::NotEverybody) => lesson.named(Mistake::PathPrefix),
+            Some(Mistake::NotEverybody | Mistake::EchoForgotten) => lesson.named(Mistake::PathPrefix),
             _ => lesson,
         })
     };

@@ -116,7 +116,7 @@ pub fn the_request_is_complete(subject: &Subject, trial: &Trial) -> Result<(), L
 /// Returns the reply for this accept value.
 fn reply(accept: &str) -> String {
     format!(
-        "HTTP/1.1 101 Switching Protocols\r\nupgrade: WebSocket\r\nCONNECTION: upgrade\r\nsec-websocket-accept: {accept}\r\n\r\n"
+        "HTTP/1.1 101 Switching Protocols\r\nupgrade:WebSocket\r\nCONNECTION: upgrade \r\nsec-websocket-accept: {accept}\r\n\r\n"
     )
 }
 
@@ -124,13 +124,48 @@ fn accept_for(key: &str) -> String {
     STANDARD.encode(sha1_smol::Sha1::from(format!("{key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11")).digest().bytes())
 }
 
+fn bad_replies() -> [BadReply; 13] {
+    [
+        ("the accept value of another key", |_| reply("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="), Mistake::AcceptNotVerified),
+        ("no accept value", |good| reply(good).replace("sec-websocket-accept", "x"), Mistake::AcceptNotVerified),
+        ("the right accept value in capitals", |good| reply(&good.to_uppercase()), Mistake::AcceptNotVerified),
+        ("the status 200", |good| reply(good).replace("101", "200"), Mistake::StatusNotAsked),
+        (
+            "the status 404, and 101 in its words",
+            |good| reply(good).replace("101", "404 HTTP/1.1 101"),
+            Mistake::StatusNotAsked,
+        ),
+        ("no Upgrade header", |good| reply(good).replace("upgrade:WebSocket\r\n", ""), Mistake::ReplyHeaderNotAsked),
+        (
+            "no Connection header",
+            |good| reply(good).replace("CONNECTION: upgrade \r\n", ""),
+            Mistake::ReplyHeaderNotAsked,
+        ),
+        ("Upgrade: h2c", |good| reply(good).replace("WebSocket", "h2c"), Mistake::ReplyHeaderNotAsked),
+        ("Upgrade: websockets", |good| reply(good).replace("WebSocket", "websockets"), Mistake::HalfToken),
+        ("Connection: upgraded", |good| reply(good).replace("upgrade ", "upgraded"), Mistake::HalfToken),
+        ("X-Upgrade in place of Upgrade", |good| reply(good).replace("upgrade:", "x-upgrade:"), Mistake::HeaderInPart),
+        (
+            "Proxy-Connection in place of Connection",
+            |good| reply(good).replace("CONNECTION", "Proxy-Connection"),
+            Mistake::HeaderInPart,
+        ),
+        (
+            "X-Sec-WebSocket-Accept in place of Sec-WebSocket-Accept",
+            |good| reply(good).replace("sec-", "x-sec-"),
+            Mistake::HeaderInPart,
+        ),
+    ]
+}
+
 pub fn the_reply_is_looked_at(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
     let why = "§4.1: the client MUST fail the connection if the status is not 101, or a header is missing or has another value.";
     let (mut talk, request, task) = open(subject, trial)?;
-    let frame = b"\x81\x02hi";
+    // With a blank line in it, which is not that of the head.
+    let frame = b"\x81\x06hi\r\n\r\n";
     trial.case(
-        "open; the reply is a good 101, and after it in the same segment comes the frame 81 02 68 69",
-        "Ok(Some(81 02 68 69))",
+        "open; the reply is a good 101, and after it in the same segment comes the frame 81 06 68 69 0d 0a 0d 0a",
+        "Ok(Some(81 06 68 69 0d 0a 0d 0a))",
         "§4.1, and TCP: the bytes after the blank line are frames already, and names have no case.",
     );
     let good = accept_for(value(&request, "Sec-WebSocket-Key"));
@@ -142,19 +177,7 @@ pub fn the_reply_is_looked_at(subject: &Subject, trial: &Trial) -> Result<(), Le
         }
         other => return Err(trial.came(format!("{other:?}")).named(Mistake::GoodReplyRefused)),
     }
-    let bad: [BadReply; 6] = [
-        ("the accept value of another key", |_| reply("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="), Mistake::AcceptNotVerified),
-        ("no accept value", |good| reply(good).replace("sec-websocket-accept", "x"), Mistake::AcceptNotVerified),
-        ("the right accept value in capitals", |good| reply(&good.to_uppercase()), Mistake::AcceptNotVerified),
-        ("the status 200", |good| reply(good).replace("101", "200"), Mistake::StatusNotAsked),
-        ("no Upgrade header", |good| reply(good).replace("upgrade: WebSocket\r\n", ""), Mistake::ReplyHeaderNotAsked),
-        (
-            "no Connection header",
-            |good| reply(good).replace("CONNECTION: upgrade\r\n", ""),
-            Mistake::ReplyHeaderNotAsked,
-        ),
-    ];
-    for (what, answer, mistake) in bad {
+    for (what, answer, mistake) in bad_replies() {
         let (mut talk, request, task) = open(subject, trial)?;
         trial.case(format!("open; the reply has {what}"), "Ok(None), or an error", why);
         talk.send(answer(&accept_for(value(&request, "Sec-WebSocket-Key"))).as_bytes());
@@ -204,6 +227,43 @@ fn expect_masked(talk: &mut Talk, first: u8, plain: &[u8]) -> Result<[u8; 4], Le
     }
 }
 
+const STAYS: &str =
+    "The frame that is returned is taken out of the buffer; what follows it stays there for the next call.";
+
+pub fn a_long_answer_may_come_in_pieces(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    for length in [300_usize, 70_000] {
+        let (server, client) = connected_pair();
+        let mut talk = Talk::over(trial, server);
+        let text = "x".repeat(length);
+        // A server's frame is a client's without the mask.
+        let mut frame = masked(0x81, text.as_bytes());
+        let header = frame.len() - length - 4;
+        frame[1] &= 0x7F;
+        frame.truncate(header);
+        frame.extend(text.bytes());
+        trial.case(
+            format!("say; the server answers a text of {length} bytes: its first 3 bytes, and after a pause the rest"),
+            "Ok(Some(...)) of the text",
+            "§5.2: a length has one, two or eight bytes, and TCP can bring any part of a frame.",
+        );
+        let task = say(subject, Client { stream: client, buffer: Vec::new() }, "Hello");
+        expect_masked(&mut talk, 0x81, b"Hello")?;
+        talk.send(&frame[..3]);
+        let early = task.ends_within(std::time::Duration::from_millis(30));
+        talk.send(&frame[3..]);
+        match task.finish(trial)?.0 {
+            Ok(Some(came)) if came == text => {}
+            Ok(Some(came)) => {
+                return Err(trial
+                    .came(format!("a text of {} bytes", came.len()))
+                    .named(early.then_some(Mistake::HalfFrameTaken)));
+            }
+            other => return Err(trial.came(format!("{other:?}")).named(early.then_some(Mistake::HalfFrameTaken))),
+        }
+    }
+    Ok(())
+}
+
 pub fn a_text_is_sent_and_the_next_one_read(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
     let why =
         "§5.1: a client masks, a server does not, and each of them fails the connection if the other does otherwise.";
@@ -245,6 +305,11 @@ pub fn a_text_is_sent_and_the_next_one_read(subject: &Subject, trial: &Trial) ->
             Ok(Some(came)) if came == expected => {}
             Ok(Some(came)) => return Err(trial.came(format!("Ok(Some({came:?}))"))),
             other => return Err(trial.came(format!("{other:?}")).named(Mistake::GoodReplyRefused)),
+        }
+        let left = if answer.ends_with(b"ho") { &answer[4..] } else { b"" };
+        trial.case(format!("say, with {text:?}; {sent}"), format!("afterwards the buffer holds {}", hex(left)), STAYS);
+        if after.buffer != left {
+            return Err(trial.came(hex(&after.buffer)).named(Mistake::FrameNotRemoved));
         }
         client = after;
     }

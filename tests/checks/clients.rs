@@ -6,6 +6,7 @@ use super::mistakes::Mistake;
 use super::running::{Running, quick};
 use super::subject::Subject;
 use super::talk::{Asked, Seen, Talk, connected_pair, masked, request};
+use super::tcp::CROWD;
 use super::words::Settings;
 use std::time::Duration;
 
@@ -315,10 +316,11 @@ pub fn a_silent_client_keeps_nobody_waiting(subject: &Subject, trial: &Trial) ->
     let waits = |mut lesson: Lesson| {
         lesson.sent = format!("one client connects and says nothing; another: {}", lesson.sent);
         lesson.why = ALONE;
-        if lesson.unwritten.is_none() && lesson.came.contains("nothing") {
-            lesson.named(Mistake::OneAfterTheOther)
-        } else {
-            lesson
+        match lesson.came.contains("nothing") {
+            _ if lesson.unwritten.is_some() => lesson,
+            _ if server.is_over() => lesson.named(Mistake::RunReturns),
+            true => lesson.named(Mistake::OneAfterTheOther),
+            false => lesson,
         }
     };
     let silent = std::net::TcpStream::connect(server.address);
@@ -328,7 +330,14 @@ pub fn a_silent_client_keeps_nobody_waiting(subject: &Subject, trial: &Trial) ->
         echo(&mut first, &format!("first {round}")).map_err(waits)?;
         echo(&mut second, &format!("second {round}")).map_err(waits)?;
     }
-    drop(silent);
+    let crowd: Vec<_> = (0..CROWD).map(|_| std::net::TcpStream::connect(server.address)).collect();
+    let waits = |mut lesson: Lesson| {
+        lesson.sent = format!("{CROWD} clients connect and say nothing; another: {}", lesson.sent);
+        lesson.why = ALONE;
+        if lesson.came.contains("nothing") { lesson.named(Mistake::FewThreads) } else { lesson }
+    };
+    echo(&mut server.connect(trial, "/echo").map_err(waits)?, "last").map_err(waits)?;
+    drop((silent, crowd));
     Ok(())
 }
 

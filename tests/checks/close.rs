@@ -15,6 +15,10 @@ fn code(payload: &[u8]) -> Option<u16> {
     payload.first_chunk().map(|&bytes| u16::from_be_bytes(bytes))
 }
 
+fn takes(subject: &Subject, code: u16) -> bool {
+    (subject.answer_close)(&code.to_be_bytes()).starts_with(&code.to_be_bytes())
+}
+
 /// Gives the Close payload `sent` to `answer_close`; the answer begins with the code `expected`, or is empty.
 fn answer(
     subject: &Subject,
@@ -41,11 +45,16 @@ fn answer(
         Some(_) if expected.is_none() => Some(Mistake::EmptyCloseGotCode),
         Some(1005 | 1006 | 1015) => Some(Mistake::CodeNeverSent),
         Some(_) if swapped == expected || swapped == Some(1002) => Some(Mistake::CodeLittleEndian),
-        // No server refuses 1000, unless it has read another number.
-        Some(1002) if expected == Some(1000) => Some(Mistake::CodeLittleEndian),
+        // A server that reads the bytes in the other order takes 1000 only if they are exchanged.
+        Some(1002) if expected == Some(1000) && code(&(subject.answer_close)(b"\xE8\x03")) != Some(1002) => {
+            Some(Mistake::CodeLittleEndian)
+        }
+        Some(1002) if expected == Some(1000) && !takes(subject, 3000) && takes(subject, 3100) => {
+            Some(Mistake::CodeSigned)
+        }
         Some(1002) if expected.is_some() && expected == code(sent) => Some(Mistake::GoodCodeRefused),
-        Some(1002) if expected == Some(1007) => Some(Mistake::ReasonCode),
-        Some(_) if expected == Some(1007) => Some(Mistake::ReasonNotChecked),
+        came if expected == Some(1007) && came == code(sent) => Some(Mistake::ReasonNotChecked),
+        Some(_) if expected == Some(1007) => Some(Mistake::ReasonCode),
         _ if came == sent => Some(Mistake::BadCodeEchoed),
         came if came.is_some() && came == code(sent) => Some(Mistake::BadCodeEchoed),
         _ => None,

@@ -27,7 +27,7 @@ fn decode(subject: &Subject, trial: &Trial, bytes: &[u8], expected: Header, why:
         return Ok(());
     }
     let mistake = match came {
-        Ok(Some(header)) => wrong_header(bytes, header, expected),
+        Ok(Some(header)) => wrong_header(subject, bytes, header, expected),
         Ok(None) if looks_like_a_marker => Some(Mistake::MarkerTakenTwice),
         Ok(None) => Some(Mistake::HeaderTooPatient),
         Err(_) => wrongly_refused(subject, bytes, expected),
@@ -35,18 +35,22 @@ fn decode(subject: &Subject, trial: &Trial, bytes: &[u8], expected: Header, why:
     Err(trial.came(format!("{came:?}")).named(mistake))
 }
 
-fn wrong_header(bytes: &[u8], came: Header, expected: Header) -> Option<Mistake> {
+fn wrong_header(subject: &Subject, bytes: &[u8], came: Header, expected: Header) -> Option<Mistake> {
     let length_bytes = &bytes[2..expected.size];
     let as_number = |bytes: &[u8]| bytes.iter().fold(0, |number, &byte| number << 8 | u64::from(byte));
     let a_part_of_it = || {
         let lengths = 1..length_bytes.len();
         lengths.flat_map(|length| length_bytes.windows(length)).any(|part| as_number(part) == came.length)
     };
+    // A length of 126 can be right by chance where the marker is taken for it. Another length of this form shows it.
+    let reads_lengths = |length: u64| {
+        let header = (subject.decode_header)(&header_bytes(length));
+        matches!(header, Ok(Some(header)) if header.length == length)
+    };
+    let marker_alone = || !reads_lengths(if expected.size == 4 { 300 } else { 70_000 });
     match came {
-        // A length of 126 is right only by chance if the next two bytes are not counted in the header's size.
-        Header { length: 126 | 127, size, .. } if came.length != expected.length || size < expected.size => {
-            Some(Mistake::LengthMarker)
-        }
+        Header { length: 126 | 127, .. } if came.length != expected.length => Some(Mistake::LengthMarker),
+        Header { length: 126, size, .. } if size < expected.size && marker_alone() => Some(Mistake::LengthMarker),
         Header { length, .. } if length != expected.length => match length {
             _ if expected.masked && length == u64::from(bytes[1]) => Some(Mistake::MaskBitInLength),
             _ if length == as_number(&length_bytes.iter().rev().copied().collect::<Vec<u8>>()) => {
@@ -63,6 +67,8 @@ fn wrong_header(bytes: &[u8], came: Header, expected: Header) -> Option<Mistake>
         Header { size, .. } if size == expected.size + 4 => Some(Mistake::KeyInHeaderSize),
         Header { opcode, .. } if opcode != expected.opcode && opcode & bytes[0] == opcode => Some(Mistake::OpcodeBits),
         Header { fin, .. } if fin != expected.fin => Some(Mistake::FinBit),
+        Header { masked, .. } if masked != expected.masked => Some(Mistake::MaskBit),
+        Header { size, .. } if size != expected.size => Some(Mistake::HeaderSizeWrong),
         _ => None,
     }
 }
@@ -74,10 +80,15 @@ fn wrongly_refused(subject: &Subject, bytes: &[u8], expected: Header) -> Option<
     // Checks whether another length of this form is refused too.
     let all = |length: u64| (subject.decode_header)(&header_bytes(length)).is_err();
     match expected {
+        Header { length, .. } if length == u64::MAX >> 1 && !all(1 << 40) => Some(Mistake::LargestRefused),
         Header { size: 4, .. } if all(300) => Some(Mistake::LengthWidth),
         Header { size: 10, .. } if all((1 << 40) + 70_000) => Some(Mistake::LengthWidth),
         // Four of the eight bytes can hold that other length.
         Header { size: 10, length: 0x1_0000_0000.., .. } if !all(70_000) => Some(Mistake::LengthWidth),
+        // Close to a boundary others of the same form are taken.
+        Header { size: 4 | 10, length, .. } if all(if length == 65535 { length - 74 } else { length + 74 }) => {
+            Some(Mistake::LengthWidth)
+        }
         Header { size: 4 | 10, .. } => Some(Mistake::LengthBoundary),
         Header { opcode: TEXT, .. } => None,
         _ => Some(Mistake::KnownRefused),
@@ -91,6 +102,11 @@ pub fn the_headers_of_the_rfc(subject: &Subject, trial: &Trial) -> Result<(), Le
     decode(subject, trial, &masked(0x81, b"Hello"), hello, why)?;
     let fragment = Header { fin: false, opcode: TEXT, masked: false, length: 3, size: 2 };
     decode(subject, trial, b"\x01\x03Hel", fragment, why)?;
+    // FIN and MASK are bits of two bytes, and each can be set without the other.
+    let unmasked = Header { fin: true, opcode: TEXT, masked: false, length: 5, size: 2 };
+    decode(subject, trial, b"\x81\x05Hello", unmasked, why)?;
+    let masked_fragment = Header { fin: false, opcode: TEXT, masked: true, length: 3, size: 2 };
+    decode(subject, trial, &masked(0x01, b"Hel"), masked_fragment, why)?;
     let why = "§5.2: 0 is a continuation, 1 a text, 2 is binary; 8 is a Close, 9 a Ping, 10 a Pong.";
     for opcode in [CONTINUATION, BINARY, CLOSE, PING, PONG] {
         let empty = Header { fin: true, opcode, masked: true, length: 0, size: 2 };
@@ -138,6 +154,7 @@ fn refuse(subject: &Subject, trial: &Trial, bytes: &[u8], why: &'static str, mis
     trial.case(format!("decode_header, with {}", hex(bytes)), "Err(1002)", why);
     match (subject.decode_header)(bytes) {
         Err(1002) => Ok(()),
+        came @ Err(_) => Err(trial.came(format!("{came:?}")).named(Mistake::ProtocolCode)),
         came => Err(trial.came(format!("{came:?}")).named(mistake)),
     }
 }
@@ -465,8 +482,11 @@ pub fn a_frame_without_a_mask_is_refused(subject: &Subject, trial: &Trial) -> Re
         trial.case(format!("take_frame, with {}", holding(bytes)), "Err(1002)", why);
         let came = (subject.take_frame)(&mut buffer, NO_LIMIT);
         if came != Err(1002) {
-            let late = came == Ok(None);
-            let mistake = if late { Mistake::UnmaskedLate } else { Mistake::UnmaskedAccepted };
+            let mistake = match came {
+                Ok(None) => Mistake::UnmaskedLate,
+                Ok(Some(_)) => Mistake::UnmaskedAccepted,
+                Err(_) => Mistake::ProtocolCode,
+            };
             return Err(trial.came(shown(&came)).named(mistake));
         }
     }

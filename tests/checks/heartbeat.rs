@@ -22,6 +22,8 @@ pub fn the_verdict_goes_by_two_times(subject: &Subject, trial: &Trial) -> Result
     let settings = Settings { ping_interval: seconds(20), pong_timeout: seconds(10), ..Settings::default() };
     let cases = [
         (0, None, Verdict::Fine),
+        // It has just been heard, and the Ping was before that.
+        (0, Some(15), Verdict::Fine),
         (19, None, Verdict::Fine),
         (20, None, Verdict::Ping),
         (100, None, Verdict::Ping),
@@ -33,7 +35,7 @@ pub fn the_verdict_goes_by_two_times(subject: &Subject, trial: &Trial) -> Result
     ];
     let takes = |silent: u64, pinged: Option<u64>| (subject.verdict)(seconds(silent), pinged.map(seconds), &settings);
     // These are the results if the two times are exchanged.
-    let swapped = takes(15, None) == Verdict::Ping
+    let swapped = (takes(5, None), takes(15, None)) == (Verdict::Fine, Verdict::Ping)
         || (takes(60, Some(15)), takes(60, Some(25))) == (Verdict::Fine, Verdict::Drop);
     for (silent, pinged, expected) in cases {
         let asked = pinged.map_or("None".to_owned(), |since| format!("Some({since} s)"));
@@ -45,9 +47,11 @@ pub fn the_verdict_goes_by_two_times(subject: &Subject, trial: &Trial) -> Result
         let came = (subject.verdict)(seconds(silent), pinged.map(seconds), &settings);
         let mistake = match (expected, came) {
             (_, Verdict::Drop) if pinged.is_none() => Some(Mistake::DroppedUnasked),
-            (Verdict::Fine, Verdict::Ping) if pinged.is_some() => Some(Mistake::PingAgain),
+            (Verdict::Fine, Verdict::Ping) if pinged.is_some() && silent > 0 => Some(Mistake::PingAgain),
             (Verdict::Fine, _) => Some(Mistake::TooEarly),
             (Verdict::Drop, Verdict::Ping) => Some(Mistake::PingAgain),
+            (Verdict::Ping, Verdict::Fine) if takes(1000, None) == Verdict::Fine => Some(Mistake::NeverPing),
+            (Verdict::Drop, Verdict::Fine) if takes(1000, Some(900)) == Verdict::Fine => Some(Mistake::NeverDrop),
             (_, Verdict::Fine) => Some(Mistake::TimeReached),
             _ => None,
         };
@@ -76,11 +80,16 @@ pub fn the_verdict_goes_by_two_times(subject: &Subject, trial: &Trial) -> Result
     Ok(())
 }
 
+/// Why nobody is served.
+fn watch_ends_all(lesson: Lesson) -> Lesson {
+    if lesson.came == Seen::Nothing.to_string() { lesson.named(Mistake::WatchEndsAll) } else { lesson }
+}
+
 pub fn the_watch_sleeps(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
     // If other code shares the process, the processor time cannot be attributed to the subject.
     let Some(first) = guard::processor_times() else { return Ok(()) };
     let server = start(subject);
-    let _silent = server.connect(trial, "/echo")?;
+    let _silent = server.connect(trial, "/echo").map_err(watch_ends_all)?;
     trial.case(
         "a client that says nothing, for a moment",
         "nearly no work: a look at the list now and then",
@@ -122,10 +131,7 @@ fn expect_ping(talk: &mut Talk, sent: &str) -> Result<Vec<u8>, Lesson> {
 
 pub fn a_silent_client_gets_a_ping_and_is_dropped(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
     let server = start(subject);
-    let mut talk = server.connect(trial, "/echo").map_err(|lesson| match lesson.came == Seen::Nothing.to_string() {
-        true => lesson.named(Mistake::WatchEndsAll),
-        false => lesson,
-    })?;
+    let mut talk = server.connect(trial, "/echo").map_err(watch_ends_all)?;
     expect_ping(&mut talk, "nothing; ping_interval is 150 ms").map_err(|lesson| match lesson.mistake {
         Some(Mistake::LivingDropped) => lesson.named(Mistake::DroppedUnasked),
         _ => lesson,
@@ -172,7 +178,9 @@ pub fn a_client_that_talks_stays(subject: &Subject, trial: &Trial) -> Result<(),
     trial.case("a text every 20 ms, for longer than both times together", "each comes back, and no Ping", WHY);
     // The server heard the client at `heard` or later, and never waited longer than `silence`.
     let (mut heard, mut silence) = (begin, Duration::ZERO);
-    while begin.elapsed() < INTERVAL * 6 {
+    // Since `calm` the client has talked without a break.
+    let mut calm = begin;
+    while calm.elapsed() < INTERVAL * 6 && begin.elapsed() < INTERVAL * 40 {
         let sent = Instant::now();
         talk.send(&masked(0x81, b"I am here"));
         let mut echoed = false;
@@ -183,13 +191,17 @@ pub fn a_client_that_talks_stays(subject: &Subject, trial: &Trial) -> Result<(),
                 Seen::Frame { first: 0x81, .. } => (echoed, heard) = (true, sent),
                 Seen::Nothing if echoed => break,
                 // On a busy machine the client was silent against its will.
-                Seen::Frame { first: 0x89, .. } if silence >= INTERVAL => {}
+                Seen::Frame { first: 0x89, .. } if silence >= INTERVAL || Instant::now() < calm => {}
                 Seen::Frame { first: 0x89, .. } => return Err(trial.came(seen.to_string()).named(Mistake::NotHeard)),
                 Seen::End | Seen::Reset => {
                     return Err(trial.came("the end of the connection").named(Mistake::LivingDropped));
                 }
                 seen => return Err(trial.came(seen.to_string())),
             }
+        }
+        if silence >= INTERVAL {
+            // A Ping for this break can still be on its way; after that the client begins again.
+            (calm, silence) = (Instant::now() + INTERVAL, Duration::ZERO);
         }
     }
     Ok(())

@@ -17,7 +17,7 @@ pub fn shown(frame: &Frame) -> String {
 // Step 09
 
 pub fn a_ping_is_answered_with_its_bytes(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
-    for payload in [&b"Hello"[..], b"", &[7; 125]] {
+    for payload in [&b"Hello"[..], b"", &[7; 125], b"\xFF\xFE\0\x80"] {
         let ping = frame(true, PING, payload);
         let expected = [&[0x8A, payload.len() as u8], payload].concat();
         trial.case(
@@ -32,6 +32,7 @@ pub fn a_ping_is_answered_with_its_bytes(subject: &Subject, trial: &Trial) -> Re
                     [0x89, ..] => Some(Mistake::PongIsPing),
                     [0x0A, ..] => Some(Mistake::FinMissing),
                     [0x8A, 0] if !payload.is_empty() => Some(Mistake::PongEmpty),
+                    _ if payload.starts_with(b"\xFF") => Some(Mistake::PongRepaired),
                     _ => None,
                 };
                 return Err(trial.came(format!("Some of {}", hex(&came))).named(mistake));
@@ -162,6 +163,8 @@ pub fn fragments_are_put_together(subject: &Subject, trial: &Trial) -> Result<()
         Ok(Some(message)) if message.payload == b"lo" => wrong.lesson.named(Mistake::FirstFragmentLost),
         Ok(Some(_)) if matches!(wrong.at, 0 | 1 | 3) => wrong.lesson.named(Mistake::FinNotAsked),
         Ok(None) => wrong.lesson.named(Mistake::LastFragmentIgnored),
+        // The message before it is complete, and this frame begins another.
+        Err(1002) if wrong.at == 3 => wrong.lesson.named(Mistake::MessageNotReset),
         Err(_) => wrong.lesson.named(Mistake::GoodFragmentRefused),
         Ok(Some(message)) if message.opcode != if wrong.at < 3 { TEXT } else { BINARY } => {
             wrong.lesson.named(Mistake::OpcodeOfContinuation)
@@ -197,8 +200,10 @@ pub fn a_control_frame_may_stand_in_the_middle(subject: &Subject, trial: &Trial)
 pub fn one_message_is_open_at_a_time(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
     let why = "§5.4: a continuation continues something, and \"fragments of one message MUST NOT be interleaved\" with another.";
     let nothing = |frames: &[(Frame, Outcome)]| {
-        assemble(subject, trial, NO_LIMIT, frames, why)
-            .map_err(|wrong| wrong.lesson.named(wrong.came.is_ok().then_some(Mistake::NothingToContinue)))
+        assemble(subject, trial, NO_LIMIT, frames, why).map_err(|wrong| match wrong.came {
+            Ok(_) => wrong.lesson.named(Mistake::NothingToContinue),
+            Err(_) => wrong.lesson.named(Mistake::ProtocolCode),
+        })
     };
     nothing(&[(frame(true, CONTINUATION, b"lo"), Err(1002))])?;
     nothing(&[(frame(false, CONTINUATION, b"lo"), Err(1002))])?;
@@ -210,7 +215,7 @@ pub fn one_message_is_open_at_a_time(subject: &Subject, trial: &Trial) -> Result
             assemble(subject, trial, NO_LIMIT, &frames, why).map_err(|wrong| match wrong.came {
                 Ok(_) if begin.is_empty() => wrong.lesson.named(Mistake::EmptyIsOpen),
                 Ok(_) => wrong.lesson.named(Mistake::MessageInsideMessage),
-                Err(_) => wrong.lesson,
+                Err(_) => wrong.lesson.named(Mistake::ProtocolCode),
             })?;
         }
     }

@@ -46,6 +46,11 @@ mistakes! {
     PrintsForEver, None, "Your code prints without an end. What ends the loop in which it does?";
     // TCP
     EchoNothing, None, "Nothing came back. Does the client's thread write what it has read?";
+    EchoFullArray, None, "You wait until your array is full, as `read_exact` does. Send back what a read has brought, however little.";
+    EchoAtTheEnd, None, "You wait for the end of the stream, as `read_to_end` does. Send back what each read has brought, while the \
+        client stays.";
+    FewThreads, None, "Others are served, but not while many are silent: your threads have a number. Each client has a thread of \
+        its own, however many come.";
     EchoOnce, None, "The first bytes came back, and the next did not. Read again and again, until a read brings 0 bytes.";
     EchoText, None, "Bytes that are no text did not come back as they were. Send the bytes, and make no text of them.";
     EchoLines, None, "You wait for a line end. TCP knows no lines: send back what a read has brought.";
@@ -90,8 +95,8 @@ mistakes! {
         memory: 431.";
     MethodInAnyCase, None, "You compared the method without case. Names of headers have none, a method has: `get` is \
         not `GET`.";
-    GoodHeadRefused, None, "You refused a good request. Do you look for a colon in the blank line too? It is no \
-        header.";
+    GoodHeadRefused, None, "You refused a good request. Which of your checks did it? Often it is the colon, asked for in the blank line too, which \
+        is no header.";
     BareNewline, Some(25), "You took a bare \\n for the end of a line. A line ends with \\r\\n, both of them.";
     EndsAtBareNewlines, Some(25), "You took \\n\\n for the end of the head. It ends at \\r\\n\\r\\n alone.";
     HeadWithoutBlankLine, Some(25), "You did not wait for the blank line. The head ends at \\r\\n\\r\\n, wherever a read ends.";
@@ -110,7 +115,8 @@ mistakes! {
     ConnectionNotAList, Some(1), "You compared the whole Connection header with `Upgrade`. It is a list of tokens, in any case; \
         some clients send `keep-alive, Upgrade`.";
     UpgradeNotAList, None, "You compared the whole Upgrade header with `websocket`. It is a list of tokens too.";
-    ElementNotTrimmed, Some(1), "You did not trim the elements of the list: after the comma there is a space.";
+    ElementNotTrimmed, Some(1), "You did not trim the elements of the list on both sides: white space is allowed before and after each \
+        comma.";
     OneElementOnly, None, "You looked at one element of the list, its first or its last. Any of them can be the token.";
     CommaAndSpace, None, "You split the list at a comma and a space. The space can be missing: split at the comma, \
         then trim.";
@@ -120,6 +126,8 @@ mistakes! {
     TokenWithCase, None, "You compared the token with its case. `websocket` and `Upgrade` are matched in any case.";
     HalfToken, None, "You looked for a part of a word. A token is compared as a whole: `Upgraded` is another one \
         than `Upgrade`.";
+    TokenNotAsked, None, "You asked whether the header is there, and not for the token in it.";
+    HeaderInPart, None, "You took another header for this one. Compare the whole name, and ignore its case.";
     VersionCompared, None, "You did not compare the version with 13. Any other, larger or smaller, gets 426.";
     UpgradeNotAsked, None, "You did not ask for this header. Without it the request is refused.";
     OrderOfChecks, None, "Several things are missing, and you named a later one. Check in the order of the page's table: Upgrade, \
@@ -175,6 +183,10 @@ mistakes! {
     HeaderTooPatient, None, "You ask for more bytes than this header has. It ends before the masking key: 2, 4 or 10 \
         bytes.";
     KnownRefused, None, "You refused a known opcode. The known ones are 0, 1, 2, 8, 9 and 10.";
+    MaskBit, None, "MASK is the top bit of the second byte, 0x80. A client sets it, a server does not: `masked` says which.";
+    HeaderSizeWrong, None, "The length is right, and `size` is not. The header has 2 bytes, after 126 it has 4, and after 127 it has 10.";
+    LargestRefused, None, "You refused the largest length that is allowed, 2^63-1. Its top bit is 0, and all the others are set.";
+    ProtocolCode, None, "You refused it rightly, and with another Close code. What breaks a rule of the protocol is 1002.";
     MaskAskedInHeader, None, "You refused a header without a mask. Here only say what you find; step 07 refuses.";
     ReservedAccepted, Some(21), "You accepted an RSV bit or a reserved opcode. Nobody has agreed on what it means: 1002.";
     ControlRules, Some(20), "You accepted a control frame that is fragmented or over 125 bytes: 1002.";
@@ -235,6 +247,7 @@ mistakes! {
         to do.";
     // Messages
     PongEmpty, Some(12), "Your Pong is empty. Echo the Ping's bytes.";
+    PongRepaired, None, "You made text of the Ping's bytes. They need not be UTF-8: echo the bytes.";
     PongToPong, None, "You answered a Pong. Only a Ping is answered.";
     PongToOther, None, "You answered a frame that is no Ping. Look at the opcode first.";
     PongIsPing, None, "You answered with a Ping, and the other side would answer that again. The opcode of the \
@@ -266,8 +279,8 @@ mistakes! {
     // Limits
     AnnouncedBelieved, Some(22), "You waited for a payload that is over the limit. Compare the announced length before you make room \
         for it: 1009.";
-    FragmentsUnbounded, Some(22), "Each fragment is below the limit, but nobody counts their sum. Cap the message: 1009.";
-    SumOverflows, None, "Your sum overflowed, or a cast cut it. Which calculation with the same three numbers cannot do \
+    FragmentsUnbounded, Some(22), "Each fragment is below the limit, but nobody compares their sum with `limit`. Cap the message: 1009.";
+    SumOverflows, None, "Your sum overflowed, or a cast cut a number or made it negative. Which calculation with the same three numbers cannot do \
         either?";
     LimitExclusive, None, "Exactly the limit is still allowed. Too big is what is above it: `>`, not `>=`.";
     SoFarIgnored, None, "You did not count what the message has already: `so_far` and `more` together must fit.";
@@ -275,6 +288,7 @@ mistakes! {
     SizeCode, None, "The code for a message that is too big is 1009.";
     LimitNotHandedOn, None, "`read_frame` takes a limit, and you did not hand it on: `take_frame(buffer, limit)`.";
     ControlCounted, None, "You counted a control frame. It is not part of the message, and has its own limit of 125 bytes.";
+    CountedTwice, None, "You counted the fragment twice, as a part of the message and as what is to come. Ask before you add it.";
     MoreThanLimit, None, "`so_far` is more than the limit: did you pass the buffer's length, or add the fragment before \
         you asked?";
     // The closing handshake
@@ -290,14 +304,18 @@ mistakes! {
     1014 (the last three of them \
         are younger than the RFC) and 3000 to 4999.";
     CodeLittleEndian, None, "The two bytes of the code are in the wrong order. They are big-endian: `from_be_bytes`, `to_be_bytes`.";
+    CodeSigned, None, "You read another code than was sent: a byte above 127 became a negative number. The bytes have no sign: \
+        `u16::from_be_bytes`.";
     ReasonNotChecked, None, "You did not check the reason. It has to be UTF-8: 1007.";
     CloseDestroyed, Some(19), "You dropped the socket with unread bytes in it, and the reset destroyed your Close. Shut down \
         writing alone (`Shutdown::Write`), then drain.";
     EndNotSent, None, "You wait for the client's end before you close your own side. Shut down writing first.";
-    DrainForever, None, "You drain without a deadline. A client that never closes its side holds your thread forever.";
+    DrainForever, None, "You drain without a deadline, or with a later one than `patience` allows. A client that never closes its side \
+        holds your thread for as long.";
     DrainTimeoutAnew, None, "Your timeout restarts with each read, so a byte now and then holds your thread forever. Compute one \
         deadline before the loop; each read can take what is left until then.";
-    DrainSpins, None, "The client has closed its side, and you go on reading. A read of 0 bytes is the end of the stream: return.";
+    DrainSpins, None, "The client has closed its side, and `hang_up` goes on. Read until a read brings 0 bytes, which is the end of the stream: \
+        return then.";
     ZeroTimeout, None, "The deadline is over, and you read on. `set_read_timeout(Some(ZERO))` is refused and the old \
         timeout stays: return when nothing is left.";
     PatienceIgnored, None, "`hang_up` has a time of its own. `patience` says how long it can take: compute the deadline from it.";
@@ -326,6 +344,7 @@ mistakes! {
     NeverAccepts, None, "Not even a lone client is answered. `run` never comes to accept: the code before the loop \
         does not return.";
     NotEverybody, None, "The message did not reach everybody in the room, the sender included.";
+    EchoForgotten, None, "A message on another path than /chat did not come back. Only on /chat it goes to the room; elsewhere it is echoed.";
     WrongRoom, None, "A message went to a client on another path. Only those on the path of the message get it.";
     FramesMixed, Some(23), "Two threads wrote to one socket at the same time, and their frames are mixed. One lock for each whole \
         frame: `Client::send` holds it from the first byte to the last.";
@@ -339,12 +358,15 @@ mistakes! {
     WrongOneLeft, None, "`leave` must remove this client, and no other.";
     ListLocked, None, "You hold the lock of the list while you write. A slow member then keeps everybody from joining and leaving: copy \
         the list with `clients()`, and write without its lock.";
+    LeaveForgotten, None, "You ended the connection of a member that cannot be written to, and left it in the list: `leave` too.";
     HalfFrameKept, None, "Only a part of a frame could be written, and you kept the member. Its next frame would begin in the middle of \
         this one: `leave`, and `shut_down`.";
     BroadcastStops, None, "Your broadcast ends with the first member that cannot be written to. Let that one go, and go on with the others.";
     SentTwice, None, "The sender got its message twice. On /chat broadcast it, which reaches the sender too; elsewhere echo it. Not both.";
     NotShutDown, None, "You have forgotten the member, but its socket is still open, and its thread waits in a read. `shut_down` \
         wakes it, if it ends both ways (`Shutdown::Both`).";
+    JoinReturnsAnother, None, "`join` returned another client than the one in the list, with a lock of its own. Put a clone of \
+        the `Arc` that you return into the map.";
     BesideTheLock, None, "A reply to the client itself was written beside `Client::send`, into the middle of another thread's frame. \
         From step 16 on everything goes through `send`: echoes, Pongs and Closes.";
     LockOverRead, None, "You hold a lock while you wait for the client to speak, and nobody can write to it meanwhile. Read from your own \
@@ -359,7 +381,7 @@ mistakes! {
     PathPrefix, None, "You compared a part of the path, or ignored its case. `/chat2` is another path than `/chat`: compare \
         with `==`.";
     // The heartbeat
-    NoPing, None, "You sent no Ping. Does `run` start `watch`? Or is a lock that `watch` needs held over a read?";
+    NoPing, None, "You sent no Ping. Does `run` start `watch`, and does it look again and again? Or is a lock that `watch` needs held over a read?";
     NeverDropped, None, "You never drop a client that stays silent. `shut_down` its socket, which wakes its thread; to forget it is not \
         enough.";
     LivingDropped, None, "You dropped a client that had answered. Any frame counts as activity, a Pong too: it ends the silence, and the \
@@ -368,6 +390,8 @@ mistakes! {
     DroppedUnasked, None, "You dropped a silent client without asking it. First a Ping; then it has `pong_timeout` to answer.";
     PingAgain, None, "You sent a second Ping in one silence. Note when you have sent one; until the client is heard again, it is enough.";
     NotHeard, None, "You sent a Ping to a client that was not silent. Set `last_heard` in `serve_client` whenever a frame has arrived.";
+    NeverPing, None, "`verdict` never asks for a Ping. It is due in a silence of `ping_interval` or more, if no Ping was sent in it.";
+    NeverDrop, None, "`verdict` never drops anybody. It is due when a Ping was sent in this silence, `pong_timeout` ago or earlier.";
     TimeReached, None, "A time is over as soon as it is reached: `silent >= ping_interval` for the Ping, `since >= pong_timeout` for the end.";
     TimesSwapped, None, "You compared with the other time. The silence goes with `ping_interval`, and the age of the Ping with \
         `pong_timeout`.";
@@ -384,11 +408,15 @@ mistakes! {
     TickNotEncoded, None, "You returned the text alone. A frame goes over the wire: `encode_frame(TEXT, ...)`.";
     TickNotText, None, "You made a binary frame. A tick is text: opcode 1.";
     TickOtherText, None, "The text is another one. It is `tick ` and the number, which can be as large as a `u64`: no cast.";
+    FirstTick, None, "Your first tick has another number than 1.";
     TickNotCounted, None, "The number did not go up. Count in `push_ticks`, which is one call for all ticks of a client.";
     TickOnce, None, "You sent one tick and returned. `push_ticks` goes on until nothing can be sent to its client any more.";
     TickNoPause, None, "Your ticks follow one another without a pause. Sleep for `settings.tick_interval` between two of them.";
     TickerHoldsLock, None, "You hold the client's lock while you sleep, so its own thread cannot answer it. Call `Client::send`, \
         which locks for one frame, and sleep without a lock.";
+    MarkTooEarly, None, "`send` refused the Close itself. The mark is looked at before a frame is written, and set after the Close has been.";
+    FailedWriteKept, None, "A write has failed, and the connection is still open. Nothing can follow a part of a frame: in `send`, with \
+        the guard that it holds, set the mark and `shutdown(Shutdown::Both)`.";
     TickAfterClose, None, "A frame was sent after the Close. Keep a mark beside the stream, under the same lock: `send` sets \
         it with a Close, and from then on returns an error.";
     TickerSurvives, None, "The client has gone, and your ticker goes on: a thread that is left over for each client that ever \
@@ -446,7 +474,8 @@ mistakes! {
     KeyNotSent, None, "The payload is masked, and the key is missing. It is between the length and the payload.";
     RequestIncomplete, None, "Your request lacks a part, or has another one: see `expected`.";
     ClientKey, None, "The key is 16 random bytes in base64, others for each connection: `random_bytes::<16>()`.";
-    GoodReplyRefused, None, "You refused what a good server sends. Names of headers have no case, and a server does not mask.";
+    GoodReplyRefused, None, "You refused what a good server sends. Names of headers have no case, there can be white space around a value or none, and a \
+        server does not mask.";
     AcceptNotVerified, None, "You did not verify Sec-WebSocket-Accept. It is `accept_key` of the key that you sent, letter by letter.";
     StatusNotAsked, None, "You took another reply than a 101 for a good one. Ask for the status line first.";
     ReplyHeaderNotAsked, None, "You did not ask for the headers Upgrade and Connection of the reply.";

@@ -21,6 +21,9 @@ const INTERVAL: Duration = Duration::from_millis(10);
 /// Over loopback, written bytes arrive at once.
 const A_MOMENT: Duration = Duration::from_millis(1);
 
+/// Gives a thread time to reach a lock.
+const A_WHILE: Duration = Duration::from_millis(20);
+
 /// A message that exceeds the buffers between the server and a client that does not read.
 static LARGE: LazyLock<Vec<u8>> = LazyLock::new(|| vec![b'x'; 8 << 20]);
 
@@ -100,6 +103,7 @@ pub fn ticks_are_counted(subject: &Subject, trial: &Trial) -> Result<(), Lesson>
             let came = number_of(&seen).map_or(seen.to_string(), |came| format!("\"tick {came}\""));
             let lesson = ticker.panic(trial).unwrap_or(trial.came(came));
             return Err(match number_of(&seen) {
+                Some(_) if number == 1 => lesson.named(Mistake::FirstTick),
                 Some(came) if came + 1 == number => lesson.named(Mistake::TickNotCounted),
                 None if seen == Seen::Nothing && ticker.ends_within(Duration::ZERO) => lesson.named(Mistake::TickOnce),
                 _ => lesson,
@@ -162,7 +166,10 @@ pub fn nothing_follows_a_close(subject: &Subject, trial: &Trial) -> Result<(), L
     for (frame, may_go) in [(&b"\x88\x02\x03\xE8"[..], true), (b"\x81\x06tick 1", false)] {
         let client = Arc::clone(&ann.client);
         match promptly(trial, Mistake::Deadlock, move || client.send(frame))? {
-            Err(error) if may_go => return Err(trial.came(format!("an error for the Close: {error}"))),
+            Err(error) if may_go => {
+                let lesson = trial.came(format!("an error for the Close: {error}"));
+                return Err(lesson.named(Mistake::MarkTooEarly));
+            }
             Ok(()) if !may_go => {
                 let lesson = trial.came("no error for the tick");
                 return Err(lesson.named(Mistake::TickAfterClose));
@@ -182,6 +189,46 @@ pub fn nothing_follows_a_close(subject: &Subject, trial: &Trial) -> Result<(), L
         Seen::Nothing => Ok(()),
         seen @ Seen::Frame { .. } => Err(trial.came(seen.to_string()).named(Mistake::TickAfterClose)),
         seen => Err(trial.came(seen.to_string()).named(Mistake::ShutDownAtClose)),
+    }
+}
+
+pub fn nothing_that_waits_follows_a_close(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    let alone = Alone::new(subject, trial);
+    let mut ann = alone.join("/ticks", trial.patience * 4)?;
+    ALONE.case(
+        trial,
+        "a client does not read a frame of 16 MiB; so a Close waits for the lock, and after it some ticks; then the client reads",
+        "the frame, the Close, and nothing after it",
+        "§5.5.1: nothing is allowed to follow a Close. A tick that waits for the lock finds the mark only if it looks under that lock.",
+    );
+    let send = |frame: &'static [u8]| {
+        let client = Arc::clone(&ann.client);
+        Task::start(move || drop(client.send(frame)))
+    };
+    let writing = send(&BIG);
+    wait_for_bytes(&ann.talk).map_err(|lesson| writing.panic(trial).unwrap_or(lesson))?;
+    // A lock usually goes to the thread that has waited longest.
+    let closing = send(b"\x88\x02\x03\xE8");
+    closing.ends_within(A_WHILE);
+    let ticking = [(); 3].map(|()| send(b"\x81\x06tick 1"));
+    ticking[0].ends_within(A_WHILE);
+    let mut closed = false;
+    loop {
+        match ann.talk.look_for(if closed { A_WHILE } else { trial.patience * 2 }) {
+            Seen::Frame { first: 0x88, .. } => closed = true,
+            Seen::Frame { .. } if !closed => {}
+            seen @ Seen::Frame { .. } => {
+                return Err(trial.came(format!("the Close, then {seen}")).named(Mistake::TickAfterClose));
+            }
+            Seen::Nothing if closed => return Ok(()),
+            seen => {
+                let tasks = [&writing, &closing].into_iter().chain(&ticking);
+                return Err(tasks
+                    .into_iter()
+                    .find_map(|task| task.panic(trial))
+                    .unwrap_or(trial.came(seen.to_string())));
+            }
+        }
     }
 }
 
@@ -283,7 +330,7 @@ pub fn half_a_frame_is_the_end(subject: &Subject, trial: &Trial) -> Result<(), L
     ticker.finish(trial).map_err(ticker_lesson)?;
     match slow.talk.look_for(trial.patience / 2) {
         Seen::End | Seen::Reset => Ok(()),
-        seen => Err(trial.came(seen.to_string()).named(Mistake::HalfFrameKept)),
+        seen => Err(trial.came(seen.to_string()).named(Mistake::FailedWriteKept)),
     }
 }
 

@@ -387,7 +387,7 @@ pub fn connection_and_upgrade_are_lists(subject: &Subject, trial: &Trial) -> Res
     // Finds out whether it knows a list if the list has no spaces.
     let knows = |name: &str, value: &str| (subject.answer)(&with(name, &value.replace(' ', ""))).is_ok();
     let why = "§4.2.1 rule 4: the Connection header \"includes the token\" Upgrade, and some clients send two tokens.";
-    for value in ["keep-alive, Upgrade", "Upgrade, keep-alive"] {
+    for value in ["keep-alive, Upgrade", "Upgrade, keep-alive", "Upgrade , keep-alive"] {
         let sent = format!("Connection: {value}");
         welcome(subject, trial, &sent, &with("Connection", value), why).map_err(|lesson| {
             let turned = if value.starts_with('U') { "keep-alive,Upgrade" } else { "Upgrade,keep-alive" };
@@ -404,8 +404,11 @@ pub fn connection_and_upgrade_are_lists(subject: &Subject, trial: &Trial) -> Res
     let why = "§4.2.1 rule 3: an Upgrade header that includes `websocket`. RFC 9110 §7.8: it is a list.";
     let value = "h2c, websocket";
     welcome(subject, trial, &format!("Upgrade: {value}"), &with("Upgrade", value), why).map_err(|lesson| {
-        let trimmed = !knows("Upgrade", value);
-        lesson.named(if trimmed { Mistake::UpgradeNotAList } else { Mistake::ElementNotTrimmed })
+        lesson.named(match (knows("Upgrade", value), knows("Upgrade", "websocket,h2c")) {
+            (true, _) => Mistake::ElementNotTrimmed,
+            (false, true) => Mistake::OneElementOnly,
+            (false, false) => Mistake::UpgradeNotAList,
+        })
     })
 }
 
@@ -445,12 +448,20 @@ pub fn what_is_missing_is_refused(subject: &Subject, trial: &Trial) -> Result<()
     let no_upgrade = "§4.2.1 rule 3. Without it this is a plain HTTP request; RFC 9110 §15.5.22 has 426 for it.";
     let key = "§4.2.1 rule 5: the key is 16 bytes in base64.";
     let other_version = "§4.4: another version than 13 gets 426.";
+    // Whether a header of this name is asked for at all, and if it is, for the token.
+    let takes = |name: &str, value: &str| (subject.answer)(&with(name, value)).is_ok();
+    let token = |name: &str| match (takes(name, ""), takes(name, "other")) {
+        (true, _) => Some(Mistake::UpgradeNotAsked),
+        (false, true) => Some(Mistake::TokenNotAsked),
+        (false, false) => Some(Mistake::HalfToken),
+    };
     let (half, version) = (Some(Mistake::HalfToken), Some(Mistake::VersionCompared));
     let measure = Some(key_mistake(subject));
     let cases = [
-        ("Connection", "Upgraded", 400, "§4.2.1 rule 4: the token is `Upgrade`, the whole word.", half),
+        ("Connection", "Upgraded", 400, "§4.2.1 rule 4: the token is `Upgrade`, the whole word.", token("Connection")),
         ("Connection", "NoUpgrade", 400, "§4.2.1 rule 4: the token is `Upgrade`, the whole word.", half),
-        ("Upgrade", "websockets", 426, "§4.2.1 rule 3: the token is `websocket`, the whole word.", half),
+        ("Upgrade", "websockets", 426, "§4.2.1 rule 3: the token is `websocket`, the whole word.", token("Upgrade")),
+        ("Upgrade", "nowebsocket", 426, "§4.2.1 rule 3: the token is `websocket`, the whole word.", half),
         ("Upgrade", "", 426, no_upgrade, Some(Mistake::UpgradeNotAsked)),
         (
             "Connection",
@@ -486,13 +497,39 @@ pub fn what_is_missing_is_refused(subject: &Subject, trial: &Trial) -> Result<()
 /// Returns how a key is checked, if some values that are no key are accepted.
 fn key_mistake(subject: &Subject) -> Mistake {
     let takes = |key: &str| (subject.answer)(&with("Sec-WebSocket-Key", key)).is_ok();
-    let (text, short, long) = ("this is no base64 at all", "dGhl", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYX");
-    match (takes(text), takes(short), takes(long)) {
-        // 24 characters can encode 16, 17 or 18 bytes, or be no base64 at all.
-        (_, false, false) => Mistake::KeyInCharacters,
-        (true, ..) => Mistake::KeyNotDecoded,
+    let (short, long) = (takes("dGhl"), takes("AAECAwQFBgcICQoLDA0ODxAREhMUFRYX"));
+    // 24 characters can encode 16, 17 or 18 bytes, or be no base64 at all.
+    let (as_long, no_base64) = (takes("AAECAwQFBgcICQoLDA0ODxAR"), takes("this is no base64 at all") || takes("?"));
+    match (as_long, no_base64) {
+        (true, _) if !short && !long => Mistake::KeyInCharacters,
+        (_, true) => Mistake::KeyNotDecoded,
         _ => Mistake::KeyNotMeasured,
     }
+}
+
+pub fn a_name_is_compared_as_a_whole(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    let why = "RFC 9110 §5.1: a name is compared as a whole. Old programs send Proxy-Connection; browsers, Upgrade-Insecure-Requests.";
+    let cases = [
+        ("Upgrade", "X-Upgrade", 426),
+        ("Upgrade", "Upgrade-Insecure-Requests", 426),
+        ("Connection", "Proxy-Connection", 400),
+        ("Connection", "Connection-Type", 400),
+        ("Sec-WebSocket-Version", "X-Sec-WebSocket-Version", 426),
+        ("Sec-WebSocket-Version", "Sec-WebSocket-Version-2", 426),
+        ("Sec-WebSocket-Key", "X-Sec-WebSocket-Key", 400),
+        ("Sec-WebSocket-Key", "Sec-WebSocket-Key1", 400),
+    ];
+    for (name, other, status) in cases {
+        let mut request = with("", "");
+        for (came, _) in request.headers.iter_mut().filter(|(came, _)| came == name) {
+            *came = other.to_owned();
+        }
+        trial.case(format!("answer, with {other} in place of {name}"), format!("Err({status})"), why);
+        let came = (subject.answer)(&request);
+        let mistake = if came.is_ok() { Mistake::HeaderInPart } else { Mistake::OtherStatus };
+        trial.equal(came, Err(status)).map_err(|lesson| lesson.named(mistake))?;
+    }
+    Ok(())
 }
 
 pub fn the_first_that_is_missing_is_told(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {

@@ -10,6 +10,9 @@ use std::time::Duration;
 
 const ECHO: &str = "TCP is a stream of bytes. A client's bytes come back to it, unchanged and in their order.";
 
+/// So many silent clients use up a pool of threads, if one is made of a usual size.
+pub const CROWD: usize = 64;
+
 struct Echo {
     address: SocketAddr,
     task: Task<()>,
@@ -56,7 +59,18 @@ fn ask(echo: &Echo, talk: &mut Talk, sent: &str, bytes: &[u8], nothing: Mistake)
         length if length < bytes.len() => Some(Mistake::EchoCutShort),
         _ => Some(Mistake::EchoOtherBytes),
     };
-    Err(echo.why(trial, trial.came(shown).named(mistake)))
+    let lesson = echo.why(trial, trial.came(shown).named(mistake));
+    Err(if lesson.mistake == Some(Mistake::EchoNothing) { lesson.named(waits_for(talk)) } else { lesson })
+}
+
+/// What a server still waits for that has sent nothing back: more bytes, the end of the stream, or nothing.
+fn waits_for(talk: &mut Talk) -> Mistake {
+    talk.send(&[b'x'; 1 << 16]);
+    if !talk.bytes(1).is_empty() {
+        return Mistake::EchoFullArray;
+    }
+    talk.hang_up();
+    if talk.bytes(1).is_empty() { Mistake::EchoNothing } else { Mistake::EchoAtTheEnd }
 }
 
 pub fn bytes_come_back(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
@@ -82,6 +96,11 @@ pub fn a_silent_client_keeps_no_other_waiting(subject: &Subject, trial: &Trial) 
     let sent = "one client connects and says nothing; another sends a line";
     ask(&echo, &mut other, sent, b"Hello\n", Mistake::OneAfterTheOther)?;
     drop(silent);
+    let crowd = (0..CROWD).map(|_| echo.connect(trial)).collect::<Result<Vec<_>, _>>()?;
+    let mut last = echo.connect(trial)?;
+    let sent = format!("{CROWD} clients connect and say nothing; another sends a line");
+    ask(&echo, &mut last, &sent, b"Hello\n", Mistake::FewThreads)?;
+    drop(crowd);
     ask(&echo, &mut other, "the silent one has left; the other sends a line", b"Me again\n", Mistake::OneEndsAll)?;
     let mut third = echo.connect(trial)?;
     ask(&echo, &mut third, "a third client connects, and sends a line", b"And me\n", Mistake::OneEndsAll)

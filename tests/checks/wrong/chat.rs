@@ -24,7 +24,11 @@ pub enum Flaw {
     BroadcastStops,
     ShutDownUnderLock,
     NoLock,
+    LeaveForgotten,
+    JoinReturnsAnother,
+    TwoLocks,
     // serve_client and run
+    NothingEchoed,
     NotJoined,
     NotLeft,
     LeftAfterACloseOnly,
@@ -120,6 +124,11 @@ impl Client for Member {
             let mut stream = self.stream.lock().unwrap().try_clone()?;
             return stream.write_all(frame);
         }
+        if self.flaw == Flaw::TwoLocks {
+            let (first, second) = frame.split_at(2);
+            self.stream.lock().unwrap().write_all(first)?;
+            return self.stream.lock().unwrap().write_all(second);
+        }
         let mut stream = self.stream.lock().unwrap();
         let outcome = stream.write_all(frame);
         if outcome.is_err() && self.flaw == Flaw::ShutDownUnderLock {
@@ -142,6 +151,11 @@ impl Client for Member {
 impl Registry for Room {
     fn join(&self, peer: SocketAddr, path: &str, stream: TcpStream) -> Arc<dyn Client> {
         let member = Member::new(peer, path, stream, self.flaw);
+        if self.flaw == Flaw::JoinReturnsAnother {
+            let clone = member.stream.lock().unwrap().try_clone().unwrap();
+            self.members.lock().unwrap().insert(peer, Member::new(peer, path, clone, self.flaw));
+            return member;
+        }
         if self.flaw != Flaw::NotEntered {
             self.members.lock().unwrap().insert(peer, Arc::clone(&member));
         }
@@ -181,7 +195,9 @@ impl Registry for Room {
             if !here || member.send(frame).is_ok() || self.flaw == Flaw::Kept {
                 continue;
             }
-            self.leave(peer);
+            if self.flaw != Flaw::LeaveForgotten {
+                self.leave(peer);
+            }
             member.shut_down();
             match self.flaw {
                 Flaw::FineOneRemoved => self.members.lock().unwrap().clear(),
@@ -309,6 +325,7 @@ impl Room {
     fn message(&self, me: &Member, frame: &[u8]) -> io::Result<()> {
         let in_the_room = me.path == "/chat";
         match self.flaw {
+            Flaw::NothingEchoed if !in_the_room => self.broadcast("/chat", frame),
             Flaw::EchoToEverybody if !in_the_room => {
                 self.broadcast("/chat", frame);
                 me.send(frame)?;

@@ -39,6 +39,10 @@ pub enum Flaw {
     TriesAgain,
     CloseBesideTheMark,
     OwnLoop,
+    FromZero,
+    OtherLock,
+    MarkSetFirst,
+    NoShutdown,
 }
 
 type Members = Arc<Mutex<HashMap<SocketAddr, Arc<Member>>>>;
@@ -54,6 +58,8 @@ struct Member {
     path: String,
     /// The stream, and whether its last frame was the last that is allowed.
     writer: Mutex<(TcpStream, bool)>,
+    /// The mark where it is looked at without that lock.
+    marked: AtomicBool,
     flaw: Flaw,
 }
 
@@ -67,6 +73,9 @@ impl Client for Member {
     }
 
     fn send(&self, frame: &[u8]) -> io::Result<()> {
+        if self.marked.load(Ordering::SeqCst) {
+            return Err(ErrorKind::BrokenPipe.into());
+        }
         let mut writer = self.writer.lock().unwrap();
         self.write(&mut writer, frame)
     }
@@ -76,7 +85,7 @@ impl Client for Member {
     }
 
     fn push_ticks(&self, settings: &Settings) {
-        let mut number = 1;
+        let mut number = u64::from(self.flaw != Flaw::FromZero);
         loop {
             let locked = (self.flaw == Flaw::LockedPause).then(|| self.writer.lock().unwrap());
             let frame = (MY_SERVER.tick_frame)(number);
@@ -104,15 +113,19 @@ impl Client for Member {
 
 impl Member {
     fn write(&self, (stream, over): &mut (TcpStream, bool), frame: &[u8]) -> io::Result<()> {
-        if *over {
+        let marked = self.flaw == Flaw::MarkSetFirst && frame[0] & 0x0F == CLOSE;
+        if *over && self.flaw != Flaw::OtherLock || marked {
             return Err(ErrorKind::BrokenPipe.into());
         }
         let outcome = stream.write_all(frame);
         *over = frame[0] & 0x0F == CLOSE && self.flaw != Flaw::NotMarked;
         if outcome.is_err() && self.flaw != Flaw::HalfATick {
             *over = true;
-            let _ = stream.shutdown(Shutdown::Both);
+            if self.flaw != Flaw::NoShutdown {
+                let _ = stream.shutdown(Shutdown::Both);
+            }
         }
+        self.marked.fetch_or(*over && self.flaw == Flaw::OtherLock, Ordering::SeqCst);
         outcome
     }
 
@@ -215,7 +228,8 @@ fn tick_for_all(members: &Members, settings: &Settings, goes_on: impl Fn() -> bo
 impl Board {
     fn enter(&self, peer: SocketAddr, path: &str, stream: TcpStream) -> Arc<Member> {
         let writer = Mutex::new((stream, false));
-        let member = Arc::new(Member { path: path.to_owned(), writer, flaw: self.flaw });
+        let marked = AtomicBool::new(false);
+        let member = Arc::new(Member { path: path.to_owned(), writer, marked, flaw: self.flaw });
         self.members.lock().unwrap().insert(peer, Arc::clone(&member));
         member
     }

@@ -1,0 +1,261 @@
+//! Slips that walks through the exercises, and mutations of a finished solution, brought to light.
+
+use crate::checks::inflate::Inflate;
+use crate::checks::random::random_bytes;
+use crate::checks::subject::{Assembler, Deflated, MY_SERVER, Opened};
+use crate::checks::words::{CONTINUATION, Frame, PING, PONG, Request, Settings, TEXT, Verdict};
+use std::io::{self, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Condvar, Mutex};
+use std::thread;
+use std::time::Duration;
+
+/// Serves so many clients at once, as a pool of threads does.
+fn pool(listener: TcpListener, threads: usize, serve: impl Fn(TcpStream) + Send + Sync + 'static) {
+    let shared = Arc::new((Mutex::new(threads), Condvar::new(), serve));
+    for stream in listener.incoming().flatten() {
+        let (free, freed, _) = &*shared;
+        *freed.wait_while(free.lock().unwrap(), |free| *free == 0).unwrap() -= 1;
+        let shared = Arc::clone(&shared);
+        thread::spawn(move || {
+            let (free, freed, serve) = &*shared;
+            serve(stream);
+            *free.lock().unwrap() += 1;
+            freed.notify_one();
+        });
+    }
+}
+
+pub fn echo_in_a_pool(listener: TcpListener) {
+    pool(listener, 3, |mut stream| {
+        let mut buffer = [0; 4096];
+        while let Ok(count @ 1..) = stream.read(&mut buffer) {
+            let _ = stream.write_all(&buffer[..count]);
+        }
+    });
+}
+
+pub fn echo_of_full_arrays(listener: TcpListener) {
+    for mut stream in listener.incoming().flatten() {
+        thread::spawn(move || {
+            let mut buffer = [0; 1024];
+            while stream.read_exact(&mut buffer).is_ok() {
+                let _ = stream.write_all(&buffer);
+            }
+        });
+    }
+}
+
+pub fn echo_at_the_end(listener: TcpListener) {
+    for mut stream in listener.incoming().flatten() {
+        thread::spawn(move || {
+            let mut bytes = Vec::new();
+            let _ = stream.read_to_end(&mut bytes);
+            let _ = stream.write_all(&bytes);
+        });
+    }
+}
+
+pub fn run_in_a_pool(listener: TcpListener, settings: Settings) {
+    pool(listener, 3, move |stream| (MY_SERVER.serve_client)(stream, &settings));
+}
+
+/// Finds `Host` and all others under a name that only resembles theirs.
+pub fn renamed(request: &Request, from: &str, to: &str) -> Result<String, u16> {
+    let mut request = request.clone();
+    for (name, _) in request.headers.iter_mut().filter(|(name, _)| name == from) {
+        *name = to.to_owned();
+    }
+    (MY_SERVER.answer)(&request)
+}
+
+/// Takes a header for the token that it should have.
+pub fn any_token(request: &Request, header: &str, token: &str) -> Result<String, u16> {
+    let mut request = request.clone();
+    for (_, value) in request.headers.iter_mut().filter(|(name, _)| name == header) {
+        *value = token.to_owned();
+    }
+    (MY_SERVER.answer)(&request)
+}
+
+/// Adds what is missing.
+pub fn not_asked(request: &Request, header: &str, value: &str) -> Result<String, u16> {
+    let mut request = request.clone();
+    if !request.headers.iter().any(|(name, _)| name == header) {
+        request.headers.push((header.to_owned(), value.to_owned()));
+    }
+    (MY_SERVER.answer)(&request)
+}
+
+pub fn trimmed_at_its_start(request: &Request) -> Result<String, u16> {
+    let value = |name: &str| request.headers.iter().find(|(n, _)| n == name).map_or("", |(_, value)| value);
+    if value("Connection").contains("Upgrade ,") { Err(400) } else { (MY_SERVER.answer)(request) }
+}
+
+pub fn first_of_upgrade_only(request: &Request) -> Result<String, u16> {
+    let value = |name: &str| request.headers.iter().find(|(n, _)| n == name).map_or("", |(_, value)| value);
+    if value("Upgrade").starts_with("h2c,") { Err(426) } else { (MY_SERVER.answer)(request) }
+}
+
+/// The high byte twice.
+pub fn high_byte_twice(bytes: &[u8]) -> Vec<u8> {
+    let mut bytes = bytes.to_vec();
+    if let [_, second, high, low, ..] = &mut bytes[..]
+        && *second & 0x7F == 126
+    {
+        *low = *high;
+    }
+    bytes
+}
+
+/// A message in fragments is never closed; one in a single frame was never open.
+pub fn open_after_fragments(limit: usize) -> Assembler {
+    let mut real = (MY_SERVER.assembler)(limit);
+    let mut open = false;
+    Box::new(move |frame| {
+        if matches!(frame.opcode, 1 | 2) && open {
+            return Err(1002);
+        }
+        open |= frame.opcode == CONTINUATION && frame.fin;
+        real(frame)
+    })
+}
+
+/// Another code for a broken rule.
+pub fn other_code(limit: usize) -> Assembler {
+    let mut real = (MY_SERVER.assembler)(limit);
+    Box::new(move |frame| real(frame).map_err(|code| if code == 1002 { 1003 } else { code }))
+}
+
+pub fn pong_of_text(frame: &Frame) -> Option<Vec<u8>> {
+    let text = String::from_utf8_lossy(&frame.payload).into_owned();
+    (MY_SERVER.answer_ping)(frame).map(|_| (MY_SERVER.encode_frame)(PONG, text.as_bytes()))
+}
+
+pub fn signed_sizes(so_far: usize, more: u64, limit: usize) -> Result<(), u16> {
+    if more as i64 > (limit as i64).wrapping_sub(so_far as i64) { Err(1009) } else { Ok(()) }
+}
+
+/// Adds a fragment, and asks then whether as much fits again.
+pub fn counted_twice(limit: usize) -> Assembler {
+    let mut real = (MY_SERVER.assembler)(limit);
+    let mut length = 0;
+    Box::new(move |frame| {
+        if frame.opcode < 8 {
+            length = if frame.opcode == CONTINUATION { length } else { 0 } + frame.payload.len();
+            (MY_SERVER.check_size)(length.min(limit), frame.payload.len() as u64, limit)?;
+        }
+        real(frame)
+    })
+}
+
+/// With a subtraction that stops at 0 instead of a panic.
+pub fn buffer_counted(buffer: &mut Vec<u8>, limit: usize) -> Result<Option<Frame>, u16> {
+    let left = limit.saturating_sub(buffer.len());
+    match (MY_SERVER.decode_header)(buffer)? {
+        Some(header) if header.length > left as u64 => Err(1009),
+        _ => (MY_SERVER.take_frame)(buffer, limit),
+    }
+}
+
+/// Each byte of a code as Java has it, from -128 to 127.
+pub fn signed_bytes(payload: &[u8]) -> Vec<u8> {
+    match payload {
+        [high, low, reason @ ..] => {
+            let code = ((i16::from(*high as i8) << 8) | i16::from(*low as i8)).to_be_bytes();
+            (MY_SERVER.answer_close)(&[&code[..], reason].concat())
+        }
+        _ => (MY_SERVER.answer_close)(payload),
+    }
+}
+
+pub fn sleeps(stream: TcpStream, patience: Duration) {
+    let _ = stream.shutdown(std::net::Shutdown::Write);
+    thread::sleep(patience);
+}
+
+pub fn pinged_first(silent: Duration, pinged: Option<Duration>, settings: &Settings) -> Verdict {
+    match pinged {
+        Some(since) if since >= settings.pong_timeout => Verdict::Drop,
+        _ => (MY_SERVER.verdict)(silent, pinged, settings),
+    }
+}
+
+pub fn first_piece_alone(payload: &[u8], _: usize) -> Result<Vec<u8>, u16> {
+    let bytes = [payload, &[0, 0, 0xFF, 0xFF]].concat();
+    Inflate::new(&bytes).next().map_or(Ok(Vec::new()), |piece| piece.map(|piece| piece.to_vec()).map_err(|_| 1007))
+}
+
+pub fn first_byte_unasked(buffer: &mut Vec<u8>, limit: usize) -> Deflated {
+    let _ = buffer[0];
+    (MY_SERVER.take_deflated)(buffer, limit)
+}
+
+/// A client that takes the reply which `is_good` finds good, by its head and the right accept value.
+pub fn open(stream: &mut TcpStream, host: &str, path: &str, is_good: fn(&str, &str) -> bool) -> Opened {
+    let key = super::beyond::random_key(host);
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: {key}\r\n\r\n"
+    )?;
+    let mut bytes = Vec::new();
+    while !bytes.windows(4).any(|window| window == b"\r\n\r\n") {
+        let mut buffer = [0; 4096];
+        match stream.read(&mut buffer)? {
+            0 => return Ok(None),
+            count => bytes.extend_from_slice(&buffer[..count]),
+        }
+    }
+    let at = bytes.windows(4).position(|window| window == b"\r\n\r\n").expect("a blank line");
+    let head = String::from_utf8_lossy(&bytes[..at]).to_lowercase();
+    let accept = (MY_SERVER.accept_key)(key.split("\r\n").next().unwrap_or_default());
+    let exact = String::from_utf8_lossy(&bytes[..at]).contains(&format!("sec-websocket-accept: {accept}"));
+    Ok((exact && is_good(&head, &accept)).then(|| bytes.split_off(at + 4)))
+}
+
+/// The value of a header in a head in lower case.
+pub fn value<'a>(head: &'a str, name: &str) -> &'a str {
+    let mut headers = head.split("\r\n").filter_map(|line| line.split_once(':'));
+    headers.find(|(came, _)| *came == name).map_or("", |(_, value)| value.trim())
+}
+
+/// `value`, where a part of the name is enough.
+pub fn value_by_suffix<'a>(head: &'a str, name: &str) -> &'a str {
+    let mut headers = head.split("\r\n").filter_map(|line| line.split_once(':'));
+    headers.find(|(came, _)| came.ends_with(name)).map_or("", |(_, value)| value.trim())
+}
+
+/// A client whose blank line is the last one.
+pub fn last_blank_line(stream: &mut TcpStream, host: &str, path: &str) -> Opened {
+    let opened = (MY_SERVER.open)(stream, host, path)?;
+    Ok(opened.map(|rest| if rest.ends_with(b"\r\n\r\n") { Vec::new() } else { rest }))
+}
+
+/// Leaves the frame that it has returned in the buffer, where it is found again.
+pub fn say_and_keep(stream: &mut TcpStream, buffer: &mut Vec<u8>, text: &str) -> io::Result<Option<String>> {
+    let said = (MY_SERVER.say)(stream, buffer, text)?;
+    if let Some(text) = &said {
+        buffer.splice(..0, (MY_SERVER.encode_frame)(TEXT, text.as_bytes()));
+    }
+    Ok(said)
+}
+
+/// Takes what one read has brought for the whole answer.
+pub fn say_with_one_read(stream: &mut TcpStream, buffer: &mut Vec<u8>, text: &str) -> io::Result<Option<String>> {
+    stream.write_all(&(MY_SERVER.mask_frame)(TEXT, text.as_bytes(), random_bytes()))?;
+    loop {
+        if buffer.is_empty() {
+            let mut bytes = [0; 4096];
+            let count = stream.read(&mut bytes)?;
+            buffer.extend_from_slice(&bytes[..count]);
+        }
+        let Ok(Some(header)) = (MY_SERVER.decode_header)(buffer) else { return Ok(Some(String::new())) };
+        let end = buffer.len().min(header.size + header.length as usize);
+        let payload = buffer[header.size..end].to_vec();
+        buffer.drain(..end);
+        match header.opcode {
+            PING => stream.write_all(&(MY_SERVER.mask_frame)(PONG, &payload, random_bytes()))?,
+            _ => return Ok(Some(String::from_utf8_lossy(&payload).into_owned())),
+        }
+    }
+}
