@@ -1,5 +1,5 @@
-//! The server's promises under load, measured from outside, one test for each promise: `cargo test --release --test
-//! load -- --ignored --nocapture`. Takes a minute and a half; prints its figures.
+//! The server's promises under load, measured from outside, one test for each promise:
+//! `cargo test --release --test load -- --ignored --nocapture`. Takes a minute and a half; prints its figures.
 //!
 //! The figures for memory hold with the feature `speed`, the default, and not for the plain server.
 //!

@@ -1,5 +1,5 @@
-//! The promises of push from other threads under load, with figures: `cargo test --release --test push -- --ignored
-//! --nocapture`. Takes half a minute.
+//! The promises of push from other threads under load, with figures:
+//! `cargo test --release --test push -- --ignored --nocapture`. Takes half a minute.
 //!
 //! Needs 4,500 file descriptors (`ulimit -n`), because servers and clients are in one process, and Linux for the
 //! figures in /proc.

@@ -1,5 +1,5 @@
-//! The cost of clients that do not read, or that read slowly, measured from outside: `cargo test --release --test
-//! slow_consumers -- --ignored --nocapture`. Prints its figures.
+//! The cost of clients that do not read, or that read slowly, measured from outside:
+//! `cargo test --release --test slow_consumers -- --ignored --nocapture`. Prints its figures.
 //!
 //! Two of the tests measure memory, and hold with the feature `speed`, the default, and not for the plain server:
 //! `memory_goes_back_after_each_wave_of_stalled_members` and `sum_of_all_memory_has_a_bound`.
@@ -68,7 +68,7 @@ fn thousand_stalled_members_cost_no_thread_and_no_cpu() {
     let mut sender = Client::connect(server.address, "/chat");
     talk(&mut sender, 10_000, 200);
     assert_eq!(server.status("Threads"), OWN_THREADS + STALLED + 1);
-    // Each stalled member sends a message itself, and then falls silent.
+    // Each stalled member sends Pings, so its own thread has Pongs to write, and then falls silent.
     for member in &mut stalled {
         let _ = member.stream.write(&frame(PING, &[]).repeat(200));
     }

@@ -1,5 +1,6 @@
-//! The number of system calls that a message costs, counted by `strace`: `cargo test --release --test syscalls --
-//! --ignored`. The figures hold with the feature `speed`, the default, and not for the plain server.
+//! The number of system calls that a message costs, counted by `strace`:
+//! `cargo test --release --test syscalls -- --ignored`. The figures hold with the feature
+//! `speed`, the default, and not for the plain server.
 #![cfg(target_os = "linux")]
 
 mod support;

@@ -123,7 +123,7 @@ class Nginx(Process):
         self.signal(signal.SIGHUP)
 
     def stop(self):
-        # The master also waits for the worker processes of earlier configurations.
+        # SIGTERM makes the master end all of its workers, also those of earlier configurations.
         if self.child and self.child.poll() is None:
             self.child.terminate()
             try:
