@@ -186,7 +186,7 @@ mistakes! {
     MaskBit, None, "MASK is the top bit of the second byte, 0x80. A client sets it, a server does not: `masked` says which.";
     HeaderSizeWrong, None, "The length is right, and `size` is not. The header has 2 bytes, after 126 it has 4, and after 127 it has 10.";
     LargestRefused, None, "You refused the largest length that is allowed, 2^63-1. Its top bit is 0, and all the others are set.";
-    ProtocolCode, None, "You refused it rightly, and with another Close code. What breaks a rule of the protocol is 1002.";
+    ProtocolCode, None, "You refused it rightly, and with another Close code. The code for a broken rule of the protocol is 1002.";
     MaskAskedInHeader, None, "You refused a header without a mask. Here only say what you find; step 07 refuses.";
     ReservedAccepted, Some(21), "You accepted an RSV bit or a reserved opcode. Nobody has agreed on what it means: 1002.";
     ControlRules, Some(20), "You accepted a control frame that is fragmented or over 125 bytes: 1002.";

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 const ECHO: &str = "TCP is a stream of bytes. A client's bytes come back to it, unchanged and in their order.";
 
-/// So many silent clients use up a pool of threads, if one is made of a usual size.
+/// This many silent clients fill a thread pool of any usual size.
 pub const CROWD: usize = 64;
 
 struct Echo {
@@ -63,7 +63,8 @@ fn ask(echo: &Echo, talk: &mut Talk, sent: &str, bytes: &[u8], nothing: Mistake)
     Err(if lesson.mistake == Some(Mistake::EchoNothing) { lesson.named(waits_for(talk)) } else { lesson })
 }
 
-/// What a server still waits for that has sent nothing back: more bytes, the end of the stream, or nothing.
+/// Returns the mistake of a server that has sent nothing back: it waits for more bytes, for the end of the stream, or
+/// for nothing.
 fn waits_for(talk: &mut Talk) -> Mistake {
     talk.send(&[b'x'; 1 << 16]);
     if !talk.bytes(1).is_empty() {

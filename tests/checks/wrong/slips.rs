@@ -1,4 +1,4 @@
-//! Slips that walks through the exercises, and mutations of a finished solution, brought to light.
+//! Slips that were found in walks through the exercises, and by mutations of a finished solution.
 
 use crate::checks::inflate::Inflate;
 use crate::checks::random::random_bytes;
@@ -10,7 +10,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::Duration;
 
-/// Serves so many clients at once, as a pool of threads does.
+/// Serves at most `threads` clients at once, as a pool of threads does.
 fn pool(listener: TcpListener, threads: usize, serve: impl Fn(TcpStream) + Send + Sync + 'static) {
     let shared = Arc::new((Mutex::new(threads), Condvar::new(), serve));
     for stream in listener.incoming().flatten() {
@@ -60,7 +60,7 @@ pub fn run_in_a_pool(listener: TcpListener, settings: Settings) {
     pool(listener, 3, move |stream| (MY_SERVER.serve_client)(stream, &settings));
 }
 
-/// Finds `Host` and all others under a name that only resembles theirs.
+/// Finds a header, such as `Host`, under a name that only resembles its own.
 pub fn renamed(request: &Request, from: &str, to: &str) -> Result<String, u16> {
     let mut request = request.clone();
     for (name, _) in request.headers.iter_mut().filter(|(name, _)| name == from) {
@@ -69,7 +69,7 @@ pub fn renamed(request: &Request, from: &str, to: &str) -> Result<String, u16> {
     (MY_SERVER.answer)(&request)
 }
 
-/// Takes a header for the token that it should have.
+/// Accepts a header without the token that it should have.
 pub fn any_token(request: &Request, header: &str, token: &str) -> Result<String, u16> {
     let mut request = request.clone();
     for (_, value) in request.headers.iter_mut().filter(|(name, _)| name == header) {
@@ -78,7 +78,7 @@ pub fn any_token(request: &Request, header: &str, token: &str) -> Result<String,
     (MY_SERVER.answer)(&request)
 }
 
-/// Adds what is missing.
+/// Adds a missing header, and so never refuses a request without it.
 pub fn not_asked(request: &Request, header: &str, value: &str) -> Result<String, u16> {
     let mut request = request.clone();
     if !request.headers.iter().any(|(name, _)| name == header) {
@@ -97,7 +97,7 @@ pub fn first_of_upgrade_only(request: &Request) -> Result<String, u16> {
     if value("Upgrade").starts_with("h2c,") { Err(426) } else { (MY_SERVER.answer)(request) }
 }
 
-/// The high byte twice.
+/// Writes the high byte twice.
 pub fn high_byte_twice(bytes: &[u8]) -> Vec<u8> {
     let mut bytes = bytes.to_vec();
     if let [_, second, high, low, ..] = &mut bytes[..]
@@ -108,7 +108,7 @@ pub fn high_byte_twice(bytes: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// A message in fragments is never closed; one in a single frame was never open.
+/// Never closes a message of several fragments, and never opens one of a single frame.
 pub fn open_after_fragments(limit: usize) -> Assembler {
     let mut real = (MY_SERVER.assembler)(limit);
     let mut open = false;
@@ -121,7 +121,7 @@ pub fn open_after_fragments(limit: usize) -> Assembler {
     })
 }
 
-/// Another code for a broken rule.
+/// Refuses a broken rule with another code.
 pub fn other_code(limit: usize) -> Assembler {
     let mut real = (MY_SERVER.assembler)(limit);
     Box::new(move |frame| real(frame).map_err(|code| if code == 1002 { 1003 } else { code }))
@@ -136,7 +136,7 @@ pub fn signed_sizes(so_far: usize, more: u64, limit: usize) -> Result<(), u16> {
     if more as i64 > (limit as i64).wrapping_sub(so_far as i64) { Err(1009) } else { Ok(()) }
 }
 
-/// Adds a fragment, and asks then whether as much fits again.
+/// Adds a fragment, and then asks whether it fits once more.
 pub fn counted_twice(limit: usize) -> Assembler {
     let mut real = (MY_SERVER.assembler)(limit);
     let mut length = 0;
@@ -149,7 +149,7 @@ pub fn counted_twice(limit: usize) -> Assembler {
     })
 }
 
-/// With a subtraction that stops at 0 instead of a panic.
+/// Subtracts with a bound at 0, so that nothing panics.
 pub fn buffer_counted(buffer: &mut Vec<u8>, limit: usize) -> Result<Option<Frame>, u16> {
     let left = limit.saturating_sub(buffer.len());
     match (MY_SERVER.decode_header)(buffer)? {
@@ -158,7 +158,7 @@ pub fn buffer_counted(buffer: &mut Vec<u8>, limit: usize) -> Result<Option<Frame
     }
 }
 
-/// Each byte of a code as Java has it, from -128 to 127.
+/// Reads each byte of a code as Java does, from -128 to 127.
 pub fn signed_bytes(payload: &[u8]) -> Vec<u8> {
     match payload {
         [high, low, reason @ ..] => {
@@ -191,7 +191,7 @@ pub fn first_byte_unasked(buffer: &mut Vec<u8>, limit: usize) -> Deflated {
     (MY_SERVER.take_deflated)(buffer, limit)
 }
 
-/// A client that takes the reply which `is_good` finds good, by its head and the right accept value.
+/// A client that accepts each reply for which `is_good` returns true; it gets the head and the right accept value.
 pub fn open(stream: &mut TcpStream, host: &str, path: &str, is_good: fn(&str, &str) -> bool) -> Opened {
     let key = super::beyond::random_key(host);
     write!(
@@ -213,25 +213,25 @@ pub fn open(stream: &mut TcpStream, host: &str, path: &str, is_good: fn(&str, &s
     Ok((exact && is_good(&head, &accept)).then(|| bytes.split_off(at + 4)))
 }
 
-/// The value of a header in a head in lower case.
+/// Returns the value of a header; the head is in lower case.
 pub fn value<'a>(head: &'a str, name: &str) -> &'a str {
     let mut headers = head.split("\r\n").filter_map(|line| line.split_once(':'));
     headers.find(|(came, _)| *came == name).map_or("", |(_, value)| value.trim())
 }
 
-/// `value`, where a part of the name is enough.
+/// Does what `value` does, and is content with the end of a name.
 pub fn value_by_suffix<'a>(head: &'a str, name: &str) -> &'a str {
     let mut headers = head.split("\r\n").filter_map(|line| line.split_once(':'));
     headers.find(|(came, _)| came.ends_with(name)).map_or("", |(_, value)| value.trim())
 }
 
-/// A client whose blank line is the last one.
+/// A client that takes the last blank line for the end of the head.
 pub fn last_blank_line(stream: &mut TcpStream, host: &str, path: &str) -> Opened {
     let opened = (MY_SERVER.open)(stream, host, path)?;
     Ok(opened.map(|rest| if rest.ends_with(b"\r\n\r\n") { Vec::new() } else { rest }))
 }
 
-/// Leaves the frame that it has returned in the buffer, where it is found again.
+/// Leaves the returned frame in the buffer, where the next call finds it again.
 pub fn say_and_keep(stream: &mut TcpStream, buffer: &mut Vec<u8>, text: &str) -> io::Result<Option<String>> {
     let said = (MY_SERVER.say)(stream, buffer, text)?;
     if let Some(text) = &said {
@@ -240,7 +240,7 @@ pub fn say_and_keep(stream: &mut TcpStream, buffer: &mut Vec<u8>, text: &str) ->
     Ok(said)
 }
 
-/// Takes what one read has brought for the whole answer.
+/// Takes the bytes of one read for the whole answer.
 pub fn say_with_one_read(stream: &mut TcpStream, buffer: &mut Vec<u8>, text: &str) -> io::Result<Option<String>> {
     stream.write_all(&(MY_SERVER.mask_frame)(TEXT, text.as_bytes(), random_bytes()))?;
     loop {
