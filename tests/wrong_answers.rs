@@ -120,6 +120,10 @@ fn failures(run: impl Fn(&'static WrongAnswer, Duration) -> Result<(), String> +
 
 #[test]
 fn every_wrong_answer_gets_the_card_that_names_its_mistake() {
+    if env::var_os("UPDATE_CARDS").is_some() {
+        // The list of checks is being written anew, by the test that runs all of them.
+        return;
+    }
     let catching = catching_checks();
     let failures = failures(|wrong, patience| {
         let at = *catching.get(&full_name(wrong)).ok_or("not in tests/checks/catching_checks.txt")?;

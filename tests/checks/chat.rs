@@ -315,6 +315,37 @@ pub fn who_took_half_a_frame_is_let_go(subject: &Subject, trial: &Trial) -> Resu
     }
 }
 
+pub fn nothing_is_sent_again(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    ALONE.case(
+        trial,
+        "broadcast of 16 MiB to a member that begins to read late; its write timeout is 60 ms",
+        "at most one frame, or a part of it and the end of the stream",
+        "A write that fails can have written a part of the frame. A second frame would be taken for the rest of the first.",
+    );
+    // The system tells nobody when the first write has failed. One of these members begins to read soon after.
+    let delays = (3..9).map(|times| Duration::from_millis(40) * times);
+    std::thread::scope(|scope| {
+        let members: Vec<_> =
+            delays.map(|delay| scope.spawn(move || one_frame_at_most(subject, trial, delay))).collect();
+        members.into_iter().try_for_each(|member| member.join().expect("no panic in a check"))
+    })
+}
+
+fn one_frame_at_most(subject: &Subject, trial: &Trial, delay: Duration) -> Result<(), Lesson> {
+    let alone = Alone::new(subject, trial);
+    let mut late = alone.join("/chat", Duration::from_millis(60))?;
+    let writing = alone.broadcast("/chat", &BIG);
+    wait_for_bytes(&late.talk).map_err(|lesson| writing.panic(trial).unwrap_or(lesson))?;
+    writing.ends_within(delay);
+    if late.talk.count(BIG.len() + 1) > BIG.len() {
+        return Err(trial.came("more bytes than the frame has").named(Mistake::SentAgain));
+    }
+    writing.finish(trial).map_err(|lesson| match lesson.mistake {
+        Some(Mistake::Hangs) => lesson.named(Mistake::Deadlock),
+        _ => lesson,
+    })
+}
+
 /// So many small frames each of three threads writes: enough that a lock which is let go within a frame is taken by another.
 const SMALL: usize = 1000;
 
@@ -558,14 +589,17 @@ pub fn a_message_goes_to_the_room(subject: &Subject, trial: &Trial) -> Result<()
 /// Two clients on a path that only begins like `/chat`: each must hear itself.
 fn other_paths_echo(house: &House, trial: &Trial) -> Result<(), Lesson> {
     // A message that goes to /chat instead does not come back.
-    let greet = || {
-        house.greet("/chat2").map_err(|lesson| match lesson.mistake {
+    let greet = |path| {
+        house.greet(path).map_err(|lesson| match lesson.mistake {
             Some(Mistake::NotEverybody | Mistake::EchoForgotten) => lesson.named(Mistake::PathPrefix),
             _ => lesson,
         })
     };
-    let (mut one, _one) = greet()?;
-    let (mut other, _other) = greet()?;
+    for path in ["/CHAT", "/other/chat"] {
+        greet(path)?;
+    }
+    let (mut one, _one) = greet("/chat2")?;
+    let (mut other, _other) = greet("/chat2")?;
     for talk in [&mut one, &mut other] {
         talk.send(&[masked(0x81, b"mine"), masked(0x89, b"?")].concat());
         for (expected, first, payload) in

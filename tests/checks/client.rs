@@ -33,7 +33,9 @@ pub fn a_client_masks(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
         trial.case(format!("mask_frame, with a binary payload of {length} bytes"), hex(&expected), why);
         let came = (subject.mask_frame)(BINARY, &payload, super::talk::KEY);
         if came != expected {
-            return Err(trial.came(hex(&came)).named(Mistake::LengthBoundary));
+            let key = came.windows(4).position(|bytes| bytes == super::talk::KEY);
+            let there = came.len() == expected.len() && key.is_some_and(|at| at + 4 != expected.len() - payload.len());
+            return Err(trial.came(hex(&came)).named(there.then_some(Mistake::KeyMisplaced)));
         }
     }
     Ok(())

@@ -218,6 +218,26 @@ pub fn the_time_of_the_settings_holds(subject: &Subject, trial: &Trial) -> Resul
     Ok(())
 }
 
+pub fn a_quiet_client_stays(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    let short = Duration::from_millis(40);
+    let settings = Settings { send_timeout: short, close_timeout: short, ..quick() };
+    let (mut talk, _task) = serve(subject, trial, settings)?;
+    let why = "A chat is silent most of the time. send_timeout is for writes, and close_timeout for the end.";
+    // Longer than both times.
+    std::thread::sleep(short * 4);
+    talk.ask(
+        "nothing for 160 ms, then a text; send_timeout and close_timeout are 40 ms",
+        &masked(0x81, b"hi"),
+        0x81,
+        b"hi",
+        why,
+    )
+    .map_err(|asked| match asked.seen {
+        Seen::Frame { first: 0x81, .. } | Seen::Nothing => asked.lesson,
+        _ => asked.lesson.named(Mistake::QuietDropped),
+    })
+}
+
 pub fn a_refused_client_reads_the_reply(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
     let why = "§7.1.1 holds for every end: shut down writing, then read until the client closes its side too. \
                A socket that is dropped with unread bytes in it resets the connection.";
@@ -374,6 +394,23 @@ pub fn a_rude_client_harms_nobody(subject: &Subject, trial: &Trial) -> Result<()
         drop(talk);
         echo(&mut server.connect(trial, "/echo").map_err(ended)?, "still there?").map_err(ended)?;
         echo(&mut good, "and you?").map_err(ended)?;
+    }
+    Ok(())
+}
+
+pub fn the_settings_are_handed_on(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    let why = "Each client is served with the settings that `run` was given.";
+    for max_message in [1000, 100_000] {
+        let server = Running::start(subject, Settings { max_message, ..quick() });
+        for (length, fits) in [(max_message, true), (max_message + 1, false)] {
+            let mut talk = server.connect(trial, "/echo")?;
+            let payload = vec![7; length];
+            let expected = if fits { "it comes back" } else { "a Close frame 1009, then the end of the stream" };
+            trial.case(format!("max_message is {max_message}; a message of {length} bytes"), expected, why);
+            talk.send(&masked(0x82, &payload));
+            let came = if fits { talk.expect(0x82, &payload) } else { talk.expect_close(Some(1009)) };
+            came.map_err(|asked| asked.lesson.named(Mistake::SettingsNotHandedOn))?;
+        }
     }
     Ok(())
 }

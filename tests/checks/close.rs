@@ -4,7 +4,7 @@ use super::guard::Task;
 use super::lesson::{Lesson, Trial, hex};
 use super::mistakes::Mistake;
 use super::subject::Subject;
-use super::talk::{Seen, Talk, connected_pair};
+use super::talk::{Seen, Talk, connected_pair, reset};
 use std::io::Write as _;
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -52,6 +52,9 @@ fn answer(
         Some(1002) if expected == Some(1000) && !takes(subject, 3000) && takes(subject, 3100) => {
             Some(Mistake::CodeSigned)
         }
+        Some(1002) if sent.len() > 2 && expected == code(sent) && expected.is_some_and(|code| takes(subject, code)) => {
+            Some(Mistake::ReasonRefused)
+        }
         Some(1002) if expected.is_some() && expected == code(sent) => Some(Mistake::GoodCodeRefused),
         came if expected == Some(1007) && came == code(sent) => Some(Mistake::ReasonNotChecked),
         Some(_) if expected == Some(1007) => Some(Mistake::ReasonCode),
@@ -84,6 +87,8 @@ pub fn a_bad_close_is_answered_with_1002(subject: &Subject, trial: &Trial) -> Re
     for code in [0_u16, 1, 999, 1004, 1016, 2000, 2999, 5000, 65535] {
         answer(subject, trial, &code.to_be_bytes(), Some(1002), why)?;
     }
+    let why = "§5.5.1 and §8.1: the reason is UTF-8; otherwise 1007.";
+    answer(subject, trial, b"\x03\xE8\xFF", Some(1007), why)?;
     answer(subject, trial, b"\x03\xE8bye \xFF", Some(1007), "§5.5.1 and §8.1: the reason is UTF-8; otherwise 1007.")
 }
 
@@ -130,6 +135,26 @@ pub fn the_close_reaches_the_client(subject: &Subject, trial: &Trial) -> Result<
     task.finish(trial).map_err(|lesson| match lesson.mistake {
         Some(Mistake::Hangs) => lesson.named(Mistake::DrainSpins),
         _ => lesson,
+    })
+}
+
+pub fn a_reset_is_the_end(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    trial.case(
+        "a reset of the connection; hang_up has 10 minutes of patience",
+        "hang_up returns at once",
+        "§7.1.1: the client can be gone already. Then nothing can be shut down and nothing read, and both are no reason to stay.",
+    );
+    let (client, server) = connected_pair();
+    reset(client);
+    server.set_read_timeout(Some(trial.patience)).expect("set_read_timeout");
+    // By now the reset has arrived.
+    let _ = server.peek(&mut [0]);
+    let hang_up = subject.hang_up;
+    Task::start(move || hang_up(server, Duration::from_secs(600))).finish(trial).map_err(|lesson| {
+        match lesson.mistake {
+            Some(Mistake::Hangs) => lesson.named(Mistake::DrainError),
+            _ => lesson,
+        }
     })
 }
 

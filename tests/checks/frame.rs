@@ -304,12 +304,13 @@ fn wrong_length(subject: &Subject, header: &[u8], expected: &[u8]) -> Mistake {
     // The size of the header for a payload that clearly needs this form.
     let size_for = |length: usize| (subject.encode_frame)(BINARY, &vec![0; length]).len().saturating_sub(length);
     let other_form = match expected.len() {
-        4 => size_for(300) == 2,
+        4 => size_for(300) != 4,
         10 => size_for(70_000) <= 4,
         _ => false,
     };
     match header {
         _ if header == turned => Mistake::LengthLittleEndian,
+        [_, 126 | 127, ..] if header.len() == expected.len() && header[1] != expected[1] => Mistake::MarkersExchanged,
         // The right marker, with too many or too few bytes after it.
         [_, marker @ (126 | 127), _, ..] if *marker == expected[1] => Mistake::LengthWidth,
         _ if other_form => Mistake::LongFormMissing,

@@ -75,7 +75,13 @@ pub fn the_verdict_goes_by_two_times(subject: &Subject, trial: &Trial) -> Result
             "The times are Durations, and a part of a second counts.",
         );
         let came = (subject.verdict)(millis(silent), pinged.map(millis), &settings);
-        trial.equal(came, expected).map_err(|lesson| lesson.named(Mistake::TimesRounded))?;
+        // Much later it does not matter how a time is rounded.
+        let late = [(10_000, None, Verdict::Ping), (10_000, Some(5_000), Verdict::Drop)];
+        let ignored = late.iter().any(|(silent, pinged, expected)| {
+            (subject.verdict)(millis(*silent), pinged.map(millis), &settings) != *expected
+        });
+        let mistake = if ignored { Mistake::TimesIgnored } else { Mistake::TimesRounded };
+        trial.equal(came, expected).map_err(|lesson| lesson.named(mistake))?;
     }
     Ok(())
 }
@@ -131,6 +137,8 @@ fn expect_ping(talk: &mut Talk, sent: &str) -> Result<Vec<u8>, Lesson> {
 
 pub fn a_silent_client_gets_a_ping_and_is_dropped(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
     let server = start(subject);
+    // For a while nobody is connected, and `watch` goes on.
+    std::thread::sleep(INTERVAL / 2);
     let mut talk = server.connect(trial, "/echo").map_err(watch_ends_all)?;
     expect_ping(&mut talk, "nothing; ping_interval is 150 ms").map_err(|lesson| match lesson.mistake {
         Some(Mistake::LivingDropped) => lesson.named(Mistake::DroppedUnasked),
@@ -202,6 +210,44 @@ pub fn a_client_that_talks_stays(subject: &Subject, trial: &Trial) -> Result<(),
         if silence >= INTERVAL {
             // A Ping for this break can still be on its way; after that the client begins again.
             (calm, silence) = (Instant::now() + INTERVAL, Duration::ZERO);
+        }
+    }
+    Ok(())
+}
+
+pub fn everybody_is_watched(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    let elsewhere = ("/echo", Mistake::NotAllWatched);
+    // On /chat the silent ones get what the busy ones say, which is no activity of theirs.
+    for (path, mistake) in [elsewhere, ("/chat", Mistake::SentCountsAsHeard)] {
+        // Nobody is dropped in this check.
+        let pong_timeout = trial.patience * 10;
+        let server = Running::start(subject, Settings { ping_interval: INTERVAL, pong_timeout, ..quick() });
+        let mut silent = (0..3).map(|_| server.connect(trial, path)).collect::<Result<Vec<_>, _>>()?;
+        let mut busy = (0..5).map(|_| server.connect(trial, path)).collect::<Result<Vec<_>, _>>()?;
+        trial.case(
+            format!("on {path}, 5 clients send a text every 20 ms, and 3 send nothing"),
+            "each of the 3 gets a Ping",
+            "Silence is that of the client. One look of `watch` is at everybody, and one client's verdict does not end it.",
+        );
+        let mut waiting: Vec<&mut Talk> = silent.iter_mut().collect();
+        let begin = Instant::now();
+        while !waiting.is_empty() {
+            if begin.elapsed() > trial.patience * 2 {
+                return Err(trial.came("no Ping for one of the 3, or for more").named(mistake));
+            }
+            for talk in &mut busy {
+                talk.send(&masked(0x81, b"here"));
+                while matches!(talk.look_for(Duration::from_millis(1)), Seen::Frame { .. }) {}
+            }
+            waiting.retain_mut(|talk| {
+                loop {
+                    match talk.look_for(Duration::from_millis(1)) {
+                        Seen::Frame { first: 0x89, .. } => break false,
+                        Seen::Frame { .. } => {}
+                        _ => break true,
+                    }
+                }
+            });
         }
     }
     Ok(())

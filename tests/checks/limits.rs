@@ -102,7 +102,12 @@ fn announced_lengths(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
         came => {
             // One of 600 bytes fits in any case, unless what is in the buffer counts too.
             let small = (subject.take_frame)(&mut super::talk::masked(0x82, &[7; 600]), 1000);
-            let mistake = if small == Err(1009) { Mistake::MoreThanLimit } else { Mistake::LimitExclusive };
+            let less = (subject.take_frame)(&mut super::talk::masked(0x82, &[7; 999]), 1000);
+            let mistake = match (small, less) {
+                (Err(1009), _) => Mistake::MoreThanLimit,
+                (_, Err(1009)) => Mistake::HeaderCounted,
+                _ => Mistake::LimitExclusive,
+            };
             Err(trial.came(format!("{came:?}")).named((came == Err(1009)).then_some(mistake)))
         }
     }

@@ -112,7 +112,7 @@ mistakes! {
     CountedInRepairedText, None, "You counted in the repaired text; a repaired byte takes three. Find the end in the bytes.";
     LongHeadAccepted, None, "You took a head that is too long, because its end had arrived. Had it come in two reads, it would be \
         refused. Look at the length of a complete head too: 431.";
-    ConnectionNotAList, Some(1), "You compared the whole Connection header with `Upgrade`. It is a list of tokens, in any case; \
+    ConnectionNotAList, Some(1), "You compared the whole Connection header with `Upgrade`, or split it elsewhere than at its commas. It is a list of tokens, in any case; \
         some clients send `keep-alive, Upgrade`.";
     UpgradeNotAList, None, "You compared the whole Upgrade header with `websocket`. It is a list of tokens too.";
     ElementNotTrimmed, Some(1), "You did not trim the elements of the list on both sides: white space is allowed before and after each \
@@ -152,7 +152,7 @@ mistakes! {
     ReplyIndented, None, "A line of your reply begins with white space: the indentation of your code got into the \
         text. End the line of code before it with a \\.";
     StatusWithoutSpace, None, "The status line needs a space after the number, then any words or none. The space is there even if there are no words.";
-    NoReply, None, "You returned without an answer on the socket. A refusal is an HTTP reply too: write it first.";
+    NoReply, None, "You returned without an answer on the socket. The 101 goes there, and a refusal is an HTTP reply too: write it first.";
     RefusedAndKept, None, "You have refused the client, and returned something else than `Ok(None)`: there is no WebSocket connection.";
     UpgradeNotNamed, None, "Your 426 does not say what to upgrade to. Add the line `Upgrade: websocket`.";
     UpgradeNotInConnection, None, "Your 426 has an Upgrade header that Connection does not name. Add the line \
@@ -162,14 +162,17 @@ mistakes! {
     BytesBehindReply, None, "You sent something after the blank line of the 101. The client takes it for a frame.";
     ReadToEndOfStream, Some(25), "You read until the end of the stream. The client never sends EOF: it waits for your reply. The head \
         ends at \\r\\n\\r\\n.";
-    EndIgnored, None, "A read of 0 bytes is the end of the stream. Your loop takes it for nothing and goes on forever.";
-    OneReadOneRequest, Some(2), "You took one read for the whole request. TCP has no message boundaries; keep a buffer and read on.";
+    EndIgnored, None, "A read of 0 bytes is the end of the stream, and your loop goes on; or a clone of the socket is kept, which keeps the \
+        connection open.";
+    OneReadOneRequest, Some(2), "You took one read for the whole request, or kept a part of it. TCP has no message boundaries; keep a buffer that grows, \
+        and read on.";
     FrameBehindHeadLost, Some(4), "Your reader swallowed the frame after the head. Hand on what is left in the buffer.";
     HeadInRest, Some(4), "You handed the head on with the rest. The rest begins after the blank line.";
     WholeArrayTaken, None, "You took the whole array. A read fills only the beginning of it: as many bytes as it says.";
     // Frames
     LengthMarker, Some(3), "You took the marker for the length. 126 means: the next two bytes are the length; 127: the next eight.";
     LengthLittleEndian, Some(3), "The length's bytes are in the wrong order. They are big-endian: the first counts most.";
+    MarkersExchanged, None, "You exchanged the markers. 126 goes with a length of two bytes, and 127 with one of eight.";
     LengthBoundary, Some(3), "The boundaries are off by one: up to 125 in one byte, up to 65535 in two more, above that in eight more.";
     LengthSigned, Some(3), "You read the length as a signed number, and it became negative. It is unsigned, as u16 \
         and u64 are.";
@@ -207,7 +210,7 @@ mistakes! {
         `key[i % 4]`.";
     KeyOfAnotherFrame, None, "You used the key of another frame, or no key. Each frame has its own, in the four bytes before its payload.";
     OpcodeNotWritten, None, "The first byte has another opcode than the one that was given: `0x80 | opcode`.";
-    LongFormMissing, None, "You have no form for a payload of this length, and its length was cut. There are three: one byte, 126 and \
+    LongFormMissing, None, "You have no form of its own for a payload of this length. There are three: one byte, 126 and \
         two bytes, 127 and eight bytes.";
     PayloadNotWhole, None, "The length is right, and the bytes after it are not the payload: all of it, unchanged, in its order.";
     EndIsNoClose, None, "You took the end of the stream for a Close frame or for a broken rule. Nobody has sent one: `Ok(None)`.";
@@ -237,13 +240,16 @@ mistakes! {
     UnmaskedAccepted, Some(11), "You accepted a client's frame without a mask. Fail with 1002.";
     UnmaskedLate, Some(11), "You wait for more before you refuse a frame without a mask. Its second byte shows it \
         already: ask there.";
+    NotBlocking, None, "A read brought no bytes and did not wait. The socket is in the blocking mode and stays in it: no `set_nonblocking`.";
+    OtherBytesRead, None, "The frame is good, and you found a fault in it: other bytes than the client's are in the buffer. Append as many \
+        as the read has brought.";
     OneReadOneFrame, Some(2), "You took one read for one frame. TCP has no message boundaries; keep the rest and read on.";
     ReadBeforeBuffer, None, "You read from the socket although a whole frame is in the buffer. Look into the buffer \
         first.";
     PartialLost, Some(24), "The timeout came in the middle of a frame, and the bytes before it were lost (`read_exact` does that). Keep \
         them in the buffer.";
     TimeoutIsEnd, None, "You took a timeout for the end of the stream. The end is a read of 0 bytes; a timeout is an error.";
-    TimeoutSwallowed, None, "You went on reading after the timeout. It is an error for your caller, who decides what \
+    TimeoutSwallowed, None, "You went on reading after the timeout, or took the timeout off the socket. It is an error for your caller, who decides what \
         to do.";
     // Messages
     PongEmpty, Some(12), "Your Pong is empty. Echo the Ping's bytes.";
@@ -289,6 +295,7 @@ mistakes! {
     LimitNotHandedOn, None, "`read_frame` takes a limit, and you did not hand it on: `take_frame(buffer, limit)`.";
     ControlCounted, None, "You counted a control frame. It is not part of the message, and has its own limit of 125 bytes.";
     CountedTwice, None, "You counted the fragment twice, as a part of the message and as what is to come. Ask before you add it.";
+    HeaderCounted, None, "You counted the header with the payload. The limit is for the payload alone: `header.length`.";
     MoreThanLimit, None, "`so_far` is more than the limit: did you pass the buffer's length, or add the fragment before \
         you asked?";
     // The closing handshake
@@ -298,6 +305,7 @@ mistakes! {
         send back: the payload of your Close is empty too.";
     BadCodeEchoed, None, "You echoed a Close payload that breaks a rule. `answer_close` answers it with the two bytes of 1002.";
     HalfACode, None, "One byte is half a code, which breaks a rule: answer it with the two bytes of 1002.";
+    ReasonRefused, None, "You take this code alone, and refuse it with a reason. After the two bytes there can be text.";
     ReasonCode, None, "The code for a reason that is not UTF-8 is 1007, as for any text.";
     FrameForPayload, None, "You returned a whole frame. It is the payload alone that is asked for; step 14 makes a frame of it.";
     GoodCodeRefused, None, "You refused a code that is allowed in a Close. The allowed ones are 1000 to 1003, 1007 to \
@@ -314,6 +322,7 @@ mistakes! {
         holds your thread for as long.";
     DrainTimeoutAnew, None, "Your timeout restarts with each read, so a byte now and then holds your thread forever. Compute one \
         deadline before the loop; each read can take what is left until then.";
+    DrainError, None, "A read has failed, and `hang_up` goes on. An error is the end as well: return.";
     DrainSpins, None, "The client has closed its side, and `hang_up` goes on. Read until a read brings 0 bytes, which is the end of the stream: \
         return then.";
     ZeroTimeout, None, "The deadline is over, and you read on. `set_read_timeout(Some(ZERO))` is refused and the old \
@@ -326,6 +335,7 @@ mistakes! {
     FaultIgnored, None, "You let the fault pass, and the connection goes on. Send a Close frame with the code of the fault, then hang up.";
     FaultCode, None, "Your Close has another code than the fault. `read_frame` and `take` return the code: send that.";
     ReadsBehindClose, None, "You sent the Close and went on: the loop must end there, and `hang_up` follows.";
+    QuietDropped, None, "You dropped a client because it was silent. In this step a read waits for as long as it takes: no read timeout before `hang_up`.";
     RefusalDestroyed, None, "You dropped a client that was refused while bytes from it were unread. The reset can destroy your reply: \
         `hang_up` here too.";
     OpcodeNotKept, None, "The message came back with another opcode. Send it back as what it was, text or binary: `message.opcode`.";
@@ -340,6 +350,7 @@ mistakes! {
     OneAfterTheOther, None, "You serve one client after the other. A client that is silent must not keep the next one waiting: a thread \
         for each.";
     OneEndsAll, None, "One client's end ended the server. An error of one client concerns only its own thread.";
+    SettingsNotHandedOn, None, "`run` serves its clients with settings of its own. Clone those that it was given, for each client.";
     RunReturns, None, "`run` has returned. It accepts clients forever; its caller ends the process when it returns.";
     NeverAccepts, None, "Not even a lone client is answered. `run` never comes to accept: the code before the loop \
         does not return.";
@@ -358,6 +369,8 @@ mistakes! {
     WrongOneLeft, None, "`leave` must remove this client, and no other.";
     ListLocked, None, "You hold the lock of the list while you write. A slow member then keeps everybody from joining and leaving: copy \
         the list with `clients()`, and write without its lock.";
+    SentAgain, None, "You sent a frame again to a member to which a write had failed. A part of it may be there: let the member go at \
+        the first error.";
     LeaveForgotten, None, "You ended the connection of a member that cannot be written to, and left it in the list: `leave` too.";
     HalfFrameKept, None, "Only a part of a frame could be written, and you kept the member. Its next frame would begin in the middle of \
         this one: `leave`, and `shut_down`.";
@@ -381,7 +394,9 @@ mistakes! {
     PathPrefix, None, "You compared a part of the path, or ignored its case. `/chat2` is another path than `/chat`: compare \
         with `==`.";
     // The heartbeat
-    NoPing, None, "You sent no Ping. Does `run` start `watch`, and does it look again and again? Or is a lock that `watch` needs held over a read?";
+    NoPing, None, "You sent no Ping. Does `run` start `watch`, and does it look again and again, also after a look at nobody? Or is a lock that `watch` needs held over a read?";
+    NotAllWatched, None, "Some silent clients get no Ping while others are busy. Look at all of them each time: no `break` or `return` in the loop over `clients()`.";
+    SentCountsAsHeard, None, "A silent client gets no Ping while others talk to it. What you send is no activity of the client: set `last_heard` where a frame has been read, and nowhere else.";
     NeverDropped, None, "You never drop a client that stays silent. `shut_down` its socket, which wakes its thread; to forget it is not \
         enough.";
     LivingDropped, None, "You dropped a client that had answered. Any frame counts as activity, a Pong too: it ends the silence, and the \
@@ -395,6 +410,7 @@ mistakes! {
     TimeReached, None, "A time is over as soon as it is reached: `silent >= ping_interval` for the Ping, `since >= pong_timeout` for the end.";
     TimesSwapped, None, "You compared with the other time. The silence goes with `ping_interval`, and the age of the Ping with \
         `pong_timeout`.";
+    TimesIgnored, None, "You compared with a time of your own. `settings` has both, and other ones in each call.";
     TimesRounded, None, "You rounded a time. Compare the Durations as they are, not their `as_secs()`.";
     WatchSpins, None, "Your `watch` does not sleep, and burns a core. Sleep in its loop: a tenth of `ping_interval`.";
     WatchDeadlock, None, "No Ping, and no echo any more: `watch` holds a lock of the client that others need, itself perhaps. A guard \
@@ -410,6 +426,8 @@ mistakes! {
     TickOtherText, None, "The text is another one. It is `tick ` and the number, which can be as large as a `u64`: no cast.";
     FirstTick, None, "Your first tick has another number than 1.";
     TickNotCounted, None, "The number did not go up. Count in `push_ticks`, which is one call for all ticks of a client.";
+    TicksEnd, None, "Your ticks have a last one. `push_ticks` goes on until nothing can be sent to its client any more.";
+    TickInterval, None, "Your ticks have an interval of their own. Sleep for `settings.tick_interval` between two of them.";
     TickOnce, None, "You sent one tick and returned. `push_ticks` goes on until nothing can be sent to its client any more.";
     TickNoPause, None, "Your ticks follow one another without a pause. Sleep for `settings.tick_interval` between two of them.";
     TickerHoldsLock, None, "You hold the client's lock while you sleep, so its own thread cannot answer it. Call `Client::send`, \
@@ -417,6 +435,8 @@ mistakes! {
     MarkTooEarly, None, "`send` refused the Close itself. The mark is looked at before a frame is written, and set after the Close has been.";
     FailedWriteKept, None, "A write has failed, and the connection is still open. Nothing can follow a part of a frame: in `send`, with \
         the guard that it holds, set the mark and `shutdown(Shutdown::Both)`.";
+    MarkSaysOk, None, "`send` wrote nothing after the Close, which is right, and returned Ok. Return an error: by it `push_ticks` learns that it is over.";
+    MarkTooOften, None, "`send` refuses a frame, and there was no Close and no write that failed. Only these two set the mark: `frame[0] & 0x0F == CLOSE`.";
     TickAfterClose, None, "A frame was sent after the Close. Keep a mark beside the stream, under the same lock: `send` sets \
         it with a Close, and from then on returns an error.";
     TickerSurvives, None, "The client has gone, and your ticker goes on: a thread that is left over for each client that ever \
@@ -430,6 +450,7 @@ mistakes! {
         of its own and once the client is in the list?";
     TicksWhenSpokenTo, None, "Ticks come only when the client speaks. Your thread looks for them after each message, and a \
         thread that waits in a read does nothing else: another thread has to send them.";
+    EchoForgottenOnTicks, None, "The client is read and gets its ticks, and its text did not come back. On /ticks a message is echoed as elsewhere.";
     TickerInOwnThread, None, "Ticks come, and no reply. The client's own thread runs `push_ticks`, and does not read any more: \
         start it with `thread::spawn`.";
     TicksInSilenceOnly, None, "Ticks come only while the client is silent. You send them when a read has timed out, and each \
@@ -442,6 +463,7 @@ mistakes! {
         others wait with it: a thread for each client waits for that client alone.";
     TickBesideTheLock, None, "A tick was written beside `Client::send`, into the middle of another frame or after the Close. A \
         clone is the same socket: every thread that writes to it goes through `send`, with its lock and its mark.";
+    TicksOutliveClient, None, "The client is done, and its ticks go on. Its own thread does not wait for the ticker, as `join` would: it sends its Close, or hangs up, and that ends the ticker.";
     TicksLost, None, "A tick is missing. If one cannot be sent at once, wait for the lock; do not leave it out.";
     // Compression
     OfferDeclined, None, "You declined an offer that you can take. There can be several, with commas between them, and each has \
@@ -471,6 +493,7 @@ mistakes! {
     // A client
     ClientNotMasked, None, "You sent a frame without a mask. A client masks every frame, Pongs too.";
     KeyWithoutMasking, None, "The key is there, and the payload is not masked with it.";
+    KeyMisplaced, None, "The key is in the wrong place. It is after all bytes of the length, and before the payload.";
     KeyNotSent, None, "The payload is masked, and the key is missing. It is between the length and the payload.";
     RequestIncomplete, None, "Your request lacks a part, or has another one: see `expected`.";
     ClientKey, None, "The key is 16 random bytes in base64, others for each connection: `random_bytes::<16>()`.";

@@ -105,9 +105,38 @@ pub fn ticks_are_counted(subject: &Subject, trial: &Trial) -> Result<(), Lesson>
             return Err(match number_of(&seen) {
                 Some(_) if number == 1 => lesson.named(Mistake::FirstTick),
                 Some(came) if came + 1 == number => lesson.named(Mistake::TickNotCounted),
+                None if seen == Seen::Nothing && ann.client.send(b"\x8A\x00").is_err() => {
+                    lesson.named(Mistake::MarkTooOften)
+                }
                 None if seen == Seen::Nothing && ticker.ends_within(Duration::ZERO) => lesson.named(Mistake::TickOnce),
                 _ => lesson,
             });
+        }
+    }
+    ticks_go_on(subject, trial)
+}
+
+fn ticks_go_on(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    const MANY: u64 = 150;
+    let alone = Alone::new(subject, trial);
+    let mut ann = alone.join("/ticks", trial.patience)?;
+    ALONE.case(
+        trial,
+        format!("push_ticks for one client; tick_interval is 1 ms; the first {MANY} ticks"),
+        "they come, and soon",
+        "settings.tick_interval is the pause between two ticks, and there is no last tick.",
+    );
+    let ticker = push_ticks(&ann, every(Duration::from_millis(1)));
+    let begin = Instant::now();
+    for number in 1..=MANY {
+        let seen = ann.talk.look();
+        if number_of(&seen) != Some(number) {
+            let lesson = ticker.panic(trial).unwrap_or(trial.came(format!("{} of them, then {seen}", number - 1)));
+            let over = seen == Seen::Nothing && ticker.ends_within(Duration::ZERO);
+            return Err(if over { lesson.named(Mistake::TicksEnd) } else { lesson });
+        }
+        if begin.elapsed() > trial.patience * 4 {
+            return Err(trial.came(format!("{number} of them by now")).named(Mistake::TickInterval));
         }
     }
     Ok(())
@@ -129,6 +158,9 @@ pub fn a_tick_is_followed_by_a_pause(subject: &Subject, trial: &Trial) -> Result
         return Err(ticker.panic(trial).unwrap_or(trial.came(describe_seen(&seen))));
     }
     no_tick(&mut ann.talk, INTERVAL)?;
+    if number_of(&ann.talk.look_for(INTERVAL * 15)).is_some() {
+        return Err(trial.came("one more tick, too early").named(Mistake::TickInterval));
+    }
     ALONE.case(
         trial,
         "push_ticks for one client; after its first tick another thread calls Client::send, with 81 02 68 69",
@@ -156,6 +188,18 @@ fn no_tick(talk: &mut Talk, time: Duration) -> Result<(), Lesson> {
 pub fn nothing_follows_a_close(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
     let alone = Alone::new(subject, trial);
     let mut ann = alone.join("/ticks", trial.patience)?;
+    for (frame, first) in [(&b"\x89\x00"[..], 0x89), (b"\x8A\x00", 0x8A), (b"\x81\x00", 0x81)] {
+        ALONE.case(
+            trial,
+            "Client::send with a Ping, a Pong and a text",
+            "each goes out",
+            "Only a Close, or a write that has failed, is the end: opcode 8 alone is a Close.",
+        );
+        let client = Arc::clone(&ann.client);
+        promptly(trial, Mistake::Deadlock, move || client.send(frame))?
+            .map_err(|error| trial.came(format!("an error: {error}")).named(Mistake::MarkTooOften))?;
+        ann.talk.expect(first, b"")?;
+    }
     ALONE.case(
         trial,
         "Client::send with a Close, 88 02 03 e8; then with a tick",
@@ -172,7 +216,9 @@ pub fn nothing_follows_a_close(subject: &Subject, trial: &Trial) -> Result<(), L
             }
             Ok(()) if !may_go => {
                 let lesson = trial.came("no error for the tick");
-                return Err(lesson.named(Mistake::TickAfterClose));
+                ann.talk.expect(0x88, b"\x03\xE8")?;
+                let sent = matches!(ann.talk.look_for(A_WHILE), Seen::Frame { .. });
+                return Err(lesson.named(if sent { Mistake::TickAfterClose } else { Mistake::MarkSaysOk }));
             }
             _ => {}
         }
@@ -276,9 +322,18 @@ pub fn ticks_end_with_their_client(subject: &Subject, trial: &Trial) -> Result<(
             let client = Arc::clone(&ann.client);
             promptly(trial, Mistake::Deadlock, move || client.shut_down())?;
         }
-        ticker.finish(trial).map_err(ticker_lesson)?;
+        ticker.finish(trial).map_err(|lesson| locked_or(trial, &ann.client, ticker_lesson(lesson)))?;
     }
     Ok(())
+}
+
+/// Returns this lesson, or the one on a lock if `send` waits for one that nobody lets go.
+fn locked_or(trial: &Trial, client: &Arc<dyn Client>, lesson: Lesson) -> Lesson {
+    let client = Arc::clone(client);
+    match promptly(trial, Mistake::Deadlock, move || drop(client.send(b"\x8A\x00"))) {
+        Err(locked) if lesson.mistake == Some(Mistake::TickerSurvives) => lesson.named(locked.mistake),
+        _ => lesson,
+    }
 }
 
 pub fn ticks_end_with_a_close(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
@@ -413,6 +468,18 @@ fn why_no_tick(house: &House, talk: &mut Talk, lesson: Lesson) -> Lesson {
     }
 }
 
+/// Whether its own thread reads what a client on /ticks sends.
+fn is_read(talk: &mut Talk) -> bool {
+    talk.send(&masked(0x89, b"?"));
+    let begin = Instant::now();
+    while begin.elapsed() < talk.trial.patience {
+        if matches!(talk.look(), Seen::Frame { first: 0x8A, .. }) {
+            return true;
+        }
+    }
+    false
+}
+
 pub fn a_client_is_answered_between_its_ticks(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
     const TICKS: u32 = 3;
     let house = House::new(subject, trial, every(INTERVAL * 8));
@@ -442,7 +509,11 @@ pub fn a_client_is_answered_between_its_ticks(subject: &Subject, trial: &Trial) 
                 seen => return Err(ann.serving.panic(trial).unwrap_or(trial.came(seen.to_string()))),
             }
             if !echoed && sent.elapsed() > trial.patience {
-                return Err(trial.came("ticks, and nothing else").named(Mistake::TickerInOwnThread));
+                let lesson = trial.came("ticks, and nothing else");
+                return Err(lesson.named(match is_read(&mut ann.talk) {
+                    true => Mistake::EchoForgottenOnTicks,
+                    false => Mistake::TickerInOwnThread,
+                }));
             }
         }
     }
@@ -460,7 +531,7 @@ pub fn every_client_has_its_ticks(subject: &Subject, trial: &Trial) -> Result<()
     ann.keeps_ticking(Mistake::TicksToOneOnly)?;
     HOUSE.case(trial, "/ticks: Ann, who came first, sends a Close", "her ticks, then the Close and the end", PUSHED);
     ann.talk.send(&masked(0x88, b"\x03\xE8"));
-    while number_of(&ann.talk.look()).is_some() {}
+    past_the_ticks(&mut ann.talk)?;
     drop(ann);
     HOUSE.case(
         trial,
@@ -475,7 +546,7 @@ pub fn every_client_has_its_ticks(subject: &Subject, trial: &Trial) -> Result<()
 
 pub fn other_paths_are_left_alone(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
     let house = House::new(subject, trial, every(INTERVAL));
-    for path in ["/echo", "/ticks2", "/tick", "/other/ticks"] {
+    for path in ["/echo", "/ticks2", "/tick", "/other/ticks", "/TICKS"] {
         let (mut ann, _serving) = house.connect(path)?;
         let mut bob = Listener::new(&house)?;
         let sent = format!("Ann is on {path}, Bob on /ticks");
@@ -553,6 +624,18 @@ pub fn a_tick_waits_for_the_frame_before_it(subject: &Subject, trial: &Trial) ->
     ann.tick(Mistake::TicksLost)
 }
 
+/// Returns what follows the ticks of a client that is done.
+fn past_the_ticks(talk: &mut Talk) -> Result<Seen, Lesson> {
+    let begin = Instant::now();
+    while begin.elapsed() < talk.trial.patience * 2 {
+        let seen = talk.look();
+        if number_of(&seen).is_none() {
+            return Ok(seen);
+        }
+    }
+    Err(talk.trial.came("ticks, and no end of them").named(Mistake::TicksOutliveClient))
+}
+
 pub fn ticks_stop_with_the_close(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
     let ends = [
         ("a Close", masked(0x88, b"\x03\xE8")),
@@ -575,12 +658,7 @@ pub fn ticks_stop_with_the_close(subject: &Subject, trial: &Trial) -> Result<(),
         if bytes.is_empty() {
             ann.talk.hang_up();
         }
-        let seen = loop {
-            let seen = ann.talk.look();
-            if number_of(&seen).is_none() {
-                break seen;
-            }
-        };
+        let seen = past_the_ticks(&mut ann.talk)?;
         if matches!(seen, Seen::Frame { first: 0x88, .. }) {
             let next = ann.talk.look();
             if !matches!(next, Seen::End | Seen::Reset) {

@@ -88,7 +88,13 @@ pub fn a_frame_may_come_in_pieces(subject: &Subject, trial: &Trial) -> Result<()
         talk.send(&frame[cut..]);
         let (outcome, _) = task.finish(trial)?;
         if !is_text(&outcome, b"Hello") {
-            return Err(trial.came(shown(&outcome)).named(Mistake::OneReadOneFrame));
+            let mistake = match &outcome {
+                Err(Failure::Io(error)) if error.kind() == ErrorKind::WouldBlock => Mistake::NotBlocking,
+                // The rest of an array, as 0, makes a header that nobody has sent.
+                Err(Failure::Close(1002)) => Mistake::OtherBytesRead,
+                _ => Mistake::OneReadOneFrame,
+            };
+            return Err(trial.came(shown(&outcome)).named(mistake));
         }
     }
     Ok(())

@@ -474,6 +474,7 @@ pub fn what_is_missing_is_refused(subject: &Subject, trial: &Trial) -> Result<()
         ("Sec-WebSocket-Version", "14", 426, other_version, version),
         ("Sec-WebSocket-Version", "130", 426, other_version, half),
         ("Sec-WebSocket-Version", "113", 426, other_version, half),
+        ("Sec-WebSocket-Version", "8, 13", 426, other_version, version),
         ("Sec-WebSocket-Version", "", 426, "§4.2.1 rule 6: the version, 13.", version),
         ("Sec-WebSocket-Key", "", 400, "§4.2.1 rule 5: the key.", measure),
         ("Sec-WebSocket-Key", "dGhl", 400, "§4.2.1 rule 5: the key is 16 bytes in base64; these are 3.", measure),

@@ -27,6 +27,11 @@ pub fn connected_pair() -> (TcpStream, TcpStream) {
     (client, server)
 }
 
+/// Ends a connection with a reset, so that the other side gets an error instead of the end of the stream.
+pub fn reset(stream: TcpStream) {
+    socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO)).expect("set_linger");
+}
+
 /// The next thing that a client finds on its socket.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Seen {
@@ -156,6 +161,16 @@ impl<'a> Talk<'a> {
         let deadline = Instant::now() + self.trial.patience;
         while self.unread.len() < count && self.read(deadline).is_none() {}
         self.unread.drain(..count.min(self.unread.len())).collect()
+    }
+
+    /// Returns how many bytes arrive, up to `most`, until the end of the stream or a pause. They are not kept.
+    pub fn count(&mut self, most: usize) -> usize {
+        const PAUSE: Duration = Duration::from_millis(200);
+        let mut count = self.unread.len();
+        while count < most && self.read(Instant::now() + PAUSE).is_none() {
+            count += mem::take(&mut self.unread).len();
+        }
+        count
     }
 
     /// Returns the next frame, or what is there instead.

@@ -25,10 +25,12 @@ pub enum Flaw {
     ShutDownUnderLock,
     NoLock,
     LeaveForgotten,
+    SentAgain,
     JoinReturnsAnother,
     TwoLocks,
     // serve_client and run
     NothingEchoed,
+    PathInAnyCase,
     NotJoined,
     NotLeft,
     LeftAfterACloseOnly,
@@ -60,6 +62,9 @@ pub enum Flaw {
     WatchDeadlock,
     WatchHoldsList,
     WatchLeavesUnderLock,
+    WatchEndsWithNobody,
+    WatchBreaks,
+    SentCountsAsHeard,
 }
 
 type Members = HashMap<SocketAddr, Arc<Member>>;
@@ -95,6 +100,9 @@ pub fn run(listener: TcpListener, settings: Settings, flaw: Flaw) {
             | Flaw::WatchDeadlock
             | Flaw::WatchHoldsList
             | Flaw::WatchLeavesUnderLock
+            | Flaw::WatchEndsWithNobody
+            | Flaw::WatchBreaks
+            | Flaw::SentCountsAsHeard
     ) {
         let (room, settings) = (Arc::clone(&shared), settings.clone());
         thread::spawn(move || room.watch(&settings));
@@ -131,6 +139,9 @@ impl Client for Member {
         }
         let mut stream = self.stream.lock().unwrap();
         let outcome = stream.write_all(frame);
+        if self.flaw == Flaw::SentCountsAsHeard && frame[0] != 0x89 {
+            *self.heard.lock().unwrap() = (Instant::now(), None);
+        }
         if outcome.is_err() && self.flaw == Flaw::ShutDownUnderLock {
             self.shut_down();
         }
@@ -192,7 +203,8 @@ impl Registry for Room {
                 Flaw::CaseIgnored => member.path().eq_ignore_ascii_case(path),
                 _ => member.path() == path,
             };
-            if !here || member.send(frame).is_ok() || self.flaw == Flaw::Kept {
+            let sent = || member.send(frame).is_ok() || self.flaw == Flaw::SentAgain && member.send(frame).is_ok();
+            if !here || sent() || self.flaw == Flaw::Kept {
                 continue;
             }
             if self.flaw != Flaw::LeaveForgotten {
@@ -252,11 +264,15 @@ impl Room {
             let members: Vec<_> = list.values().map(Arc::clone).collect();
             let holds = matches!(self.flaw, Flaw::WatchHoldsList | Flaw::WatchLeavesUnderLock);
             let mut held = holds.then_some(list);
+            if members.is_empty() && self.flaw == Flaw::WatchEndsWithNobody {
+                return;
+            }
             for member in members {
                 let guard = member.heard.lock().unwrap();
                 let (heard, pinged) = *guard;
                 let _held = (self.flaw == Flaw::WatchDeadlock).then_some(guard);
                 match (MY_SERVER.verdict)(heard.elapsed(), pinged.map(|at| at.elapsed()), settings) {
+                    Verdict::Fine if self.flaw == Flaw::WatchBreaks => break,
                     Verdict::Fine => {}
                     Verdict::Ping => {
                         member.heard.lock().unwrap().1 = Some(Instant::now());
@@ -325,6 +341,7 @@ impl Room {
     fn message(&self, me: &Member, frame: &[u8]) -> io::Result<()> {
         let in_the_room = me.path == "/chat";
         match self.flaw {
+            Flaw::PathInAnyCase if me.path.eq_ignore_ascii_case("/chat") => self.broadcast("/chat", frame),
             Flaw::NothingEchoed if !in_the_room => self.broadcast("/chat", frame),
             Flaw::EchoToEverybody if !in_the_room => {
                 self.broadcast("/chat", frame);

@@ -27,6 +27,7 @@ pub enum Slip {
     UnwrapsReads,
     ClosePayloadEchoed,
     UnwrapsWrites,
+    QuietDropped,
 }
 
 pub fn serve(mut stream: TcpStream, settings: &Settings, slip: Slip) {
@@ -56,6 +57,9 @@ fn talk(stream: &mut TcpStream, mut buffer: Vec<u8>, settings: &Settings, slip: 
     let limit = if slip == Slip::NoFrameLimit { 1 << 30 } else { settings.max_message };
     let mut assembler =
         (MY_SERVER.assembler)(if slip == Slip::NoMessageLimit { 1 << 30 } else { settings.max_message });
+    if slip == Slip::QuietDropped {
+        stream.set_read_timeout(Some(settings.close_timeout))?;
+    }
     if slip == Slip::EmptyBuffer {
         buffer.clear();
     }

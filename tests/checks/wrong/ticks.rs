@@ -43,6 +43,15 @@ pub enum Flaw {
     OtherLock,
     MarkSetFirst,
     NoShutdown,
+    MarkSaysOk,
+    ControlMarked,
+    AllMarked,
+    Ten,
+    OwnInterval,
+    LongInterval,
+    EchoForgotten,
+    Joined,
+    ShutDownUnderLock,
 }
 
 type Members = Arc<Mutex<HashMap<SocketAddr, Arc<Member>>>>;
@@ -100,12 +109,15 @@ impl Client for Member {
             match sent {
                 Ok(()) | Err(_) if self.flaw == Flaw::GoesOn => {}
                 Err(_) => return self.give_up(),
-                Ok(()) if self.flaw == Flaw::Once => return,
+                Ok(()) if self.flaw == Flaw::Once || self.flaw == Flaw::Ten && number == 10 => return,
                 Ok(()) => {}
             }
             number += u64::from(self.flaw != Flaw::NotCounted);
-            if !matches!(self.flaw, Flaw::NoPause | Flaw::LockedPause) {
-                thread::sleep(settings.tick_interval);
+            match self.flaw {
+                Flaw::NoPause | Flaw::LockedPause => {}
+                Flaw::OwnInterval => thread::sleep(Duration::from_millis(100)),
+                Flaw::LongInterval => thread::sleep(Duration::from_millis(300)),
+                _ => thread::sleep(settings.tick_interval),
             }
         }
     }
@@ -114,11 +126,22 @@ impl Client for Member {
 impl Member {
     fn write(&self, (stream, over): &mut (TcpStream, bool), frame: &[u8]) -> io::Result<()> {
         let marked = self.flaw == Flaw::MarkSetFirst && frame[0] & 0x0F == CLOSE;
+        if *over && self.flaw == Flaw::MarkSaysOk {
+            return Ok(());
+        }
         if *over && self.flaw != Flaw::OtherLock || marked {
             return Err(ErrorKind::BrokenPipe.into());
         }
         let outcome = stream.write_all(frame);
-        *over = frame[0] & 0x0F == CLOSE && self.flaw != Flaw::NotMarked;
+        *over = match self.flaw {
+            Flaw::NotMarked => false,
+            Flaw::ControlMarked => frame[0] & 0x08 != 0,
+            Flaw::AllMarked => true,
+            _ => frame[0] & 0x0F == CLOSE,
+        };
+        if outcome.is_err() && self.flaw == Flaw::ShutDownUnderLock {
+            self.shut_down();
+        }
         if outcome.is_err() && self.flaw != Flaw::HalfATick {
             *over = true;
             if self.flaw != Flaw::NoShutdown {
@@ -181,6 +204,10 @@ impl Registry for Board {
             self.start(&me, settings);
         }
         let outcome = self.talk(&mut stream, &me, buffer, settings);
+        // The ticker ends when nothing can follow what was written.
+        while self.flaw == Flaw::Joined && !me.writer.lock().unwrap().1 {
+            thread::sleep(Duration::from_millis(5));
+        }
         self.leave(peer);
         let close = match outcome {
             Ok(payload) => payload,
@@ -308,7 +335,9 @@ impl Board {
             }
             if let Some(pong) = (MY_SERVER.answer_ping)(&frame) {
                 me.send(&pong)?;
-            } else if let Some(message) = assembler(frame)? {
+            } else if let Some(message) = assembler(frame)?
+                && !(self.flaw == Flaw::EchoForgotten && me.path == "/ticks")
+            {
                 me.send(&(MY_SERVER.encode_frame)(message.opcode, &message.payload))?;
             }
             if self.flaw == Flaw::WhenSpokenTo {
