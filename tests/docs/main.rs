@@ -97,6 +97,22 @@ fn quotes_equal_the_source() {
 }
 
 #[test]
+fn each_quote_names_its_source() {
+    let update = env::var_os("PLAINSOCKET_UPDATE").is_some();
+    let mut problems = Vec::new();
+    for path in pages() {
+        let text = read(&path).unwrap();
+        let (updated, found) = quote::name_sources(&path, &text);
+        if update && updated != text {
+            fs::write(at(&path), &updated).unwrap();
+        } else {
+            problems.extend(found);
+        }
+    }
+    assert_none(&problems);
+}
+
+#[test]
 fn conversations_are_what_the_server_says() {
     // Each page has a server of its own, so that a message in /chat is not heard in the conversation of another page.
     let check = |path: &String| replay::check(path, &read(path).unwrap(), &Program::start(&[]));

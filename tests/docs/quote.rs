@@ -87,6 +87,40 @@ pub fn check(path: &str, text: &str, sources: &mut Sources) -> (String, Vec<Stri
     (updated, problems)
 }
 
+/// Returns the page with a line below each quote that links to its file, and the quotes without that line. A page about
+/// one file has that file's name and links to it at its head: `recipes.md` and `recipes.rs`.
+pub fn name_sources(path: &str, text: &str) -> (String, Vec<String>) {
+    let (mut updated, mut problems) = (text.to_owned(), Vec::new());
+    for block in markdown::parse(text).blocks.iter().rev() {
+        let wish = block.comment.as_deref().and_then(|comment| comment.strip_prefix("quote:"));
+        let Some(Ok(Wanted { file, .. })) = wish.map(|wish| wanted(wish.trim())) else { continue };
+        if file.strip_suffix(".rs") == path.strip_suffix(".md") {
+            continue;
+        }
+        let fence = text[block.body.end..].lines().next().unwrap_or_default();
+        let end = block.body.end + fence.len();
+        let indent = &fence[..fence.len() - fence.trim_start().len()];
+        let expected = format!("\n\n{indent}{}\n", source_line(path, file));
+        if !text[end..].replace("\r\n", "\n").starts_with(&expected) {
+            problems.push(format!("{path}:{}: no line below names the source: {}", block.line, expected.trim()));
+            updated.insert_str(end, expected.trim_end());
+        }
+    }
+    problems.reverse();
+    (updated, problems)
+}
+
+/// Returns the line that names the file of a quote for those who read the page, with a link.
+fn source_line(path: &str, file: &str) -> String {
+    let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+    let link = match file.strip_prefix(folder).and_then(|rest| rest.strip_prefix('/')) {
+        Some(beside) => beside.to_owned(),
+        None => "../".repeat(if folder.is_empty() { 0 } else { path.matches('/').count() }) + file,
+    };
+    let name = ["src/", "docs/"].iter().find_map(|top| file.strip_prefix(top)).unwrap_or(file);
+    format!("*Source: [`{name}`]({link})*")
+}
+
 fn differences(text: &str, block: &Block, quoted: &str) -> Option<String> {
     if block.info == "rust" {
         // `cargo test --doc` runs blocks marked `rust`, and only a whole program can run. GitHub and mdBook colour both
@@ -201,5 +235,24 @@ mod tests {
         let (new, _) = check("docs/t.md", &old, &mut sources());
         let expected = page("src/a.rs#a from \"let\" to \"let\"", "let b = 1;\n") + &page("src/a.rs#gone", "x\n");
         assert_eq!(new, expected);
+    }
+
+    #[test]
+    fn a_line_below_a_quote_names_its_file() {
+        let text = page("src/a.rs#a", &SOURCE[9..]);
+        let (named, problems) = name_sources("docs/t.md", &text);
+        assert_eq!(problems, ["docs/t.md:4: no line below names the source: *Source: [`a.rs`](../src/a.rs)*"]);
+        assert!(named.contains("```\n\n*Source: [`a.rs`](../src/a.rs)*\n\nText.\n"), "{named}");
+        assert_eq!(name_sources("docs/t.md", &named), (named.clone(), vec![]));
+        assert_eq!(name_sources("docs/t.md", &named.replace('\n', "\r\n")).1, [""; 0]);
+        for (path, file, line) in [
+            ("docs/t.md", "docs/u.rs", "*Source: [`u.rs`](u.rs)*"),
+            ("README.md", "src/a.rs", "*Source: [`a.rs`](src/a.rs)*"),
+            ("tests/x/README.md", "tests/y.rs", "*Source: [`tests/y.rs`](../../tests/y.rs)*"),
+        ] {
+            assert_eq!(source_line(path, file), line);
+        }
+        let of_its_own = page("docs/t.rs", "fn a() {}\n");
+        assert_eq!(name_sources("docs/t.md", &of_its_own), (of_its_own.clone(), vec![]));
     }
 }
