@@ -568,6 +568,19 @@ pub fn a_message_goes_to_the_room(subject: &Subject, trial: &Trial) -> Result<()
             })?;
         }
     }
+    HOUSE.case(trial, "/chat: Cleo sends a binary message", "everybody on /chat gets it, as a binary one", ROOM);
+    room[2].send(&masked(0x82, b"\0\xFF"));
+    for member in &mut room {
+        member.expect(0x82, b"\0\xFF").map_err(|asked| asked.lesson.named(Mistake::NotEverybody))?;
+    }
+    HOUSE.case(trial, "/chat: Cleo sends a Ping, then Bob does", "each gets the Pong for its own Ping alone", ROOM);
+    for (at, payload) in [(2, b"c"), (1, b"b")] {
+        room[at].send(&masked(0x89, payload));
+        room[at].expect(0x8A, payload).map_err(|asked| match asked.seen {
+            Seen::Frame { first: 0x8A, .. } => asked.lesson.named(Mistake::PongToAll),
+            _ => asked.lesson,
+        })?;
+    }
     other_paths_echo(&house, trial)?;
     HOUSE.case(
         trial,

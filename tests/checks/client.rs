@@ -171,7 +171,14 @@ pub fn the_reply_is_looked_at(subject: &Subject, trial: &Trial) -> Result<(), Le
         "§4.1, and TCP: the bytes after the blank line are frames already, and names have no case.",
     );
     let good = accept_for(value(&request, "Sec-WebSocket-Key"));
-    talk.send(&[reply(&good).as_bytes(), frame].concat());
+    // In two parts, as TCP may bring it.
+    let whole = [reply(&good).as_bytes(), frame].concat();
+    talk.send(&whole[..40]);
+    if task.ends_within(std::time::Duration::from_millis(30)) {
+        let came = trial.came("an answer before the blank line has arrived");
+        return Err(came.named(Mistake::HeadWithoutBlankLine));
+    }
+    talk.send(&whole[40..]);
     match task.finish(trial)?.0 {
         Ok(Some(rest)) if rest == frame => {}
         Ok(Some(rest)) => {
@@ -266,6 +273,28 @@ pub fn a_long_answer_may_come_in_pieces(subject: &Subject, trial: &Trial) -> Res
     Ok(())
 }
 
+/// Expects what `say` returns after this answer, and what it leaves in the buffer.
+fn said_as_expected(trial: &Trial, task: &Task<Said>, answer: &[u8], expected: &str) -> Result<Client, Lesson> {
+    let (said, after) = task.finish(trial).map_err(|lesson| match lesson.mistake {
+        Some(Mistake::Hangs) if answer.is_empty() => lesson.named(Mistake::LeftoverDropped),
+        _ => lesson,
+    })?;
+    match said {
+        Ok(Some(came)) if came == expected => {}
+        Ok(Some(came)) => {
+            let other = (came == "no").then_some(Mistake::BinaryAsText);
+            return Err(trial.came(format!("Ok(Some({came:?}))")).named(other));
+        }
+        other => return Err(trial.came(format!("{other:?}")).named(Mistake::GoodReplyRefused)),
+    }
+    let left = if answer.ends_with(b"ho") { &answer[4..] } else { b"" };
+    trial.case("say, and it has returned a text", format!("afterwards the buffer holds {}", hex(left)), STAYS);
+    if after.buffer != left {
+        return Err(trial.came(hex(&after.buffer)).named(Mistake::FrameNotRemoved));
+    }
+    Ok(after)
+}
+
 pub fn a_text_is_sent_and_the_next_one_read(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
     let why =
         "§5.1: a client masks, a server does not, and each of them fails the connection if the other does otherwise.";
@@ -276,6 +305,7 @@ pub fn a_text_is_sent_and_the_next_one_read(subject: &Subject, trial: &Trial) ->
     for (text, answer) in [
         ("Hello", &b"\x81\x02hi"[..]),
         ("Hello", b"\x89\x01?\x81\x02hi"),
+        ("Hello", b"\x82\x02no\x8A\x00\x81\x02hi"),
         ("Hello", b"\x81\x02hi\x81\x02ho"),
         ("", b""),
     ] {
@@ -299,21 +329,7 @@ pub fn a_text_is_sent_and_the_next_one_read(subject: &Subject, trial: &Trial) ->
             );
             expect_masked(&mut talk, 0x8A, b"?")?;
         }
-        let (said, after) = task.finish(trial).map_err(|lesson| match lesson.mistake {
-            Some(Mistake::Hangs) if answer.is_empty() => lesson.named(Mistake::LeftoverDropped),
-            _ => lesson,
-        })?;
-        match said {
-            Ok(Some(came)) if came == expected => {}
-            Ok(Some(came)) => return Err(trial.came(format!("Ok(Some({came:?}))"))),
-            other => return Err(trial.came(format!("{other:?}")).named(Mistake::GoodReplyRefused)),
-        }
-        let left = if answer.ends_with(b"ho") { &answer[4..] } else { b"" };
-        trial.case(format!("say, with {text:?}; {sent}"), format!("afterwards the buffer holds {}", hex(left)), STAYS);
-        if after.buffer != left {
-            return Err(trial.came(hex(&after.buffer)).named(Mistake::FrameNotRemoved));
-        }
-        client = after;
+        client = said_as_expected(trial, &task, answer, expected)?;
     }
     trial.case(
         "say, four times",
@@ -342,6 +358,20 @@ pub fn a_masked_answer_and_a_close_are_the_end(subject: &Subject, trial: &Trial)
         return Err(trial.came(format!("Ok(Some({came:?}))")).named(Mistake::MaskedAccepted));
     }
     drop((talk, client));
+    let (server, client) = connected_pair();
+    let mut talk = Talk::over(trial, server);
+    trial.case(
+        "say; the server answers a text that is no UTF-8",
+        "an error, or Ok(None)",
+        "§8.1: both sides look at each text.",
+    );
+    let task = say(subject, Client { stream: client, buffer: Vec::new() }, "Hello");
+    expect_masked(&mut talk, 0x81, b"Hello")?;
+    talk.send(b"\x81\x02h\xFF");
+    if let Ok(Some(came)) = task.finish(trial)?.0 {
+        return Err(trial.came(format!("Ok(Some({came:?}))")).named(Mistake::TextRepaired));
+    }
+    drop(talk);
     let (server, client) = connected_pair();
     let mut talk = Talk::over(trial, server);
     trial.case("say; the server sends a Close", "Ok(None), or an error", "§5.5.1: no message follows a Close.");

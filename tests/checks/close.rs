@@ -123,10 +123,13 @@ pub fn the_close_reaches_the_client(subject: &Subject, trial: &Trial) -> Result<
     match talk.look_for(trial.patience / 2) {
         Seen::End => {}
         Seen::Nothing => return Err(trial.came("the Close, but no end of the stream").named(Mistake::EndNotSent)),
+        seen @ Seen::Frame { .. } => {
+            return Err(trial.came(format!("the Close, then {seen}")).named(Mistake::SentBehindClose));
+        }
         _ => return Err(dropped()),
     }
     // A server that drains is still reading.
-    talk.send(&[0; 1000]);
+    talk.send(&[0; 200_000]);
     if task.ends_within(Duration::from_millis(60)) {
         return Err(dropped());
     }

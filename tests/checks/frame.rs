@@ -81,16 +81,23 @@ fn wrongly_refused(subject: &Subject, bytes: &[u8], expected: Header) -> Option<
     let all = |length: u64| (subject.decode_header)(&header_bytes(length)).is_err();
     match expected {
         Header { length, .. } if length == u64::MAX >> 1 && !all(1 << 40) => Some(Mistake::LargestRefused),
+        // Four of the eight bytes can hold 70,000.
+        Header { size: 10, length: 0x1_0000_0000.., .. } if !all(70_000) => match all((1 << 40) + 70_000) {
+            true => Some(Mistake::LargestRefused),
+            false => Some(Mistake::LengthWidth),
+        },
         Header { size: 4, .. } if all(300) => Some(Mistake::LengthWidth),
         Header { size: 10, .. } if all((1 << 40) + 70_000) => Some(Mistake::LengthWidth),
-        // Four of the eight bytes can hold that other length.
-        Header { size: 10, length: 0x1_0000_0000.., .. } if !all(70_000) => Some(Mistake::LengthWidth),
         // Close to a boundary others of the same form are taken.
         Header { size: 4 | 10, length, .. } if all(if length == 65535 { length - 74 } else { length + 74 }) => {
             Some(Mistake::LengthWidth)
         }
         Header { size: 4 | 10, .. } => Some(Mistake::LengthBoundary),
         Header { opcode: TEXT, .. } => None,
+        // Refused for its length, if the same opcode is taken with another.
+        Header { length: 0, .. } if (subject.decode_header)(&[bytes[0], bytes[1] | 1]).is_ok() => {
+            Some(Mistake::EmptyRefused)
+        }
         _ => Some(Mistake::KnownRefused),
     }
 }
@@ -227,9 +234,10 @@ fn wrong_mask(came: &[u8], plain: &[u8]) -> Option<Mistake> {
 }
 
 pub fn a_payload_is_unmasked(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
-    for plain in [&b"Hello again"[..], b"Hello", b"", b"a", b"four"] {
+    // A byte that is equal to that of the key becomes 0, and an index can be more than a byte holds.
+    for plain in [&b"Hello again"[..], b"Hello", b"", b"a", b"four", b"7777777", &[b'x'; 300]] {
         let frame = masked(0x81, plain);
-        let mut payload = frame[6..].to_vec();
+        let mut payload = frame[frame.len() - plain.len()..].to_vec();
         trial.case(format!("unmask, with payload {} and key 37 fa 21 3d", hex(&payload)), hex(plain), XOR);
         let unmask = subject.unmask;
         let call = Task::start(move || {
@@ -286,6 +294,10 @@ pub fn a_length_is_encoded_in_its_shortest_form(subject: &Subject, trial: &Trial
         let payload: Vec<u8> = (0..length as usize).map(|i| (i % 251) as u8).collect();
         let came = (subject.encode_frame)(BINARY, &payload);
         let header = &came[..came.len().saturating_sub(length as usize)];
+        if came.starts_with(&expected) && came.len() < expected.len() + length as usize {
+            let lesson = trial.came(format!("{}, then {} bytes", hex(&expected), came.len() - expected.len()));
+            return Err(lesson.named(Mistake::PayloadNotWhole));
+        }
         if header != expected || came.len() != expected.len() + length as usize {
             let shown = format!("{}, then {length} bytes", hex(header));
             return Err(trial.came(shown).named(wrong_length(subject, header, &expected)));
@@ -478,7 +490,9 @@ pub fn a_frame_without_a_mask_is_refused(subject: &Subject, trial: &Trial) -> Re
     // 40 more bytes follow, so that there seem to be a key and a payload.
     let more = [&frame[..], &[0; 40]].concat();
     // The header alone is enough for the refusal.
-    for bytes in [&more[..], &frame[..], &frame[..2], b"\x82\x7E\x01\x2C"] {
+    for bytes in
+        [&more[..], &frame[..], b"\x8A\x00\0\0\0\0", &frame[..2], b"\x82\x7E\x01\x2C", b"\x89\x00", b"\x88\x02\x03\xE8"]
+    {
         let mut buffer = bytes.to_vec();
         trial.case(format!("take_frame, with {}", holding(bytes)), "Err(1002)", why);
         let came = (subject.take_frame)(&mut buffer, NO_LIMIT);

@@ -168,14 +168,20 @@ fn is_unread(server: &mut TcpStream, bytes: &[u8]) -> bool {
 }
 
 pub fn a_frame_behind_the_head_is_kept(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
-    let frame = super::talk::masked(0x81, b"Hello");
+    for payload in [&b"Hello"[..], &[b'x'; 3000]] {
+        frame_behind_the_head(subject, trial, &super::talk::masked(0x81, payload))?;
+    }
+    Ok(())
+}
+
+fn frame_behind_the_head(subject: &Subject, trial: &Trial, frame: &[u8]) -> Result<(), Lesson> {
     trial.case(
-        "the request and the frame of a text \"Hello\" in one segment",
-        format!("shake_hands returns the frame's bytes as the rest: {}", hex(&frame)),
+        "the request and the frame of a text in one segment",
+        format!("shake_hands returns the frame's bytes as the rest: {}", hex(frame)),
         KEEPS_READING,
     );
     let (mut talk, task) = shake(subject, trial);
-    let sent = [request("/chat").as_bytes(), &frame].concat();
+    let sent = [request("/chat").as_bytes(), frame].concat();
     talk.send(&sent);
     expect_head(&mut talk, &task, "HTTP/1.1 101 ")?;
     let (shaken, mut server) = task.finish(trial)?;
@@ -183,7 +189,7 @@ pub fn a_frame_behind_the_head_is_kept(subject: &Subject, trial: &Trial) -> Resu
         Ok(Some((_, rest))) if rest == frame => Ok(()),
         // If it was not read, it is still there: nobody has to read much at once.
         Ok(Some((_, rest))) if frame.starts_with(&rest) && is_unread(&mut server, &frame[rest.len()..]) => Ok(()),
-        came => Err(trial.came(shown(&came)).named(wrong_rest(&came, &sent, &frame))),
+        came => Err(trial.came(shown(&came)).named(wrong_rest(&came, &sent, frame))),
     }
 }
 
@@ -201,10 +207,20 @@ pub fn a_refusal_is_told(subject: &Subject, trial: &Trial) -> Result<(), Lesson>
         );
         let (mut talk, task) = shake(subject, trial);
         talk.send(head.as_bytes());
-        expect_head(&mut talk, &task, start)?;
-        match task.finish(trial)?.0 {
+        let reply = expect_head(&mut talk, &task, start)?;
+        let (shaken, server) = task.finish(trial)?;
+        match shaken {
             Ok(None) => {}
             came => return Err(trial.came(shown(&came)).named(Mistake::RefusedAndKept)),
+        }
+        drop(server);
+        let promised = reply
+            .to_lowercase()
+            .split("content-length:")
+            .nth(1)
+            .and_then(|line| line.split("\r\n").next().and_then(|length| length.trim().parse().ok()));
+        if promised.is_some_and(|length| talk.bytes(length).len() < length) {
+            return Err(trial.came(format!("{reply:?}, and no body of this length")).named(Mistake::BodyPromised));
         }
     }
     Ok(())

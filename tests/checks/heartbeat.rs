@@ -59,6 +59,10 @@ pub fn the_verdict_goes_by_two_times(subject: &Subject, trial: &Trial) -> Result
             if swapped && mistake != Some(Mistake::DroppedUnasked) { Some(Mistake::TimesSwapped) } else { mistake };
         trial.equal(came, expected).map_err(|lesson| lesson.named(mistake))?;
     }
+    a_part_of_a_second_counts(subject, trial)
+}
+
+fn a_part_of_a_second_counts(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
     let millis = Duration::from_millis;
     let settings = Settings { ping_interval: millis(1500), pong_timeout: millis(700), ..Settings::default() };
     let cases = [
@@ -150,7 +154,7 @@ pub fn a_silent_client_gets_a_ping_and_is_dropped(subject: &Subject, trial: &Tri
         "A client whose machine or network is gone never answers. Its thread and its socket are needed elsewhere.",
     );
     match talk.look() {
-        Seen::End | Seen::Reset => Ok(()),
+        Seen::End | Seen::Reset => the_next_gets_its_ping(&server, trial),
         // A Close with the reason is fine, if sending it takes no wait.
         Seen::Frame { first: 0x88, .. } => match talk.look() {
             Seen::End | Seen::Reset => Ok(()),
@@ -169,12 +173,27 @@ pub fn a_silent_client_gets_a_ping_and_is_dropped(subject: &Subject, trial: &Tri
     }
 }
 
+/// A client that connects when another has been dropped.
+fn the_next_gets_its_ping(server: &Running, trial: &Trial) -> Result<(), Lesson> {
+    let mut next = server.connect(trial, "/echo")?;
+    expect_ping(&mut next, "one client has been dropped; another one is silent").map(drop).map_err(|lesson| {
+        let ends = matches!(lesson.mistake, Some(Mistake::NoPing));
+        if ends { lesson.named(Mistake::WatchEndsAtDrop) } else { lesson }
+    })
+}
+
 pub fn a_client_that_answers_stays(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
     let server = start(subject);
     let mut talk = server.connect(trial, "/echo")?;
-    for _ in 0..5 {
-        let payload = expect_ping(&mut talk, "nothing but a Pong for each Ping, five times")?;
+    for _ in 0..4 {
+        let payload = expect_ping(&mut talk, "nothing but a Pong for each Ping, four times")?;
         talk.send(&masked(0x8A, &payload));
+    }
+    // Data is activity too, and ends the silence in which the Ping was sent.
+    for _ in 0..3 {
+        expect_ping(&mut talk, "an empty text for each Ping, three times")?;
+        talk.send(&masked(0x81, b""));
+        talk.expect(0x81, b"")?;
     }
     Ok(())
 }
@@ -277,6 +296,31 @@ pub fn a_ping_that_waits_holds_no_list(subject: &Subject, trial: &Trial) -> Resu
                 return Err(trial.came(seen.to_string()).named(mistake));
             }
         }
+    }
+}
+
+pub fn a_ping_is_a_whole_frame(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    // With these times no client is dropped.
+    let (pong_timeout, send_timeout) = (trial.patience * 10, trial.patience * 10);
+    let server = Running::start(subject, Settings { ping_interval: INTERVAL, pong_timeout, send_timeout, ..quick() });
+    let mut talk = server.connect(trial, "/echo")?;
+    let payload = vec![b'x'; 8 << 20];
+    trial.case(
+        "a message of 8 MiB, whose echo the client reads late: a Ping is due by then",
+        "the whole echo, and no Ping in the middle of it",
+        "§5.4: frames are not interleaved. The Ping goes through Client::send, with its lock, like everything else.",
+    );
+    talk.send(&masked(0x82, &payload));
+    std::thread::sleep(INTERVAL * 3);
+    match talk.look_for(trial.patience * 3) {
+        Seen::Frame { first: 0x82, payload: came, .. } if came == payload => Ok(()),
+        Seen::Frame { first: 0x82, .. } | Seen::Nothing if !talk.unread().is_empty() => {
+            Err(trial.came("an echo with other bytes in the middle").named(Mistake::PingBesideTheLock))
+        }
+        Seen::Frame { first: 0x82, .. } => {
+            Err(trial.came("an echo with other bytes in the middle").named(Mistake::PingBesideTheLock))
+        }
+        seen => Err(trial.came(seen.to_string())),
     }
 }
 

@@ -77,22 +77,24 @@ fn announced_lengths(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
     let why = "§10.4: the header says how many bytes the payload has. Not one of them has arrived, and none should be waited for.";
     // The last length exceeds the memory of any machine.
     for announced in [1001_u64, 1 << 30, u64::MAX >> 1] {
-        let mut buffer = vec![0x82];
-        match announced {
-            1001 => buffer.extend([0xFE, 0x03, 0xE9]),
-            _ => buffer.extend([&[0xFF][..], &announced.to_be_bytes()].concat()),
-        }
-        trial.case(
-            format!(
-                "take_frame, with limit 1000 and the buffer {}: a header that announces {announced} bytes",
-                hex(&buffer)
-            ),
-            "Err(1009), and no room made for them",
-            why,
-        );
-        match (subject.take_frame)(&mut buffer, 1000) {
-            Err(1009) => {}
-            came => return Err(trial.came(format!("{came:?}")).named(Mistake::AnnouncedBelieved)),
+        for first in [0x82, 0x80, 0x02] {
+            let mut buffer = vec![first];
+            match announced {
+                1001 => buffer.extend([0xFE, 0x03, 0xE9]),
+                _ => buffer.extend([&[0xFF][..], &announced.to_be_bytes()].concat()),
+            }
+            trial.case(
+                format!(
+                    "take_frame, with limit 1000 and the buffer {}: a header that announces {announced} bytes",
+                    hex(&buffer)
+                ),
+                "Err(1009), and no room made for them",
+                why,
+            );
+            match (subject.take_frame)(&mut buffer, 1000) {
+                Err(1009) => {}
+                came => return Err(trial.came(format!("{came:?}")).named(Mistake::AnnouncedBelieved)),
+            }
         }
     }
     let mut buffer = super::talk::masked(0x82, &[7; 1000]);
@@ -131,6 +133,9 @@ pub fn the_limit_is_handed_on(subject: &Subject, trial: &Trial) -> Result<(), Le
             Ok(Some(frame)) => {
                 let came = format!("a frame of {} bytes", frame.payload.len());
                 return Err(trial.came(came).named(Mistake::LimitNotHandedOn));
+            }
+            other @ Err(Failure::Close(_)) => {
+                return Err(trial.came(format!("{other:?}")).named(Mistake::CodeNotPassedOn));
             }
             other => return Err(trial.came(format!("{other:?}"))),
         }
@@ -171,6 +176,14 @@ fn fragments(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
         assemble(subject, trial, 100, &too_big, LIMIT).map_err(|wrong| match wrong.came {
             Ok(_) => wrong.lesson.named(Mistake::FragmentsUnbounded),
             Err(_) => wrong.lesson.named(Mistake::SizeCode),
+        })?;
+    }
+    for fin in [false, true] {
+        assemble(subject, trial, 100, &[(part(fin, BINARY, 101), Err(1009))], LIMIT).map_err(|wrong| {
+            match wrong.came {
+                Ok(_) => wrong.lesson.named(Mistake::FirstUnbounded),
+                Err(_) => wrong.lesson.named(Mistake::SizeCode),
+            }
         })?;
     }
     Ok(())

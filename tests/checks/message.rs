@@ -237,9 +237,11 @@ pub const BAD_TEXTS: [(&[u8], &str); 6] = [
 ];
 
 pub fn text_is_utf8(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
-    for text in ["", "Hello", "Grüße, 世界 👋"] {
+    for text in ["", "Hello", "Grüße, 世界 👋", "\u{FFFD}", "\u{FFFE} \u{FFFF}", "a\0b", "\u{FEFF}Hello"] {
         trial.case(format!("check_text, with {text:?}"), "Ok(())", UTF8);
-        trial.equal((subject.check_text)(text.as_bytes()), Ok(()))?;
+        trial
+            .equal((subject.check_text)(text.as_bytes()), Ok(()))
+            .map_err(|lesson| lesson.named(Mistake::GoodTextRefused))?;
     }
     for (bytes, what) in BAD_TEXTS {
         trial.case(format!("check_text, with {}: {what}", hex(bytes)), "Err(1007)", UTF8);
@@ -281,6 +283,12 @@ pub fn bad_text_does_not_get_through(subject: &Subject, trial: &Trial) -> Result
                 _ => wrong.lesson,
             })?;
         }
+    }
+    // A byte order mark is a character as any other.
+    for text in ["\u{FEFF}Hello", " a\0b "] {
+        let frames = [(frame(true, TEXT, text.as_bytes()), message(TEXT, text.as_bytes()))];
+        assemble(subject, trial, NO_LIMIT, &frames, "§5.6: a text goes through as it came.")
+            .map_err(|wrong| wrong.lesson.named(Mistake::TextChanged))?;
     }
     let why = "§5.6: binary is \"arbitrary binary data whose interpretation is solely up to the application layer\".";
     let frames = [(frame(true, BINARY, b"\xFF\xFE"), message(BINARY, b"\xFF\xFE"))];

@@ -46,7 +46,8 @@ mistakes! {
     PrintsForEver, None, "Your code prints without an end. What ends the loop in which it does?";
     // TCP
     EchoNothing, None, "Nothing came back. Does the client's thread write what it has read?";
-    EchoFullArray, None, "You wait until your array is full, as `read_exact` does. Send back what a read has brought, however little.";
+    EchoFullArray, None, "You wait until an array is full, as `read_exact` and a `BufWriter` do. Send back what a read has brought, however \
+        little, and at once.";
     EchoAtTheEnd, None, "You wait for the end of the stream, as `read_to_end` does. Send back what each read has brought, while the \
         client stays.";
     FewThreads, None, "Others are served, but not while many are silent: your threads have a number. Each client has a thread of \
@@ -81,6 +82,7 @@ mistakes! {
     HeadersLost, None, "You have more headers than were sent, or fewer. Each line after the first is one, in the order in which \
         they came.";
     LastColon, None, "You split a line at its last colon. A value can hold some itself: split at the first.";
+    EmptyValueRefused, None, "You refused a header whose value is empty, or a name that comes twice. Both are allowed.";
     WordsNotCounted, None, "You did not count the words of the first line. It has three, no more and no fewer: 400.";
     SpacesSkipped, None, "You took several spaces for one, or a tab for a space. One space separates the words: `split(' ')`.";
     VersionOfHttp, None, "You took another version of HTTP. Compare the whole third word with `HTTP/1.1`: 400.";
@@ -91,6 +93,7 @@ mistakes! {
     WholeHeadNotTaken, None, "The blank line has arrived, and you ask for more bytes. Nothing more will follow: refuse it now.";
     HeadLimit, None, "Your limit is some bytes off. A head of 8192 bytes is fine, its blank line included and whatever is after \
         it; one of 8193 bytes is not, whether its blank line has arrived or not.";
+    LimitInCharacters, None, "You counted the characters of a text. The limit is for bytes, and a character can have several.";
     LongHeadAwaited, None, "You wait for the end of a head that is too long already. A client that never sends it fills your \
         memory: 431.";
     MethodInAnyCase, None, "You compared the method without case. Names of headers have none, a method has: `get` is \
@@ -127,6 +130,7 @@ mistakes! {
     HalfToken, None, "You looked for a part of a word. A token is compared as a whole: `Upgraded` is another one \
         than `Upgrade`.";
     TokenNotAsked, None, "You asked whether the header is there, and not for the token in it.";
+    ElementsSplit, None, "You split the list elsewhere than at its commas. A blank or a semicolon separates nothing here.";
     HeaderInPart, None, "You took another header for this one. Compare the whole name, and ignore its case.";
     VersionCompared, None, "You did not compare the version with 13. Any other, larger or smaller, gets 426.";
     UpgradeNotAsked, None, "You did not ask for this header. Without it the request is refused.";
@@ -141,6 +145,7 @@ mistakes! {
         of Sec-WebSocket-Key.";
     KeyInCharacters, None, "You counted the characters of the key. 24 of them can be 16 bytes or 18, or no base64 at all: decode, \
         then count the bytes.";
+    KeyAlphabet, None, "Your base64 has another alphabet than the key. It is `STANDARD`, with `+` and `/`.";
     KeyNotDecoded, None, "You took a key that is no base64. Decode it, and count the bytes: there must be 16.";
     KeyNotMeasured, None, "You did not count the bytes of the key. Decode it from base64: there must be exactly 16.";
     ExtensionPromised, None, "You promised an extension that you do not speak. Leave its header out: that declines it.";
@@ -154,13 +159,14 @@ mistakes! {
     StatusWithoutSpace, None, "The status line needs a space after the number, then any words or none. The space is there even if there are no words.";
     NoReply, None, "You returned without an answer on the socket. The 101 goes there, and a refusal is an HTTP reply too: write it first.";
     RefusedAndKept, None, "You have refused the client, and returned something else than `Ok(None)`: there is no WebSocket connection.";
+    BodyPromised, None, "Your refusal announces a body that does not follow. Without one it is `Content-Length: 0`.";
     UpgradeNotNamed, None, "Your 426 does not say what to upgrade to. Add the line `Upgrade: websocket`.";
     UpgradeNotInConnection, None, "Your 426 has an Upgrade header that Connection does not name. Add the line \
         `Connection: Upgrade`, or write `Connection: close, Upgrade`.";
     VersionNotNamed, None, "Your 426 does not say which version you speak. Add the line `Sec-WebSocket-Version: 13`.";
     AllowMissing, None, "Your 405 does not say which method is right. Add the line `Allow: GET`.";
     BytesBehindReply, None, "You sent something after the blank line of the 101. The client takes it for a frame.";
-    ReadToEndOfStream, Some(25), "You read until the end of the stream. The client never sends EOF: it waits for your reply. The head \
+    ReadToEndOfStream, Some(25), "The head is complete, and you read on, perhaps until the end of the stream. The client never sends EOF: it waits for your reply. The head \
         ends at \\r\\n\\r\\n.";
     EndIgnored, None, "A read of 0 bytes is the end of the stream, and your loop goes on; or a clone of the socket is kept, which keeps the \
         connection open.";
@@ -185,10 +191,11 @@ mistakes! {
     KeyInHeaderSize, None, "You counted the masking key. `size` is that of the header alone: 2, 4 or 10.";
     HeaderTooPatient, None, "You ask for more bytes than this header has. It ends before the masking key: 2, 4 or 10 \
         bytes.";
+    EmptyRefused, None, "You refused an empty payload. A length of 0 is as good as any.";
     KnownRefused, None, "You refused a known opcode. The known ones are 0, 1, 2, 8, 9 and 10.";
     MaskBit, None, "MASK is the top bit of the second byte, 0x80. A client sets it, a server does not: `masked` says which.";
     HeaderSizeWrong, None, "The length is right, and `size` is not. The header has 2 bytes, after 126 it has 4, and after 127 it has 10.";
-    LargestRefused, None, "You refused the largest length that is allowed, 2^63-1. Its top bit is 0, and all the others are set.";
+    LargestRefused, None, "You refused a large length. Up to 2^63-1 every one is allowed here; step 12 has limits.";
     ProtocolCode, None, "You refused it rightly, and with another Close code. The code for a broken rule of the protocol is 1002.";
     MaskAskedInHeader, None, "You refused a header without a mask. Here only say what you find; step 07 refuses.";
     ReservedAccepted, Some(21), "You accepted an RSV bit or a reserved opcode. Nobody has agreed on what it means: 1002.";
@@ -274,6 +281,8 @@ mistakes! {
     OpcodeOfContinuation, None, "The message's opcode is that of its first frame; a continuation has 0.";
     Utf8PerFrame, Some(14), "You checked each frame by itself. A character can be split over two fragments; check the message.";
     InvalidUtf8Accepted, Some(15), "You let invalid UTF-8 through. Fail with 1007.";
+    GoodTextRefused, None, "You refused a good text. Whatever is UTF-8 is allowed, U+FFFD and U+0000 too.";
+    TextChanged, None, "A good text came out changed. Hand on the bytes as they are, with a byte order mark and white space.";
     TextCode, None, "The code for a text that is not UTF-8 is 1007.";
     LastOpcodeAsked, None, "You check a text that comes in one frame, and not one that comes in fragments. The last fragment has opcode 0: \
         ask the opcode of the message.";
@@ -285,6 +294,7 @@ mistakes! {
     // Limits
     AnnouncedBelieved, Some(22), "You waited for a payload that is over the limit. Compare the announced length before you make room \
         for it: 1009.";
+    FirstUnbounded, None, "You took a first fragment, or a whole message, over the limit. `take` asks `check_size` before it adds any payload.";
     FragmentsUnbounded, Some(22), "Each fragment is below the limit, but nobody compares their sum with `limit`. Cap the message: 1009.";
     SumOverflows, None, "Your sum overflowed, or a cast cut a number or made it negative. Which calculation with the same three numbers cannot do \
         either?";
@@ -356,6 +366,7 @@ mistakes! {
         does not return.";
     NotEverybody, None, "The message did not reach everybody in the room, the sender included.";
     EchoForgotten, None, "A message on another path than /chat did not come back. Only on /chat it goes to the room; elsewhere it is echoed.";
+    PongToAll, None, "A Pong went to another client than the one whose Ping it answers. Broadcast messages alone; a Pong is for `client.send`.";
     WrongRoom, None, "A message went to a client on another path. Only those on the path of the message get it.";
     FramesMixed, Some(23), "Two threads wrote to one socket at the same time, and their frames are mixed. One lock for each whole \
         frame: `Client::send` holds it from the first byte to the last.";
@@ -386,7 +397,8 @@ mistakes! {
         `stream`, and keep no guard in a variable, a `match` or a `while let`.";
     Deadlock, None, "This thread waits for a lock, and nobody slow is there. Most likely it holds that lock itself: a guard lives to \
         the end of its block, or of its `match` or `for`. Do you call a function that locks again?";
-    RegistryForEach, None, "Each client has a list of its own. Make one Registry in `run`, before the loop, and share it.";
+    RegistryForEach, None, "Each client has a list of its own, or they all have one entry in it. Make one Registry in `run`, before the loop, and share \
+        it; the key of its map is the `peer_addr`.";
     LeftTooLate, None, "The client is still in the list while its Close is being sent, so a broadcast can write \
         after the Close. `leave` comes first, then the Close, then `hang_up`.";
     WriteIgnored, None, "A write to the client has failed, and its thread goes on. A part of a frame can have gone \
@@ -397,6 +409,8 @@ mistakes! {
     NoPing, None, "You sent no Ping. Does `run` start `watch`, and does it look again and again, also after a look at nobody? Or is a lock that `watch` needs held over a read?";
     NotAllWatched, None, "Some silent clients get no Ping while others are busy. Look at all of them each time: no `break` or `return` in the loop over `clients()`.";
     SentCountsAsHeard, None, "A silent client gets no Ping while others talk to it. What you send is no activity of the client: set `last_heard` where a frame has been read, and nowhere else.";
+    WatchEndsAtDrop, None, "One client was dropped, and from then on nobody is watched. `watch` never returns: go on with the others.";
+    PingBesideTheLock, None, "A Ping was written beside `Client::send`, into the middle of another frame. It takes the same lock as every other frame.";
     NeverDropped, None, "You never drop a client that stays silent. `shut_down` its socket, which wakes its thread; to forget it is not \
         enough.";
     LivingDropped, None, "You dropped a client that had answered. Any frame counts as activity, a Pong too: it ends the silence, and the \
@@ -437,6 +451,7 @@ mistakes! {
         the guard that it holds, set the mark and `shutdown(Shutdown::Both)`.";
     MarkSaysOk, None, "`send` wrote nothing after the Close, which is right, and returned Ok. Return an error: by it `push_ticks` learns that it is over.";
     MarkTooOften, None, "`send` refuses a frame, and there was no Close and no write that failed. Only these two set the mark: `frame[0] & 0x0F == CLOSE`.";
+    SendSaysOk, None, "A write has failed, and `send` returned Ok. Return what `write_all` has said.";
     TickAfterClose, None, "A frame was sent after the Close. Keep a mark beside the stream, under the same lock: `send` sets \
         it with a Close, and from then on returns an error.";
     TickerSurvives, None, "The client has gone, and your ticker goes on: a thread that is left over for each client that ever \
@@ -464,6 +479,7 @@ mistakes! {
     TickBesideTheLock, None, "A tick was written beside `Client::send`, into the middle of another frame or after the Close. A \
         clone is the same socket: every thread that writes to it goes through `send`, with its lock and its mark.";
     TicksOutliveClient, None, "The client is done, and its ticks go on. Its own thread does not wait for the ticker, as `join` would: it sends its Close, or hangs up, and that ends the ticker.";
+    TwoTickers, None, "A number came twice, or they began again: this client has two tickers. Start one for each client that connects, and for that client alone.";
     TicksLost, None, "A tick is missing. If one cannot be sent at once, wait for the lock; do not leave it out.";
     // Compression
     OfferDeclined, None, "You declined an offer that you can take. There can be several, with commas between them, and each has \
@@ -503,5 +519,6 @@ mistakes! {
     StatusNotAsked, None, "You took another reply than a 101 for a good one. Ask for the status line first.";
     ReplyHeaderNotAsked, None, "You did not ask for the headers Upgrade and Connection of the reply.";
     KeyNotRandom, None, "Your masking keys can be guessed: take another one for each frame, `random_bytes()`.";
+    BinaryAsText, None, "You returned another frame than a text. Leave out what is neither a text, a Ping nor a Close.";
     MaskedAccepted, None, "You accepted a masked frame from the server. A server never masks: that is an error.";
 }

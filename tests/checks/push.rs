@@ -378,10 +378,12 @@ pub fn half_a_frame_is_the_end(subject: &Subject, trial: &Trial) -> Result<(), L
         "A part of a frame has gone out, and nothing can follow a part.",
     );
     let client = Arc::clone(&slow.client);
-    let writing = Task::start(move || drop(client.send(&BIG)));
+    let writing = Task::start(move || client.send(&BIG));
     wait_for_bytes(&slow.talk).map_err(|lesson| writing.panic(trial).unwrap_or(lesson))?;
     let ticker = push_ticks(&slow, every(INTERVAL));
-    writing.finish(trial)?;
+    if writing.finish(trial)?.is_ok() {
+        return Err(trial.came("no error for the first write").named(Mistake::SendSaysOk));
+    }
     ticker.finish(trial).map_err(ticker_lesson)?;
     match slow.talk.look_for(trial.patience / 2) {
         Seen::End | Seen::Reset => Ok(()),
@@ -414,7 +416,7 @@ impl<'a> Listener<'a> {
             && let Some(last) = self.last.replace(number)
             && number != last + 1
         {
-            let mistake = if number > last { Mistake::TicksLost } else { Mistake::TickNotCounted };
+            let mistake = if number > last { Mistake::TicksLost } else { Mistake::TwoTickers };
             return Err(self.talk.trial.came("a tick with another number than the next").named(mistake));
         }
         Ok(seen)

@@ -14,7 +14,7 @@ const NAME_AND_VALUE: &str = "RFC 9112 §5: a line is `Name: value`; white space
 
 pub fn a_head_becomes_a_request(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
     let origin = "Origin: http://localhost:3000\r\nHost: \t server.example.com \r\n";
-    let head = request("/chat?room=7").replace("Host: server.example.com\r\n", origin);
+    let head = request("/Chat?Room=7").replace("Host: server.example.com\r\n", origin);
     expect_request(subject, trial, &head).map_err(|lesson| {
         let refused = lesson.came == "Refused(400)";
         if refused { lesson.named(Mistake::GoodHeadRefused) } else { lesson }
@@ -24,10 +24,10 @@ pub fn a_head_becomes_a_request(subject: &Subject, trial: &Trial) -> Result<(), 
         .map_err(|lesson| if lesson.mistake.is_none() { lesson.named(Mistake::SpaceExpected) } else { lesson })
 }
 
-/// Expects the request of this head, with the path `/chat?room=7` and an `Origin`.
+/// Expects the request of this head, with the path `/Chat?Room=7` and an `Origin`.
 fn expect_request(subject: &Subject, trial: &Trial, head: &str) -> Result<(), Lesson> {
     let expected = Request {
-        path: "/chat?room=7".to_owned(),
+        path: "/Chat?Room=7".to_owned(),
         headers: [
             ("Origin", "http://localhost:3000"),
             ("Host", "server.example.com"),
@@ -165,6 +165,7 @@ pub fn a_bad_head_is_refused(subject: &Subject, trial: &Trial) -> Result<(), Les
         (good.replace("HTTP/1.1", "HTTP/1.0"), 400, version, Some(Mistake::VersionOfHttp)),
         (good.replace("HTTP/1.1", "HTTP/1.2"), 400, version, Some(Mistake::VersionOfHttp)),
         (good.replace("HTTP/1.1", "HTTP/1.10"), 400, version, Some(Mistake::VersionOfHttp)),
+        (good.replace("HTTP/1.1", "http/1.1"), 400, version, Some(Mistake::VersionOfHttp)),
         (good.replace("HTTP/1.1", "HTTP/2.0"), 400, version, Some(Mistake::VersionOfHttp)),
         (good.replace("GET", "POST"), 405, method, Some(Mistake::MethodNotAsked)),
         (good.replace("GET", "GETS"), 405, method, Some(Mistake::MethodNotAsked)),
@@ -239,11 +240,20 @@ pub fn the_limit_is_exact(subject: &Subject, trial: &Trial) -> Result<(), Lesson
                 return Err(trial.came(format!("Complete, with length {length}")).named(Mistake::HeadLimit));
             }
             came => {
-                let limit = matches!(came, Head::Incomplete | Head::Refused(431));
+                let limit = matches!(came, Head::Refused(431)) || came == Head::Incomplete && (!fits || behind > 0);
                 return Err(trial.came(format!("{came:?}")).named(limit.then_some(Mistake::HeadLimit)));
             }
         }
     }
+    let characters = head_of(8193).replacen("xx", "é", 4000);
+    trial.case(
+        format!("parse_request, with a head of {} bytes, and fewer characters", characters.len()),
+        "Refused(431)",
+        why,
+    );
+    let came = (subject.parse_request)(characters.as_bytes());
+    let mistake = if came == Head::Refused(400) { Mistake::OtherStatus } else { Mistake::LimitInCharacters };
+    trial.equal(came, Head::Refused(431)).map_err(|lesson| lesson.named(mistake))?;
     // A piece up to four bytes short of the limit can still be followed by the blank line.
     for (length, expected) in [(8188, Head::Incomplete), (8193, Head::Refused(431))] {
         let bytes = &head_of(length + 100)[..length];
@@ -270,6 +280,26 @@ pub fn the_host_is_found_in_any_case(subject: &Subject, trial: &Trial) -> Result
         }
     }
     Ok(())
+}
+
+pub fn a_value_may_be_empty_and_a_name_come_twice(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    let head = request("/chat").replace("\r\n\r\n", "\r\nCookie: a=1\r\nAccept:\r\nCookie: b=2\r\n\r\n");
+    let expected = [("Cookie", "a=1"), ("Accept", ""), ("Cookie", "b=2")];
+    trial.case(
+        format!("parse_request, with {head:?}"),
+        format!("Complete, and {expected:?} at the end of the headers"),
+        "RFC 9112 §5, RFC 9110 §5.3: a value can be empty, and the same name can occur in several lines.",
+    );
+    match (subject.parse_request)(head.as_bytes()) {
+        Head::Complete { request, .. } => {
+            let pairs: Vec<_> = request.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+            if pairs.ends_with(&expected) {
+                return Ok(());
+            }
+            Err(trial.came(format!("Complete, with {request:?}")).named(Mistake::HeadersLost))
+        }
+        came => Err(trial.came(format!("{came:?}")).named(Mistake::EmptyValueRefused)),
+    }
 }
 
 pub fn a_strange_head_is_no_panic(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
@@ -455,6 +485,7 @@ pub fn what_is_missing_is_refused(subject: &Subject, trial: &Trial) -> Result<()
         (false, true) => Some(Mistake::TokenNotAsked),
         (false, false) => Some(Mistake::HalfToken),
     };
+    let split = Some(Mistake::ElementsSplit);
     let (half, version) = (Some(Mistake::HalfToken), Some(Mistake::VersionCompared));
     let measure = Some(key_mistake(subject));
     let cases = [
@@ -474,6 +505,10 @@ pub fn what_is_missing_is_refused(subject: &Subject, trial: &Trial) -> Result<()
         ("Sec-WebSocket-Version", "14", 426, other_version, version),
         ("Sec-WebSocket-Version", "130", 426, other_version, half),
         ("Sec-WebSocket-Version", "113", 426, other_version, half),
+        ("Connection", "keep-alive Upgrade", 400, "RFC 9110 §5.6.1: commas separate the elements of a list.", split),
+        ("Connection", "keep-alive;Upgrade", 400, "RFC 9110 §5.6.1: commas separate the elements of a list.", split),
+        ("Sec-WebSocket-Version", "013", 426, other_version, version),
+        ("Sec-WebSocket-Version", "+13", 426, other_version, version),
         ("Sec-WebSocket-Version", "8, 13", 426, other_version, version),
         ("Sec-WebSocket-Version", "", 426, "§4.2.1 rule 6: the version, 13.", version),
         ("Sec-WebSocket-Key", "", 400, "§4.2.1 rule 5: the key.", measure),
@@ -506,6 +541,20 @@ fn key_mistake(subject: &Subject) -> Mistake {
         (_, true) => Mistake::KeyNotDecoded,
         _ => Mistake::KeyNotMeasured,
     }
+}
+
+pub fn every_character_of_base64_is_known(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    let why = "§4.2.1 rule 5: the key is in base64, whose alphabet has `+` and `/`. Half of all keys have one of them.";
+    let key = "+/v7+/v7+/v7+/v7+/v7+w==";
+    trial.case(format!("answer, with Sec-WebSocket-Key: {key}"), "Ok of a 101", why);
+    let came = (subject.answer)(&with("Sec-WebSocket-Key", key));
+    if came.is_err() {
+        return Err(trial.came(format!("{came:?}")).named(Mistake::KeyAlphabet));
+    }
+    let other = key.replace('+', "-").replace('/', "_");
+    trial.case(format!("answer, with Sec-WebSocket-Key: {other}"), "Err(400)", why);
+    let came = (subject.answer)(&with("Sec-WebSocket-Key", &other));
+    trial.equal(came, Err(400)).map_err(|lesson| lesson.named(Mistake::KeyAlphabet))
 }
 
 pub fn a_name_is_compared_as_a_whole(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {

@@ -158,7 +158,8 @@ fn next_text(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> io::Result<Option<
                 match header.opcode {
                     9 => stream.write_all(&(MY_SERVER.mask_frame)(10, &payload, random_bytes()))?,
                     8 => return Ok(None),
-                    _ => return Ok(Some(String::from_utf8_lossy(&payload).into_owned())),
+                    1 => return Ok(Some(String::from_utf8_lossy(&payload).into_owned())),
+                    _ => {}
                 }
                 continue;
             }

@@ -31,6 +31,8 @@ pub enum Flaw {
     // serve_client and run
     NothingEchoed,
     PathInAnyCase,
+    PongToAll,
+    TextAlone,
     NotJoined,
     NotLeft,
     LeftAfterACloseOnly,
@@ -65,6 +67,9 @@ pub enum Flaw {
     WatchEndsWithNobody,
     WatchBreaks,
     SentCountsAsHeard,
+    WatchEndsAtDrop,
+    PingBesideTheLock,
+    PongAloneResets,
 }
 
 type Members = HashMap<SocketAddr, Arc<Member>>;
@@ -78,6 +83,8 @@ struct Member {
     peer: SocketAddr,
     path: String,
     stream: Mutex<TcpStream>,
+    /// For a write without the lock.
+    clone: TcpStream,
     /// The time at which it was last heard, and the time of a Ping since then.
     heard: Mutex<(Instant, Option<Instant>)>,
     flaw: Flaw,
@@ -103,6 +110,9 @@ pub fn run(listener: TcpListener, settings: Settings, flaw: Flaw) {
             | Flaw::WatchEndsWithNobody
             | Flaw::WatchBreaks
             | Flaw::SentCountsAsHeard
+            | Flaw::WatchEndsAtDrop
+            | Flaw::PingBesideTheLock
+            | Flaw::PongAloneResets
     ) {
         let (room, settings) = (Arc::clone(&shared), settings.clone());
         thread::spawn(move || room.watch(&settings));
@@ -117,7 +127,8 @@ pub fn run(listener: TcpListener, settings: Settings, flaw: Flaw) {
 impl Member {
     fn new(peer: SocketAddr, path: &str, stream: TcpStream, flaw: Flaw) -> Arc<Member> {
         let heard = Mutex::new((Instant::now(), None));
-        Arc::new(Member { peer, path: path.to_owned(), stream: Mutex::new(stream), heard, flaw })
+        let clone = stream.try_clone().unwrap();
+        Arc::new(Member { peer, path: path.to_owned(), stream: Mutex::new(stream), clone, heard, flaw })
     }
 }
 
@@ -276,7 +287,11 @@ impl Room {
                     Verdict::Fine => {}
                     Verdict::Ping => {
                         member.heard.lock().unwrap().1 = Some(Instant::now());
-                        let sent = member.send(&(MY_SERVER.encode_frame)(PING, b""));
+                        let ping = (MY_SERVER.encode_frame)(PING, b"");
+                        let sent = match self.flaw {
+                            Flaw::PingBesideTheLock => (&member.clone).write_all(&ping),
+                            _ => member.send(&ping),
+                        };
                         if sent.is_err() && self.flaw == Flaw::HeartbeatEnds {
                             return;
                         }
@@ -287,6 +302,9 @@ impl Room {
                             _ => self.leave(member.peer),
                         }
                         member.shut_down();
+                        if self.flaw == Flaw::WatchEndsAtDrop {
+                            return;
+                        }
                     }
                 }
             }
@@ -312,7 +330,9 @@ impl Room {
         let mut assembler = (MY_SERVER.assembler)(settings.max_message);
         let guard = (self.flaw == Flaw::GuardInTheLoop).then(|| me.stream.lock().unwrap());
         while let Some(frame) = self.read(stream, me, &mut buffer)? {
-            *me.heard.lock().unwrap() = (Instant::now(), None);
+            let pinged = me.heard.lock().unwrap().1;
+            let stays = self.flaw == Flaw::PongAloneResets && frame.opcode != 10;
+            *me.heard.lock().unwrap() = (Instant::now(), pinged.filter(|_| stays));
             if frame.opcode == CLOSE {
                 if self.leaves_early() {
                     self.leave(me.peer);
@@ -326,7 +346,11 @@ impl Room {
                 return Ok(());
             }
             if let Some(pong) = (MY_SERVER.answer_ping)(&frame) {
-                if self.flaw == Flaw::PongBesideTheLock { stream.write_all(&pong)? } else { me.send(&pong)? }
+                match self.flaw {
+                    Flaw::PongBesideTheLock => stream.write_all(&pong)?,
+                    Flaw::PongToAll => self.broadcast(&me.path, &pong),
+                    _ => me.send(&pong)?,
+                }
             } else if let Some(message) = assembler(frame)? {
                 match self.flaw {
                     Flaw::PayloadOnly => self.broadcast(&me.path, &message.payload),
@@ -342,6 +366,7 @@ impl Room {
         let in_the_room = me.path == "/chat";
         match self.flaw {
             Flaw::PathInAnyCase if me.path.eq_ignore_ascii_case("/chat") => self.broadcast("/chat", frame),
+            Flaw::TextAlone if frame[0] != 0x81 => me.send(frame)?,
             Flaw::NothingEchoed if !in_the_room => self.broadcast("/chat", frame),
             Flaw::EchoToEverybody if !in_the_room => {
                 self.broadcast("/chat", frame);

@@ -195,7 +195,7 @@ pub fn names_in_lower_case(bytes: &[u8]) -> Head {
 }
 
 pub fn query_cut(bytes: &[u8]) -> Head {
-    change_head(bytes, |head| head.replace("?room=7", ""))
+    change_head(bytes, |head| head.replace("?Room=7", ""))
 }
 
 pub fn words_not_counted(bytes: &[u8]) -> Head {

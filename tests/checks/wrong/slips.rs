@@ -255,7 +255,8 @@ pub fn say_with_one_read(stream: &mut TcpStream, buffer: &mut Vec<u8>, text: &st
         buffer.drain(..end);
         match header.opcode {
             PING => stream.write_all(&(MY_SERVER.mask_frame)(PONG, &payload, random_bytes()))?,
-            _ => return Ok(Some(String::from_utf8_lossy(&payload).into_owned())),
+            TEXT => return Ok(Some(String::from_utf8_lossy(&payload).into_owned())),
+            _ => {}
         }
     }
 }
@@ -342,4 +343,164 @@ pub fn zeros_in_the_buffer(stream: &mut TcpStream, buffer: &mut Vec<u8>, limit: 
     let count = if buffer.is_empty() { stream.read(&mut bytes)? } else { 0 };
     buffer.extend_from_slice(&bytes[..if count > 0 && count < 11 { 64 } else { count }]);
     (MY_SERVER.read_frame)(stream, buffer, limit)
+}
+
+/// Has a limit for the characters of a head.
+pub fn limit_in_characters(bytes: &[u8]) -> Head {
+    let text: Vec<u8> =
+        String::from_utf8_lossy(bytes).chars().map(|char| if char.is_ascii() { char as u8 } else { b'x' }).collect();
+    match (MY_SERVER.parse_request)(&text) {
+        Head::Complete { request, .. } if bytes.len() > text.len() => Head::Complete { request, length: bytes.len() },
+        _ => (MY_SERVER.parse_request)(bytes),
+    }
+}
+
+/// Joins the values of headers with the same name.
+pub fn names_joined(bytes: &[u8]) -> Head {
+    super::handshake::change_request(bytes, |request| {
+        let mut joined: Vec<(String, String)> = Vec::new();
+        for (name, value) in request.headers.drain(..) {
+            match joined.iter_mut().find(|(known, _)| *known == name) {
+                Some((_, known)) => *known += &format!(", {value}"),
+                None => joined.push((name, value)),
+            }
+        }
+        request.headers = joined;
+    })
+}
+
+/// Splits lists at another character too.
+pub fn split_at(request: &Request, separator: char) -> Result<String, u16> {
+    let mut request = request.clone();
+    for (_, value) in request.headers.iter_mut().filter(|(name, _)| name == "Connection") {
+        *value = value.replace(separator, ",");
+    }
+    (MY_SERVER.answer)(&request)
+}
+
+pub fn body_promised(stream: &mut TcpStream) -> Shaken {
+    let mut bytes = Vec::new();
+    loop {
+        match (MY_SERVER.parse_request)(&bytes) {
+            Head::Complete { ref request, .. } if (MY_SERVER.answer)(request).is_err() => {
+                stream.write_all(b"HTTP/1.1 426 \r\nContent-Length: 2\r\n\r\n")?;
+                return Ok(None);
+            }
+            Head::Complete { request, length } => {
+                stream.write_all((MY_SERVER.answer)(&request).unwrap_or_default().as_bytes())?;
+                return Ok(Some((request, bytes.split_off(length))));
+            }
+            _ => {}
+        }
+        let mut buffer = [0; 4096];
+        match stream.read(&mut buffer)? {
+            0 => return Ok(None),
+            count => bytes.extend_from_slice(&buffer[..count]),
+        }
+    }
+}
+
+/// Takes a control frame as if it were masked.
+pub fn mask_asked_of_data(buffer: &mut Vec<u8>, limit: usize) -> Result<Option<Frame>, u16> {
+    match buffer[..] {
+        [first, second, ..] if first & 0x08 != 0 && second & 0x80 == 0 => {
+            buffer[1] |= 0x80;
+            let taken = (MY_SERVER.take_frame)(buffer, limit);
+            if taken == Ok(None) {
+                buffer[1] = second;
+            }
+            taken
+        }
+        _ => (MY_SERVER.take_frame)(buffer, limit),
+    }
+}
+
+pub fn byte_order_mark_cut(limit: usize) -> Assembler {
+    let mut real = (MY_SERVER.assembler)(limit);
+    Box::new(move |frame| {
+        let mut taken = real(frame)?;
+        if let Some(message) = &mut taken
+            && message.payload.starts_with("\u{FEFF}".as_bytes())
+        {
+            message.payload.drain(..3);
+        }
+        Ok(taken)
+    })
+}
+
+/// Asks the limit of continuations alone.
+pub fn first_frame_unasked(limit: usize) -> Assembler {
+    let mut real = (MY_SERVER.assembler)(usize::MAX);
+    let mut length = 0;
+    Box::new(move |frame| {
+        if frame.opcode < 8 {
+            length = if frame.opcode == CONTINUATION { length } else { 0 } + frame.payload.len();
+        }
+        if frame.opcode == CONTINUATION && length > limit { Err(1009) } else { real(frame) }
+    })
+}
+
+/// Drains some bytes, and no more.
+pub fn drains_a_little(mut stream: TcpStream, _: Duration) {
+    let _ = stream.shutdown(std::net::Shutdown::Write);
+    let _ = stream.set_read_timeout(Some(Duration::from_secs(1)));
+    let (mut drained, mut buffer) = (0, [0; 4096]);
+    while let Ok(count @ 1..) = stream.read(&mut buffer) {
+        drained += count;
+        if drained >= 64 << 10 {
+            return;
+        }
+    }
+}
+
+pub fn one_more_close(mut stream: TcpStream, patience: Duration) {
+    let _ = stream.write_all(b"\x88\x00");
+    (MY_SERVER.hang_up)(stream, patience);
+}
+
+/// Returns the next data frame of any kind.
+pub fn any_frame_as_text(stream: &mut TcpStream, buffer: &mut Vec<u8>, text: &str) -> io::Result<Option<String>> {
+    if buffer.is_empty() {
+        // The checks answer with all at once, or with a Ping first, which the real one answers.
+        stream.write_all(&(MY_SERVER.mask_frame)(TEXT, text.as_bytes(), random_bytes()))?;
+        let mut bytes = [0; 4096];
+        let count = stream.read(&mut bytes)?;
+        buffer.extend_from_slice(&bytes[..count]);
+        return next_frame(stream, buffer);
+    }
+    (MY_SERVER.say)(stream, buffer, text)
+}
+
+fn next_frame(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> io::Result<Option<String>> {
+    while let Ok(Some(header)) = (MY_SERVER.decode_header)(buffer) {
+        let end = header.size + header.length as usize;
+        let payload = buffer[header.size..end].to_vec();
+        buffer.drain(..end);
+        match header.opcode {
+            PING => stream.write_all(&(MY_SERVER.mask_frame)(PONG, &payload, random_bytes()))?,
+            _ => return Ok(Some(String::from_utf8_lossy(&payload).into_owned())),
+        }
+    }
+    Ok(None)
+}
+
+/// Repairs a text.
+pub fn text_repaired(stream: &mut TcpStream, buffer: &mut Vec<u8>, text: &str) -> io::Result<Option<String>> {
+    match (MY_SERVER.say)(stream, buffer, text) {
+        Err(error) if error.kind() == io::ErrorKind::InvalidData && buffer.is_empty() => {
+            Ok(Some("\u{FFFD}".to_owned()))
+        }
+        said => said,
+    }
+}
+
+/// Takes one read for the whole reply.
+pub fn one_read_of_the_reply(stream: &mut TcpStream, host: &str, path: &str) -> Opened {
+    let key = super::beyond::random_key(host);
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: {key}\r\n\r\n"
+    )?;
+    let count = stream.read(&mut [0; 4096])?;
+    Ok((count > 0).then(Vec::new))
 }

@@ -52,6 +52,8 @@ pub enum Flaw {
     EchoForgotten,
     Joined,
     ShutDownUnderLock,
+    TwoTickers,
+    SaysOk,
 }
 
 type Members = Arc<Mutex<HashMap<SocketAddr, Arc<Member>>>>;
@@ -147,6 +149,9 @@ impl Member {
             if self.flaw != Flaw::NoShutdown {
                 let _ = stream.shutdown(Shutdown::Both);
             }
+        }
+        if self.flaw == Flaw::SaysOk {
+            return Ok(());
         }
         self.marked.fetch_or(*over && self.flaw == Flaw::OtherLock, Ordering::SeqCst);
         outcome
@@ -265,6 +270,13 @@ impl Board {
     fn start(&self, me: &Arc<Member>, settings: &Settings) {
         let is_first = !self.started.swap(true, Ordering::SeqCst);
         let (me, members, settings) = (Arc::clone(me), Arc::clone(&self.members), settings.clone());
+        if self.flaw == Flaw::TwoTickers {
+            for (_, member) in list(&members) {
+                let settings = settings.clone();
+                thread::spawn(move || member.push_ticks(&settings));
+            }
+            return;
+        }
         match self.flaw {
             Flaw::NotStarted | Flaw::WhenSpokenTo | Flaw::InSilenceOnly => {}
             Flaw::OwnThread => me.push_ticks(&settings),
