@@ -18,14 +18,27 @@ use super::words::Settings;
 use child::Outcome;
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Write};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
+use std::process::{self, Command, ExitCode};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{OnceLock, mpsc};
 use std::thread;
 use std::time::{Duration, SystemTime};
+
+/// Shows a text. A reader that has left, as in `cargo steps | head`, ends the program: nobody sees what would follow, and
+/// no step is said to be green.
+fn show(text: &str) {
+    if io::stdout().write_all(text.as_bytes()).is_err() {
+        process::exit(1);
+    }
+}
+
+/// Shows a line, as `println!` does.
+macro_rules! say {
+    ($($text:tt)*) => { show(&(format!($($text)*) + "\n")) };
+}
 
 /// The longest wait of a check for your server, unless `--patience` sets another.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -54,7 +67,7 @@ pub fn main() -> ExitCode {
     if let Some(at) = words.iter().position(|word| word == "--patience") {
         let seconds = words.get(at + 1).and_then(|seconds| seconds.parse().ok()).filter(|seconds| *seconds > 0);
         let Some(seconds) = seconds else {
-            println!("{USAGE}");
+            say!("{USAGE}");
             return ExitCode::from(2);
         };
         // It is set once, before it is first read.
@@ -75,7 +88,7 @@ pub fn main() -> ExitCode {
         ["--serve", address] => return serve(address, What::Server),
         [number] if find(number).is_some() => with_step(number, run_one),
         _ => {
-            println!("{USAGE}");
+            say!("{USAGE}");
             return if words == ["--help"] { ExitCode::SUCCESS } else { ExitCode::from(2) };
         }
     };
@@ -87,7 +100,7 @@ fn with_step(number: &str, act: impl FnOnce(&'static Step) -> bool) -> bool {
     match find(number) {
         Some(step) => act(step),
         None => {
-            println!("There is no step {number}; there are 00 to {}.", STEPS[STEPS.len() - 1].number);
+            say!("There is no step {number}; there are 00 to {}.", STEPS[STEPS.len() - 1].number);
             false
         }
     }
@@ -175,19 +188,19 @@ fn try_steps(steps: &[&'static Step], mut show: impl FnMut(&'static Step, Outcom
 }
 
 fn run_in_order() -> bool {
-    println!();
+    say!("");
     let steps: Vec<&Step> = required().collect();
     let mut done: Vec<&Step> = Vec::new();
     try_steps(&steps, |step, outcome| {
         let Err(lesson) = &outcome.result else {
-            println!("  ok  {} {}", step.number, step.title);
+            say!("  ok  {} {}", step.number, step.title);
             done.push(step);
             return true;
         };
         if let Some(last) = done.last() {
             say_what_next(last);
         }
-        println!("\n  {}\n", bar(done.len()));
+        say!("\n  {}\n", bar(done.len()));
         print_printed(&outcome);
         print_card(step, lesson);
         false
@@ -195,10 +208,10 @@ fn run_in_order() -> bool {
     if done.len() < steps.len() {
         return false;
     }
-    println!("\n  {}\n", bar(done.len()));
-    println!("  This is a WebSocket server, and it is yours. Run it: cargo steps --serve");
-    println!("  If you want more: cargo steps 20 is compression, cargo steps 21 a client of your own.");
-    println!("  Now read src/ in the order of README.md, and see what else the real one does.");
+    say!("\n  {}\n", bar(done.len()));
+    say!("  This is a WebSocket server, and it is yours. Run it: cargo steps --serve");
+    say!("  If you want more: cargo steps 20 is compression, cargo steps 21 a client of your own.");
+    say!("  Now read src/ in the order of README.md, and see what else the real one does.");
     true
 }
 
@@ -209,11 +222,11 @@ fn run_all() -> bool {
         match &outcome.result {
             Ok(()) => {
                 done += usize::from(!step.is_optional());
-                println!("  ok  {} {}", step.number, step.title);
+                say!("  ok  {} {}", step.number, step.title);
             }
             // The step is optional, and not begun.
             Err(lesson) if step.is_optional() && lesson.unwritten.is_some() => {
-                println!("  --  {} {}", step.number, step.title);
+                say!("  --  {} {}", step.number, step.title);
             }
             Err(lesson) => {
                 red += usize::from(step.is_optional());
@@ -223,17 +236,17 @@ fn run_all() -> bool {
         }
         true
     });
-    println!("\n  {}", bar(done));
+    say!("\n  {}", bar(done));
     done == required().count() && red == 0
 }
 
 fn run_one(step: &'static Step) -> bool {
-    println!();
+    say!("");
     let outcome = try_step(step);
     print_printed(&outcome);
     match &outcome.result {
         Ok(()) => {
-            println!("  ok  {} {}", step.number, step.title);
+            say!("  ok  {} {}", step.number, step.title);
             say_what_next(step);
         }
         Err(lesson) => print_card(step, lesson),
@@ -250,15 +263,15 @@ fn print_printed(outcome: &Outcome) {
     if lines.is_empty() {
         return;
     }
-    println!("  printed by your code:");
+    say!("  printed by your code:");
     for line in lines.iter().take(LINES) {
         let more = if line.chars().nth(WIDTH).is_some() { " ..." } else { "" };
-        println!("    {}{more}", line.chars().take(WIDTH).collect::<String>());
+        say!("    {}{more}", line.chars().take(WIDTH).collect::<String>());
     }
     if lines.len() > LINES {
-        println!("    ... and {} more lines", lines.len() - LINES);
+        say!("    ... and {} more lines", lines.len() - LINES);
     }
-    println!();
+    say!("");
 }
 
 fn bar(done: usize) -> String {
@@ -267,14 +280,14 @@ fn bar(done: usize) -> String {
 }
 
 fn print_card(step: &Step, lesson: &Lesson) {
-    println!("  {}: {}\n", step.number, step.title);
+    say!("  {}: {}\n", step.number, step.title);
     // If the stub is back, the card already says so.
     if lesson.unwritten.is_none() && green(step).exists() {
         let mut text = String::new();
         line(&mut text, "before", "This step has been green. A change that you have made since then broke it.");
-        print!("{text}");
+        show(&text);
     }
-    println!("{}", lesson.card(step));
+    say!("{}", lesson.card(step));
 }
 
 /// Says what to compare, to read and to try after a step.
@@ -284,7 +297,7 @@ fn say_what_next(step: &Step) {
     line(&mut text, "compare", step.compare);
     line(&mut text, "read", &format!("docs/{}.md, the chapter: why the real code is as it is", step.chapter));
     line(&mut text, "try", step.try_next);
-    print!("\n{text}");
+    show(&format!("\n{text}"));
 }
 
 /// The folder in which the runner keeps its notes.
@@ -295,26 +308,26 @@ fn memory() -> PathBuf {
 /// Prints the hints that were shown before, and one more.
 fn hint(step: Option<&Step>) -> bool {
     let Some(step) = step else {
-        println!("Every step is done: there is nothing to hint at.");
+        say!("Every step is done: there is nothing to hint at.");
         return true;
     };
     let hints = match course::hints(step) {
         Ok(hints) => hints,
         Err(error) => {
-            println!("{}: {error}", step.page());
+            say!("{}: {error}", step.page());
             return false;
         }
     };
     let note = memory().join(format!("hints-{}", step.number));
     let seen = fs::read_to_string(&note).ok().and_then(|text| text.trim().parse().ok()).unwrap_or(0_usize);
     let shown = (seen + 1).min(hints.len());
-    println!("\n  {}: {}\n", step.number, step.title);
+    say!("\n  {}: {}\n", step.number, step.title);
     for hint in &hints[..shown] {
-        println!("{hint}\n");
+        say!("{hint}\n");
     }
     match hints.len() - shown {
-        0 => println!("  These are all. The task: {}", step.page()),
-        left => println!("  {left} more: the same command again."),
+        0 => say!("  These are all. The task: {}", step.page()),
+        left => say!("  {left} more: the same command again."),
     }
     // If the note cannot be written, the next call begins with the first hint.
     let _ = fs::create_dir_all(memory()).and_then(|()| fs::write(note, shown.to_string()));
@@ -325,26 +338,23 @@ fn reset(step: &'static Step) -> bool {
     let file = format!("tests/my_server/{}", step.file);
     match course::reset(step, &memory()) {
         Ok(Reset::Done { copy }) => {
-            println!("{file}: the stub of step {} is back. What was there: {}", step.number, copy.display());
-            println!("`cargo clean` deletes that copy: if you want to keep it, put it elsewhere.");
+            say!("{file}: the stub of step {} is back. What was there: {}", step.number, copy.display());
+            say!("`cargo clean` deletes that copy: if you want to keep it, put it elsewhere.");
             for note in [memory().join(format!("hints-{}", step.number)), green(step)] {
                 let _ = fs::remove_file(note);
             }
             true
         }
         Ok(Reset::NoStub) => {
-            println!("Step {} has no stub of its own: it tries what the others have built.", step.number);
+            say!("Step {} has no stub of its own: it tries what the others have built.", step.number);
             false
         }
         Ok(Reset::MarkerGone) => {
-            println!(
-                "{file} has lost its line `// ---- step {} ----`. All stubs are in tests/checks/stubs/.",
-                step.number
-            );
+            say!("{file} has lost its line `// ---- step {} ----`. All stubs are in tests/checks/stubs/.", step.number);
             false
         }
         Err(error) => {
-            println!("{file}: {error}");
+            say!("{file}: {error}");
             false
         }
     }
@@ -367,10 +377,10 @@ fn watch() -> bool {
             let steps =
                 Command::new(&cargo).args(["test", "--quiet", "--test", "steps"]).current_dir(course::root()).status();
             if let Err(error) = steps {
-                println!("cargo: {error}");
+                say!("cargo: {error}");
                 return false;
             }
-            println!("  Waiting for a change in tests/my_server; Ctrl-C ends this.");
+            say!("  Waiting for a change in tests/my_server; Ctrl-C ends this.");
         }
         thread::sleep(Duration::from_millis(300));
     }
@@ -401,28 +411,28 @@ fn serve(address: &str, what: What) -> ExitCode {
                 ErrorKind::AddrInUse => "Another program listens there; name another port, as in --serve 8001.",
                 _ => "Name a port, as in --serve 8001, or an address of this machine, as in --serve 127.0.0.1:8001.",
             };
-            println!("Cannot listen on {address}: {error}. {advice}");
+            say!("Cannot listen on {address}: {error}. {advice}");
             return ExitCode::FAILURE;
         }
     };
     let address = listener.local_addr().map_or(address.to_owned(), |address| address.to_string());
     if let What::Echo = what {
-        println!("Your echo listens on {address}; Ctrl-C ends it. Talk to it:\n");
-        println!("  websocat -b - tcp:{address}\n");
+        say!("Your echo listens on {address}; Ctrl-C ends it. Talk to it:\n");
+        say!("  websocat -b - tcp:{address}\n");
         (MY_SERVER.echo_bytes)(listener);
-        println!("echo_bytes has returned: it should go on forever.");
+        say!("echo_bytes has returned: it should go on forever.");
         return ExitCode::FAILURE;
     }
-    println!("Your server listens on {address}; Ctrl-C ends it. Talk to it:\n");
-    println!("  websocat ws://{address}/echo");
-    println!("  websocat ws://{address}/chat    (in two terminals, after step 16)");
-    println!("  websocat ws://{address}/ticks   (after step 18)");
-    println!("  in a browser's console:");
-    println!("    socket = new WebSocket(\"ws://{address}/echo\")");
-    println!("    socket.onmessage = event => console.log(event.data)");
-    println!("    socket.onclose = event => console.log(\"closed\", event.code)");
-    println!("    socket.onopen = () => socket.send(\"Hello\")\n");
+    say!("Your server listens on {address}; Ctrl-C ends it. Talk to it:\n");
+    say!("  websocat ws://{address}/echo");
+    say!("  websocat ws://{address}/chat    (in two terminals, after step 16)");
+    say!("  websocat ws://{address}/ticks   (after step 18)");
+    say!("  in a browser's console:");
+    say!("    socket = new WebSocket(\"ws://{address}/echo\")");
+    say!("    socket.onmessage = event => console.log(event.data)");
+    say!("    socket.onclose = event => console.log(\"closed\", event.code)");
+    say!("    socket.onopen = () => socket.send(\"Hello\")\n");
     (MY_SERVER.run)(listener, Settings::default());
-    println!("run has returned: it should go on forever.");
+    say!("run has returned: it should go on forever.");
     ExitCode::FAILURE
 }
