@@ -8,7 +8,7 @@ use super::running::{Running, quick};
 use super::subject::{Client, Clients, Registry, Subject};
 use super::talk::{Seen, Talk, connected_pair, describe, masked};
 use super::words::Settings;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpStream};
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
@@ -92,6 +92,20 @@ impl<'a> Alone<'a> {
         let registry = Arc::clone(&self.registry);
         let entered = promptly(self.trial, Mistake::Deadlock, move || registry.join(peer, path, server))?;
         Ok(Entered { talk: Talk::over(self.trial, client), peer, client: entered })
+    }
+
+    /// Enters a client as `join` does. The second is the server's side, for a read of it.
+    pub(super) fn join_readable(
+        &self,
+        path: &'static str,
+        limit: Duration,
+    ) -> Result<(Entered<'a>, TcpStream), Lesson> {
+        let (client, server) = connected_pair();
+        server.set_write_timeout(Some(limit)).expect("set_write_timeout");
+        let (peer, reader) = (server.peer_addr().expect("an address"), server.try_clone().expect("a clone"));
+        let registry = Arc::clone(&self.registry);
+        let entered = promptly(self.trial, Mistake::Deadlock, move || registry.join(peer, path, server))?;
+        Ok((Entered { talk: Talk::over(self.trial, client), peer, client: entered }, reader))
     }
 
     /// The addresses in the list.
@@ -239,7 +253,7 @@ pub fn the_list_is_free_while_somebody_is_written_to(subject: &Subject, trial: &
     let slow = alone.join("/chat", trial.patience * 4)?;
     ALONE.case(
         trial,
-        "broadcast to a member of /chat that does not read; meanwhile clients(), join and leave for others",
+        "broadcast to a member of /chat that does not read; meanwhile clients(), join, send and leave for others",
         "these return at once",
         "A write to a slow member waits. A thread that wants the list must not wait with it.",
     );
@@ -251,6 +265,8 @@ pub fn the_list_is_free_while_somebody_is_written_to(subject: &Subject, trial: &
     };
     alone.listed().map_err(locked)?;
     let other = alone.join("/echo", trial.patience).map_err(locked)?;
+    let client = Arc::clone(&other.client);
+    promptly(trial, Mistake::OneLockForAll, move || drop(client.send(b"\x81\x02hi")))?;
     alone.leave(other.peer).map_err(locked)?;
     drop(slow);
     ALONE.case(trial, "the same; then the slow member leaves", "broadcast returns", "A write to it fails by then.");
@@ -277,6 +293,8 @@ pub fn who_took_half_a_frame_is_let_go(subject: &Subject, trial: &Trial) -> Resu
     let got_it = is_big(&seen);
     // The slow clients can be the reason why the third got nothing, so they are checked first.
     writing.finish(trial).map_err(|lesson| match lesson.mistake {
+        // More bytes for the one that reads: then it waits in a write, and for no lock.
+        Some(Mistake::Hangs) if got_it && fine.talk.count(1) > 0 => lesson.named(None),
         Some(Mistake::Hangs) => lesson.named(Mistake::Deadlock),
         _ => lesson,
     })?;
@@ -537,7 +555,8 @@ pub fn who_is_served_is_in_the_list(subject: &Subject, trial: &Trial) -> Result<
 }
 
 pub fn a_silent_client_can_be_written_to(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
-    let house = House::new(subject, trial, quick());
+    let short = Duration::from_millis(40);
+    let house = House::new(subject, trial, Settings { send_timeout: short, ..quick() });
     let (mut talk, _task) = house.greet("/chat")?;
     HOUSE.case(
         trial,
@@ -545,8 +564,13 @@ pub fn a_silent_client_can_be_written_to(subject: &Subject, trial: &Trial) -> Re
         "the client gets the frame",
         "serve_client waits in a read most of the time. No other thread should have to wait for that.",
     );
+    // send_timeout is for writes.
+    std::thread::sleep(short * 3);
     house.say_to_all(b"\x81\x02hi")?;
-    Ok(talk.expect(0x81, b"hi")?)
+    talk.expect(0x81, b"hi").map_err(|asked| match asked.seen {
+        Seen::End | Seen::Reset => asked.lesson.named(Mistake::ReadTimedOut),
+        _ => asked.lesson,
+    })
 }
 
 pub fn a_message_goes_to_the_room(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
@@ -654,8 +678,14 @@ pub fn replies_go_through_send(subject: &Subject, trial: &Trial) -> Result<(), L
         let seen = talk.look_for(trial.patience * 2);
         if !is_big(&seen) {
             let panic = writing.panic(trial);
+            // Nothing but a part of the frame.
+            let ended = matches!(seen, Seen::End | Seen::Reset)
+                && talk.unread().iter().skip(LARGE_HEADER).all(|byte| *byte == b'x');
             let mixed = matches!(seen, Seen::Frame { .. }) || !talk.unread().is_empty();
             return Err(panic.unwrap_or(match mixed {
+                true if ended && first == 0x88 => {
+                    trial.came("the end of the stream in the middle of the frame").named(Mistake::NoCloseForFault)
+                }
                 true => trial.came("a frame with other bytes in the middle").named(Mistake::BesideTheLock),
                 false => trial.came(seen.to_string()),
             }));

@@ -50,6 +50,23 @@ pub fn messages_come_back(subject: &Subject, trial: &Trial) -> Result<(), Lesson
     Ok(())
 }
 
+pub fn a_pong_and_many_messages_are_no_end(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    const MANY: usize = 100;
+    let (mut talk, _task) = serve(subject, trial, quick())?;
+    let why = "§5.5.3: a Pong can arrive without a Ping, and needs no answer.";
+    talk.ask("a Pong, then a text", &[masked(0x8A, b"?"), masked(0x81, b"hi")].concat(), 0x81, b"hi", why)
+        .map_err(|asked| asked.lesson.named(Mistake::PongRefused))?;
+    trial.case(format!("{MANY} texts, one after the other"), "each of them comes back", ECHO);
+    for _ in 0..MANY {
+        talk.send(&masked(0x81, b"again"));
+        talk.expect(0x81, b"again").map_err(|asked| match asked.seen {
+            Seen::End | Seen::Reset | Seen::Frame { first: 0x88, .. } => asked.lesson.named(Mistake::EndsByItself),
+            _ => asked.lesson,
+        })?;
+    }
+    Ok(())
+}
+
 pub fn a_message_behind_the_request_comes_back(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
     let (mut talk, _task) = accept(subject, trial, quick());
     trial.case("the request and the text \"Hello\" in one segment", "HTTP/1.1 101, then the text \"Hello\"", ECHO);

@@ -96,15 +96,22 @@ fn watch_ends_all(lesson: Lesson) -> Lesson {
 }
 
 pub fn the_watch_sleeps(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
-    // If other code shares the process, the processor time cannot be attributed to the subject.
-    let Some(first) = guard::processor_times() else { return Ok(()) };
     let server = start(subject);
+    let why = "`watch` sleeps between two looks, a tenth of `ping_interval`. Without a sleep it burns a core.";
+    trial.case("nobody is connected, for a moment", "nearly no work: a look at the list now and then", why);
+    if works_without_a_pause() {
+        return Err(trial.came(MUCH_WORK).named(Mistake::WatchSpins));
+    }
     let _silent = server.connect(trial, "/echo").map_err(watch_ends_all)?;
-    trial.case(
-        "a client that says nothing, for a moment",
-        "nearly no work: a look at the list now and then",
-        "`watch` sleeps between two looks, a tenth of `ping_interval`. Without a sleep it burns a core.",
-    );
+    trial.case("a client that says nothing, for a moment", "nearly no work: a look at the list now and then", why);
+    if works_without_a_pause() { Err(trial.came(MUCH_WORK).named(Mistake::WatchSpins)) } else { Ok(()) }
+}
+
+pub(super) const MUCH_WORK: &str = "much work of your threads, as much as this check's own";
+
+/// Whether another thread uses a processor all the time. If other code shares the process, nobody can tell.
+pub(super) fn works_without_a_pause() -> bool {
+    let Some(first) = guard::processor_times() else { return false };
     // The check uses the processor too. So on a busy machine it waits as long as a busy thread of the subject would
     // need.
     let (mut own, mut others) = (Duration::ZERO, Duration::ZERO);
@@ -113,10 +120,7 @@ pub fn the_watch_sleeps(subject: &Subject, trial: &Trial) -> Result<(), Lesson> 
         own = now.thread.saturating_sub(first.thread);
         others = now.process.saturating_sub(first.process).saturating_sub(own);
     }
-    if others < INTERVAL / 5 {
-        return Ok(());
-    }
-    Err(trial.came("much work of your threads, as much as this check's own").named(Mistake::WatchSpins))
+    others >= INTERVAL / 5
 }
 
 /// Expects a Ping as the server's next frame, and returns its payload.
@@ -199,23 +203,33 @@ pub fn a_client_that_answers_stays(subject: &Subject, trial: &Trial) -> Result<(
 }
 
 pub fn a_client_that_talks_stays(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    talks(subject, trial, "a text", &masked(0x81, b"I am here"), 0x81)?;
+    talks(subject, trial, "a Ping", &masked(0x89, b"I am here"), 0x8A)
+}
+
+/// A client that sends this frame every 20 ms, and gets another for it.
+fn talks(subject: &Subject, trial: &Trial, sent: &str, frame: &[u8], reply: u8) -> Result<(), Lesson> {
     let server = start(subject);
     let begin = Instant::now();
     let mut talk = server.connect(trial, "/echo")?;
-    trial.case("a text every 20 ms, for longer than both times together", "each comes back, and no Ping", WHY);
+    trial.case(
+        format!("{sent} every 20 ms, for longer than both times together"),
+        "each is answered, and no Ping",
+        WHY,
+    );
     // The server heard the client at `heard` or later, and never waited longer than `silence`.
     let (mut heard, mut silence) = (begin, Duration::ZERO);
     // Since `calm` the client has talked without a break.
     let mut calm = begin;
-    while calm.elapsed() < INTERVAL * 6 && begin.elapsed() < INTERVAL * 40 {
+    while calm.elapsed() < INTERVAL * 4 && begin.elapsed() < INTERVAL * 40 {
         let sent = Instant::now();
-        talk.send(&masked(0x81, b"I am here"));
+        talk.send(frame);
         let mut echoed = false;
         loop {
             let seen = talk.look_for(if echoed { Duration::from_millis(20) } else { trial.patience });
             silence = silence.max(heard.elapsed());
             match seen {
-                Seen::Frame { first: 0x81, .. } => (echoed, heard) = (true, sent),
+                Seen::Frame { first, .. } if first == reply => (echoed, heard) = (true, sent),
                 Seen::Nothing if echoed => break,
                 // On a busy machine the client was silent against its will.
                 Seen::Frame { first: 0x89, .. } if silence >= INTERVAL || Instant::now() < calm => {}
@@ -232,6 +246,26 @@ pub fn a_client_that_talks_stays(subject: &Subject, trial: &Trial) -> Result<(),
         }
     }
     Ok(())
+}
+
+pub fn a_ping_is_no_activity(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    let (ping_interval, pong_timeout) = (Duration::from_secs(1), Duration::from_millis(50));
+    let server = Running::start(subject, Settings { ping_interval, pong_timeout, ..quick() });
+    let mut talk = server.connect(trial, "/echo")?;
+    trial.case("nothing; ping_interval is 1 s", "a Ping", WHY);
+    match talk.look_for(trial.patience + ping_interval * 2) {
+        Seen::Frame { first: 0x89, .. } => {}
+        seen => return Err(trial.came(seen.to_string())),
+    }
+    trial.case(
+        "nothing, and no Pong either; pong_timeout is 50 ms, and ping_interval 1 s",
+        "the end of the connection, long before a second has passed since the Ping",
+        "What counts is the silence of the client. Your own Ping does not end it.",
+    );
+    match talk.look_for(ping_interval * 9 / 10) {
+        Seen::Nothing => Err(trial.came(Seen::Nothing.to_string()).named(Mistake::SentCountsAsHeard)),
+        _ => Ok(()),
+    }
 }
 
 pub fn everybody_is_watched(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {

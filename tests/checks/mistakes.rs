@@ -345,6 +345,8 @@ mistakes! {
     FaultIgnored, None, "You let the fault pass, and the connection goes on. Send a Close frame with the code of the fault, then hang up.";
     FaultCode, None, "Your Close has another code than the fault. `read_frame` and `take` return the code: send that.";
     ReadsBehindClose, None, "You sent the Close and went on: the loop must end there, and `hang_up` follows.";
+    PongRefused, None, "A Pong that nobody asked for is no fault and no message. Go on with the next frame.";
+    EndsByItself, None, "The connection ended after some messages. It goes on until the client ends it, or breaks a rule.";
     QuietDropped, None, "You dropped a client because it was silent. In this step a read waits for as long as it takes: no read timeout before `hang_up`.";
     RefusalDestroyed, None, "You dropped a client that was refused while bytes from it were unread. The reset can destroy your reply: \
         `hang_up` here too.";
@@ -378,12 +380,13 @@ mistakes! {
     NeverLeft, None, "A client that has gone is still in the list, and its socket stays open forever. Call `leave` whichever way \
         the client ends.";
     WrongOneLeft, None, "`leave` must remove this client, and no other.";
+    OneLockForAll, None, "A write to one client waits for a slow write to another. Each client has a lock of its own, in its `Client`.";
     ListLocked, None, "You hold the lock of the list while you write. A slow member then keeps everybody from joining and leaving: copy \
         the list with `clients()`, and write without its lock.";
     SentAgain, None, "You sent a frame again to a member to which a write had failed. A part of it may be there: let the member go at \
         the first error.";
     LeaveForgotten, None, "You ended the connection of a member that cannot be written to, and left it in the list: `leave` too.";
-    HalfFrameKept, None, "Only a part of a frame could be written, and you kept the member. Its next frame would begin in the middle of \
+    HalfFrameKept, None, "Only a part of a frame could be written, and you kept the member, or `send` has not returned the error. Its next frame would begin in the middle of \
         this one: `leave`, and `shut_down`.";
     BroadcastStops, None, "Your broadcast ends with the first member that cannot be written to. Let that one go, and go on with the others.";
     SentTwice, None, "The sender got its message twice. On /chat broadcast it, which reaches the sender too; elsewhere echo it. Not both.";
@@ -401,6 +404,7 @@ mistakes! {
         it; the key of its map is the `peer_addr`.";
     LeftTooLate, None, "The client is still in the list while its Close is being sent, so a broadcast can write \
         after the Close. `leave` comes first, then the Close, then `hang_up`.";
+    ReadTimedOut, None, "You dropped a client because it was silent. `send_timeout` is for writes: `set_write_timeout`, and no `set_read_timeout`.";
     WriteIgnored, None, "A write to the client has failed, and its thread goes on. A part of a frame can have gone \
         out, and nothing can follow it: leave the loop with `?`.";
     PathPrefix, None, "You compared a part of the path, or ignored its case. `/chat2` is another path than `/chat`: compare \
@@ -408,7 +412,8 @@ mistakes! {
     // The heartbeat
     NoPing, None, "You sent no Ping. Does `run` start `watch`, and does it look again and again, also after a look at nobody? Or is a lock that `watch` needs held over a read?";
     NotAllWatched, None, "Some silent clients get no Ping while others are busy. Look at all of them each time: no `break` or `return` in the loop over `clients()`.";
-    SentCountsAsHeard, None, "A silent client gets no Ping while others talk to it. What you send is no activity of the client: set `last_heard` where a frame has been read, and nowhere else.";
+    SentCountsAsHeard, None, "What you send counts as activity of the client, a message to it or your own Ping. Set `last_heard` where a frame has been \
+        read, and nowhere else.";
     WatchEndsAtDrop, None, "One client was dropped, and from then on nobody is watched. `watch` never returns: go on with the others.";
     PingBesideTheLock, None, "A Ping was written beside `Client::send`, into the middle of another frame. It takes the same lock as every other frame.";
     NeverDropped, None, "You never drop a client that stays silent. `shut_down` its socket, which wakes its thread; to forget it is not \
@@ -418,7 +423,7 @@ mistakes! {
     WatchEndsAll, None, "Nobody is served any more. `watch` never returns: start it in a thread of its own, before the loop of `run`.";
     DroppedUnasked, None, "You dropped a silent client without asking it. First a Ping; then it has `pong_timeout` to answer.";
     PingAgain, None, "You sent a second Ping in one silence. Note when you have sent one; until the client is heard again, it is enough.";
-    NotHeard, None, "You sent a Ping to a client that was not silent. Set `last_heard` in `serve_client` whenever a frame has arrived.";
+    NotHeard, None, "You sent a Ping to a client that was not silent. Set `last_heard` in `serve_client` whenever a frame has arrived, whatever its opcode.";
     NeverPing, None, "`verdict` never asks for a Ping. It is due in a silence of `ping_interval` or more, if no Ping was sent in it.";
     NeverDrop, None, "`verdict` never drops anybody. It is due when a Ping was sent in this silence, `pong_timeout` ago or earlier.";
     TimeReached, None, "A time is over as soon as it is reached: `silent >= ping_interval` for the Ping, `since >= pong_timeout` for the end.";
@@ -441,6 +446,7 @@ mistakes! {
     FirstTick, None, "Your first tick has another number than 1.";
     TickNotCounted, None, "The number did not go up. Count in `push_ticks`, which is one call for all ticks of a client.";
     TicksEnd, None, "Your ticks have a last one. `push_ticks` goes on until nothing can be sent to its client any more.";
+    TickerSpins, None, "Your ticker burns a core until the next tick is due. Sleep for `settings.tick_interval`.";
     TickInterval, None, "Your ticks have an interval of their own. Sleep for `settings.tick_interval` between two of them.";
     TickOnce, None, "You sent one tick and returned. `push_ticks` goes on until nothing can be sent to its client any more.";
     TickNoPause, None, "Your ticks follow one another without a pause. Sleep for `settings.tick_interval` between two of them.";

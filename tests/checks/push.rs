@@ -3,6 +3,7 @@
 
 use super::chat::{Alone, BIG, Entered, House, Stage, promptly, wait_for_bytes};
 use super::guard::Task;
+use super::heartbeat;
 use super::lesson::{Lesson, Trial, hex};
 use super::mistakes::Mistake;
 use super::running::quick;
@@ -158,6 +159,9 @@ pub fn a_tick_is_followed_by_a_pause(subject: &Subject, trial: &Trial) -> Result
         return Err(ticker.panic(trial).unwrap_or(trial.came(describe_seen(&seen))));
     }
     no_tick(&mut ann.talk, INTERVAL)?;
+    if heartbeat::works_without_a_pause() {
+        return Err(trial.came(heartbeat::MUCH_WORK).named(Mistake::TickerSpins));
+    }
     if number_of(&ann.talk.look_for(INTERVAL * 15)).is_some() {
         return Err(trial.came("one more tick, too early").named(Mistake::TickInterval));
     }
@@ -369,7 +373,7 @@ pub fn ticks_end_with_a_close(subject: &Subject, trial: &Trial) -> Result<(), Le
 
 pub fn half_a_frame_is_the_end(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
     let alone = Alone::new(subject, trial);
-    let mut slow = alone.join("/ticks", Duration::from_millis(50))?;
+    let (mut slow, mut reader) = alone.join_readable("/ticks", Duration::from_millis(50))?;
     ALONE.case(
         trial,
         "a write of 16 MiB to a client that does not read; its socket's write timeout ends it, and push_ticks goes on \
@@ -386,8 +390,21 @@ pub fn half_a_frame_is_the_end(subject: &Subject, trial: &Trial) -> Result<(), L
     }
     ticker.finish(trial).map_err(ticker_lesson)?;
     match slow.talk.look_for(trial.patience / 2) {
-        Seen::End | Seen::Reset => Ok(()),
-        seen => Err(trial.came(seen.to_string()).named(Mistake::FailedWriteKept)),
+        Seen::End | Seen::Reset => {}
+        seen => return Err(trial.came(seen.to_string()).named(Mistake::FailedWriteKept)),
+    }
+    ALONE.case(
+        trial,
+        "the same; then the client's own thread reads",
+        "the end, without a wait",
+        "It waits in a read, and has to wake up.",
+    );
+    reader.set_read_timeout(Some(trial.patience / 2)).expect("set_read_timeout");
+    match std::io::Read::read(&mut reader, &mut [0]) {
+        Err(error) if matches!(error.kind(), std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut) => {
+            Err(trial.came("a read that waits").named(Mistake::FailedWriteKept))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -497,7 +514,9 @@ pub fn a_client_is_answered_between_its_ticks(subject: &Subject, trial: &Trial) 
     while ticks < TICKS {
         if begin.elapsed() > trial.patience * 2 {
             let lesson = trial.came("each text, and hardly a tick");
-            return Err(lesson.named(Mistake::TicksInSilenceOnly));
+            // In silence they come, or there are none for this client.
+            let silent = (0..3).any(|_| number_of(&ann.talk.look_for(INTERVAL * 16)).is_some());
+            return Err(lesson.named(if silent { Mistake::TicksInSilenceOnly } else { Mistake::TicksToOneOnly }));
         }
         ann.talk.send(&masked(0x81, b"here"));
         let sent = Instant::now();

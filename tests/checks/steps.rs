@@ -333,6 +333,7 @@ pub const STEPS: &[Step] = &[
         checks: &[
             clients::messages_come_back,
             clients::a_message_behind_the_request_comes_back,
+            clients::a_pong_and_many_messages_are_no_end,
             clients::a_ping_gets_its_pong,
             clients::a_close_is_answered_and_tcp_ends,
             clients::a_broken_rule_is_told,
@@ -409,6 +410,7 @@ pub const STEPS: &[Step] = &[
             heartbeat::a_silent_client_gets_a_ping_and_is_dropped,
             heartbeat::a_client_that_answers_stays,
             heartbeat::a_client_that_talks_stays,
+            heartbeat::a_ping_is_no_activity,
             heartbeat::everybody_is_watched,
             heartbeat::a_ping_is_a_whole_frame,
             heartbeat::a_write_that_fails_does_not_end_it,
@@ -435,6 +437,7 @@ pub const STEPS: &[Step] = &[
             push::ticks_end_with_their_client,
             push::ticks_end_with_a_close,
             push::half_a_frame_is_the_end,
+            chat::nothing_is_sent_again,
             // Clients that are served
             push::ticks_come_while_the_client_is_silent,
             push::a_client_is_answered_between_its_ticks,

@@ -31,6 +31,8 @@ pub enum Flaw {
     // serve_client and run
     NothingEchoed,
     PathInAnyCase,
+    OneLockForAll,
+    ReadTimedOut,
     PongToAll,
     TextAlone,
     NotJoined,
@@ -61,6 +63,9 @@ pub enum Flaw {
     // The heartbeat
     HeartbeatEnds,
     WatchSpins,
+    WatchSpinsWithNobody,
+    PingCountsAsHeard,
+    PingsNotHeard,
     WatchDeadlock,
     WatchHoldsList,
     WatchLeavesUnderLock,
@@ -71,6 +76,9 @@ pub enum Flaw {
     PingBesideTheLock,
     PongAloneResets,
 }
+
+/// The one lock that a flaw has for all clients.
+static FOR_ALL: Mutex<()> = Mutex::new(());
 
 type Members = HashMap<SocketAddr, Arc<Member>>;
 
@@ -104,6 +112,9 @@ pub fn run(listener: TcpListener, settings: Settings, flaw: Flaw) {
         flaw,
         Flaw::HeartbeatEnds
             | Flaw::WatchSpins
+            | Flaw::WatchSpinsWithNobody
+            | Flaw::PingCountsAsHeard
+            | Flaw::PingsNotHeard
             | Flaw::WatchDeadlock
             | Flaw::WatchHoldsList
             | Flaw::WatchLeavesUnderLock
@@ -143,6 +154,7 @@ impl Client for Member {
             let mut stream = self.stream.lock().unwrap().try_clone()?;
             return stream.write_all(frame);
         }
+        let _all = (self.flaw == Flaw::OneLockForAll).then(|| FOR_ALL.lock().unwrap());
         if self.flaw == Flaw::TwoLocks {
             let (first, second) = frame.split_at(2);
             self.stream.lock().unwrap().write_all(first)?;
@@ -150,8 +162,10 @@ impl Client for Member {
         }
         let mut stream = self.stream.lock().unwrap();
         let outcome = stream.write_all(frame);
-        if self.flaw == Flaw::SentCountsAsHeard && frame[0] != 0x89 {
-            *self.heard.lock().unwrap() = (Instant::now(), None);
+        match self.flaw {
+            Flaw::SentCountsAsHeard if frame[0] != 0x89 => *self.heard.lock().unwrap() = (Instant::now(), None),
+            Flaw::PingCountsAsHeard if frame[0] == 0x89 => self.heard.lock().unwrap().0 = Instant::now(),
+            _ => {}
         }
         if outcome.is_err() && self.flaw == Flaw::ShutDownUnderLock {
             self.shut_down();
@@ -236,6 +250,9 @@ impl Registry for Room {
         if flaw != Flaw::NoTimeout {
             stream.set_write_timeout(Some(settings.send_timeout)).unwrap();
         }
+        if flaw == Flaw::ReadTimedOut {
+            stream.set_read_timeout(Some(settings.send_timeout)).unwrap();
+        }
         let me = Member::new(peer, &request.path, stream.try_clone().unwrap(), flaw);
         if flaw != Flaw::NotJoined {
             self.members.lock().unwrap().insert(peer, Arc::clone(&me));
@@ -268,7 +285,8 @@ impl Room {
     /// A heartbeat that ends when a write fails. A learner's would panic, which looks the same to the clients.
     fn watch(&self, settings: &Settings) {
         loop {
-            if self.flaw != Flaw::WatchSpins {
+            let alone = self.flaw == Flaw::WatchSpinsWithNobody && self.members.lock().unwrap().is_empty();
+            if self.flaw != Flaw::WatchSpins && !alone {
                 thread::sleep(settings.ping_interval / 10);
             }
             let list = self.members.lock().unwrap();
@@ -330,6 +348,10 @@ impl Room {
         let mut assembler = (MY_SERVER.assembler)(settings.max_message);
         let guard = (self.flaw == Flaw::GuardInTheLoop).then(|| me.stream.lock().unwrap());
         while let Some(frame) = self.read(stream, me, &mut buffer)? {
+            if self.flaw == Flaw::PingsNotHeard && frame.opcode == PING {
+                me.send(&(MY_SERVER.answer_ping)(&frame).unwrap())?;
+                continue;
+            }
             let pinged = me.heard.lock().unwrap().1;
             let stays = self.flaw == Flaw::PongAloneResets && frame.opcode != 10;
             *me.heard.lock().unwrap() = (Instant::now(), pinged.filter(|_| stays));

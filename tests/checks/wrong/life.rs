@@ -28,6 +28,8 @@ pub enum Slip {
     ClosePayloadEchoed,
     UnwrapsWrites,
     QuietDropped,
+    PongRefused,
+    TenMessages,
 }
 
 pub fn serve(mut stream: TcpStream, settings: &Settings, slip: Slip) {
@@ -60,6 +62,7 @@ fn talk(stream: &mut TcpStream, mut buffer: Vec<u8>, settings: &Settings, slip: 
     if slip == Slip::QuietDropped {
         stream.set_read_timeout(Some(settings.close_timeout))?;
     }
+    let mut messages = 0;
     if slip == Slip::EmptyBuffer {
         buffer.clear();
     }
@@ -83,6 +86,10 @@ fn talk(stream: &mut TcpStream, mut buffer: Vec<u8>, settings: &Settings, slip: 
         }
         if slip == Slip::BufferAnew {
             buffer.clear();
+        }
+        messages += usize::from(frame.opcode < 8);
+        if slip == Slip::PongRefused && frame.opcode == 10 || slip == Slip::TenMessages && messages > 10 {
+            return Err(Failure::Close(1002));
         }
         assert!(frame.opcode != PING || slip != Slip::PanicsAtAPing, "a Ping");
         if frame.opcode == CLOSE {

@@ -68,6 +68,8 @@ wrong_answers! {
     "12" "reserves-what-is-announced" MemoryRunsOut, take_frame: endings::reserves_what_is_announced;
     "08" "keeps-everything" MemoryRunsOut, read_frame: |_, _, _| endings::keeps_everything();
     "17" "watch-spins" WatchSpins, run: |listener, settings| chat::run(listener, settings, Flaw::WatchSpins);
+    "17" "watch-spins-with-nobody" WatchSpins, run: |listener, settings| chat::run(listener, settings, Flaw::WatchSpinsWithNobody);
+    "18" "ticker-spins" TickerSpins, registry: || ticks::registry(ticks::Flaw::Spins);
     "13" "threads-without-end" ThreadsRunOut, hang_up: |_, _| endings::starts_threads();
 }
 #[cfg(not(target_os = "linux"))]
@@ -632,4 +634,11 @@ wrong_answers! {
     "21" "binary-as-text" BinaryAsText, say: slips::any_frame_as_text;
     "21" "text-repaired" TextRepaired, say: slips::text_repaired;
     "21" "blank-line-not-awaited" HeadWithoutBlankLine, open: slips::one_read_of_the_reply;
+    "14" "pong-refused" PongRefused, serve_client: |stream, settings| life::serve(stream, settings, Slip::PongRefused);
+    "14" "ten-messages" EndsByItself, serve_client: |stream, settings| life::serve(stream, settings, Slip::TenMessages);
+    "16" "one-lock-for-all" OneLockForAll, registry: || chat::registry(Flaw::OneLockForAll);
+    "16" "read-timed-out" ReadTimedOut, registry: || chat::registry(Flaw::ReadTimedOut);
+    "17" "ping-counts-as-heard" SentCountsAsHeard, run: |listener, settings| chat::run(listener, settings, Flaw::PingCountsAsHeard);
+    "17" "pings-not-heard" NotHeard, run: |listener, settings| chat::run(listener, settings, Flaw::PingsNotHeard);
+    "18" "half-shut-down" FailedWriteKept, registry: || ticks::registry(ticks::Flaw::HalfShutDown);
 }

@@ -54,6 +54,8 @@ pub enum Flaw {
     ShutDownUnderLock,
     TwoTickers,
     SaysOk,
+    HalfShutDown,
+    Spins,
 }
 
 type Members = Arc<Mutex<HashMap<SocketAddr, Arc<Member>>>>;
@@ -117,6 +119,12 @@ impl Client for Member {
             number += u64::from(self.flaw != Flaw::NotCounted);
             match self.flaw {
                 Flaw::NoPause | Flaw::LockedPause => {}
+                Flaw::Spins => {
+                    let begin = std::time::Instant::now();
+                    while begin.elapsed() < settings.tick_interval {
+                        std::hint::spin_loop();
+                    }
+                }
                 Flaw::OwnInterval => thread::sleep(Duration::from_millis(100)),
                 Flaw::LongInterval => thread::sleep(Duration::from_millis(300)),
                 _ => thread::sleep(settings.tick_interval),
@@ -146,8 +154,10 @@ impl Member {
         }
         if outcome.is_err() && self.flaw != Flaw::HalfATick {
             *over = true;
-            if self.flaw != Flaw::NoShutdown {
-                let _ = stream.shutdown(Shutdown::Both);
+            match self.flaw {
+                Flaw::NoShutdown => {}
+                Flaw::HalfShutDown => drop(stream.shutdown(Shutdown::Write)),
+                _ => drop(stream.shutdown(Shutdown::Both)),
             }
         }
         if self.flaw == Flaw::SaysOk {
