@@ -197,7 +197,16 @@ pub fn a_client_that_answers_stays(subject: &Subject, trial: &Trial) -> Result<(
     for _ in 0..3 {
         expect_ping(&mut talk, "an empty text for each Ping, three times")?;
         talk.send(&masked(0x81, b""));
-        talk.expect(0x81, b"")?;
+        // On a busy machine one more Ping can be under way.
+        let came = loop {
+            match talk.look() {
+                Seen::Frame { first: 0x89, .. } => {}
+                seen => break seen,
+            }
+        };
+        if !matches!(came, Seen::Frame { first: 0x81, .. }) {
+            return Err(trial.came(came.to_string()));
+        }
     }
     Ok(())
 }

@@ -410,7 +410,7 @@ mistakes! {
     PathPrefix, None, "You compared a part of the path, or ignored its case. `/chat2` is another path than `/chat`: compare \
         with `==`.";
     // The heartbeat
-    NoPing, None, "You sent no Ping. Does `run` start `watch`, and does it look again and again, also after a look at nobody? Or is a lock that `watch` needs held over a read?";
+    NoPing, None, "You sent no Ping. Does `run` start `watch`, and does it look at all clients again and again, also after a look at nobody? Or is a lock that `watch` needs held over a read?";
     NotAllWatched, None, "Some silent clients get no Ping while others are busy. Look at all of them each time: no `break` or `return` in the loop over `clients()`.";
     SentCountsAsHeard, None, "What you send counts as activity of the client, a message to it or your own Ping. Set `last_heard` where a frame has been \
         read, and nowhere else.";

@@ -10,6 +10,8 @@ use super::report::{self, Progress};
 use std::io::{self, Read};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
@@ -28,7 +30,29 @@ pub fn serve(step: &Step, subject: Subject, patience: Duration, path: &Path) -> 
     limits::set();
     report::open(path)?;
     guard::silence_every_panic();
-    report::verdict(&step.run(subject, patience), path)
+    let longest_gap = watch_the_machine();
+    let outcome = step.run(subject, patience);
+    if Duration::from_millis(longest_gap.load(Ordering::Relaxed)) > patience / 4 {
+        report::stalled(path)?;
+    }
+    report::verdict(&outcome, path)
+}
+
+/// Starts a thread that does nothing but sleep. The longest time in milliseconds that it slept too long tells how long this
+/// process did not get the processor.
+fn watch_the_machine() -> Arc<AtomicU64> {
+    const NAP: Duration = Duration::from_millis(10);
+    let longest = Arc::new(AtomicU64::new(0));
+    let its_longest = Arc::clone(&longest);
+    thread::spawn(move || {
+        loop {
+            let begin = Instant::now();
+            thread::sleep(NAP);
+            let gap = begin.elapsed().saturating_sub(NAP);
+            its_longest.fetch_max(u64::try_from(gap.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
+        }
+    });
+    longest
 }
 
 /// The outcome of a child process.
@@ -36,6 +60,8 @@ pub struct Outcome {
     pub result: Result<(), Lesson>,
     /// The output of your code.
     pub printed: Vec<u8>,
+    /// The machine stood still for so long that a wait can have ended too early.
+    pub stalled: bool,
 }
 
 /// In the parent: starts the child that reports to `path`, and waits for its end.
@@ -55,9 +81,10 @@ pub fn run(command: &mut Command, path: &Path) -> io::Result<Outcome> {
         (Progress::Red(lesson), _) => Err(lesson),
         (Progress::Trying(lesson), end) => Err(ends::lesson(lesson, end, &heard.complained)),
     };
+    let stalled = report::is_stalled(path);
     report::remove(path);
     heard.printed.truncate(ends::last_words(&heard.printed));
-    Ok(Outcome { result, printed: heard.printed })
+    Ok(Outcome { result, printed: heard.printed, stalled })
 }
 
 enum Said {

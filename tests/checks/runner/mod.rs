@@ -56,6 +56,7 @@ Add --check for scripts: then the exit status is 1 if a step is not done.
 Your code has one second for each thing that is asked of it. On a slow machine add --patience 5 for five.";
 
 pub fn main() -> ExitCode {
+    end_quietly_with_the_pipe();
     let mut words: Vec<String> = std::env::args().skip(1).collect();
     if let [first, number, patience, path] = &words[..]
         && first == CHILD
@@ -96,6 +97,18 @@ pub fn main() -> ExitCode {
     if for_scripts && !done { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
+/// `cargo steps | head` closes the pipe early, which is no panic.
+fn end_quietly_with_the_pipe() {
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        if info.to_string().contains("failed printing to stdout") {
+            let for_scripts = std::env::args().any(|word| word == "--check");
+            std::process::exit(i32::from(for_scripts));
+        }
+        usual(info);
+    }));
+}
+
 fn with_step(number: &str, act: impl FnOnce(&'static Step) -> bool) -> bool {
     match find(number) {
         Some(step) => act(step),
@@ -124,11 +137,24 @@ fn serve_as_child(number: &str, patience: &str, path: &Path) -> ExitCode {
 
 /// Runs the checks of a step against your server, in a process of their own.
 fn try_step(step: &Step) -> Outcome {
-    let outcome = start_child(step).unwrap_or_else(|error| {
-        let trial = Trial::new(Duration::ZERO);
-        trial.case("the start of a process that runs the checks", "its report", "The system has refused something.");
-        Outcome { result: Err(trial.came(error.to_string())), printed: Vec::new() }
-    });
+    let start = || {
+        start_child(step).unwrap_or_else(|error| {
+            let trial = Trial::new(Duration::ZERO);
+            trial.case(
+                "the start of a process that runs the checks",
+                "its report",
+                "The system has refused something.",
+            );
+            Outcome { result: Err(trial.came(error.to_string())), printed: Vec::new(), stalled: false }
+        })
+    };
+    let mut outcome = start();
+    // Where the machine stood still, a right answer can be red. A second or third run tells.
+    for _ in 0..2 {
+        if outcome.result.is_err() && outcome.stalled {
+            outcome = start();
+        }
+    }
     if outcome.result.is_ok() {
         // If the note cannot be written, a later card says less.
         let _ = fs::write(green(step), "");

@@ -49,6 +49,17 @@ pub fn verdict(outcome: &Result<(), Lesson>, path: &Path) -> io::Result<()> {
 pub fn remove(path: &Path) {
     let _ = fs::remove_file(path);
     let _ = fs::remove_file(path.with_extension("over"));
+    let _ = fs::remove_file(path.with_extension("stalled"));
+}
+
+/// Notes that this process did not get the processor for a while.
+pub fn stalled(path: &Path) -> io::Result<()> {
+    fs::write(path.with_extension("stalled"), "")
+}
+
+/// Whether a child has noted that.
+pub fn is_stalled(path: &Path) -> bool {
+    path.with_extension("stalled").exists()
 }
 
 fn write_red(lesson: &Lesson) {
