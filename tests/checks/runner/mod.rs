@@ -56,7 +56,6 @@ Add --check for scripts: then the exit status is 1 if a step is not done.
 Your code has one second for each thing that is asked of it. On a slow machine add --patience 5 for five.";
 
 pub fn main() -> ExitCode {
-    end_quietly_with_the_pipe();
     let mut words: Vec<String> = std::env::args().skip(1).collect();
     if let [first, number, patience, path] = &words[..]
         && first == CHILD
@@ -95,18 +94,6 @@ pub fn main() -> ExitCode {
     };
     // A red step is no failure of this program, because cargo would print an error below each card.
     if for_scripts && !done { ExitCode::FAILURE } else { ExitCode::SUCCESS }
-}
-
-/// `cargo steps | head` closes the pipe early, which is no panic.
-fn end_quietly_with_the_pipe() {
-    let usual = std::panic::take_hook();
-    std::panic::set_hook(Box::new(move |info| {
-        if info.to_string().contains("failed printing to stdout") {
-            let for_scripts = std::env::args().any(|word| word == "--check");
-            std::process::exit(i32::from(for_scripts));
-        }
-        usual(info);
-    }));
 }
 
 fn with_step(number: &str, act: impl FnOnce(&'static Step) -> bool) -> bool {
