@@ -104,8 +104,10 @@ fn in_parallel<T: Send>(
 
 /// Returns the answers whose card is wrong, with the reason. All these threads can disturb each other, so failed
 /// answers are tried again with fewer threads, and then alone.
-fn failures(run: impl Fn(&'static WrongAnswer, Duration) -> Result<(), String> + Sync) -> Vec<String> {
-    let mut left: Vec<&WrongAnswer> = WRONG_ANSWERS.iter().collect();
+fn failures(
+    mut left: Vec<&'static WrongAnswer>,
+    run: impl Fn(&'static WrongAnswer, Duration) -> Result<(), String> + Sync,
+) -> Vec<String> {
     for (at_once, patience) in [(48, PATIENCE), (8, PATIENCE * 2), (1, PATIENCE * 4)] {
         let outcomes = in_parallel(&left, at_once, |wrong| run(wrong, patience));
         let failed = outcomes.into_iter().filter_map(|(wrong, outcome)| Some((wrong, outcome.err()?)));
@@ -118,14 +120,23 @@ fn failures(run: impl Fn(&'static WrongAnswer, Duration) -> Result<(), String> +
     Vec::new()
 }
 
+/// Those that a plain `cargo test` tries: all that take no time, and of those that wait one in `ONE_IN`. `.ci/exercises`
+/// tries all of them, with all checks, and compares the same cards.
+fn sample() -> Vec<&'static WrongAnswer> {
+    const ONE_IN: usize = 5;
+    let (waiting, quick): (Vec<_>, Vec<_>) =
+        WRONG_ANSWERS.iter().partition(|wrong| find(wrong.step).is_some_and(|step| step.has_sockets()));
+    quick.into_iter().chain(waiting.into_iter().step_by(ONE_IN)).collect()
+}
+
 #[test]
-fn every_wrong_answer_gets_the_card_that_names_its_mistake() {
+fn sampled_wrong_answers_get_the_card_that_names_their_mistake() {
     if env::var_os("UPDATE_CARDS").is_some() {
         // The list of checks is being written anew, by the test that runs all of them.
         return;
     }
     let catching = catching_checks();
-    let failures = failures(|wrong, patience| {
+    let failures = failures(sample(), |wrong, patience| {
         let at = *catching.get(&full_name(wrong)).ok_or("not in tests/checks/catching_checks.txt")?;
         let (_, card) = card(wrong, at..at + 1, patience)?;
         compare(wrong, &without_line_numbers(&card))
@@ -138,7 +149,7 @@ fn every_wrong_answer_gets_the_card_that_names_its_mistake() {
 fn every_wrong_answer_passes_all_checks_before_its_own() {
     let catching = catching_checks();
     let found = Mutex::new(BTreeMap::new());
-    let failures = failures(|wrong, patience| {
+    let failures = failures(WRONG_ANSWERS.iter().collect(), |wrong, patience| {
         let checks = find(wrong.step).expect("a step of this number").checks.len();
         let (at, card) = card(wrong, 0..checks, patience)?;
         found.lock().expect("no panic").insert(full_name(wrong), at);
@@ -174,7 +185,10 @@ fn full_name(wrong: &WrongAnswer) -> String {
 
 /// Returns the card of a wrong answer that has a process of its own.
 fn card_of_a_process(wrong: &WrongAnswer) -> Result<String, String> {
-    let report = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("report-{}", full_name(wrong)));
+    // Two tests can try the same answer at once.
+    static NUMBER: AtomicUsize = AtomicUsize::new(0);
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    let report = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("report-{number}-{}", full_name(wrong)));
     let mut command = Command::new(env::current_exe().expect("this test's own path"));
     command.args(["--ignored", "--exact", "child_process_runs_one_wrong_answer", "--nocapture"]);
     command.env(ANSWER, full_name(wrong)).env(REPORT, &report);
@@ -185,12 +199,25 @@ fn card_of_a_process(wrong: &WrongAnswer) -> Result<String, String> {
 const IN_THE_LIBRARY: [&str; 4] = ["in-the-library", "capacity", "reserves-what-is-announced", "keeps-everything"];
 
 #[test]
+fn sampled_ways_to_end_a_process_get_a_card() {
+    // The quick ones.
+    const SAMPLE: [&str; 4] = ["exits", "aborts", "recursion", "watch-spins"];
+    try_endings(|wrong| SAMPLE.contains(&wrong.name));
+}
+
+#[test]
+#[ignore = "takes seconds: .ci/exercises runs it"]
 fn every_way_to_end_a_process_gets_a_card() {
+    try_endings(|_| true);
+}
+
+/// Compares the cards of the wrong answers that take a process of their own.
+fn try_endings(chosen: impl Fn(&WrongAnswer) -> bool) {
     let check = |wrong: &'static WrongAnswer| {
         card_of_a_process(wrong).and_then(|card| compare(wrong, &without_line_numbers(&card)))
     };
     let disturbed: Vec<&WrongAnswer> = thread::scope(|scope| {
-        let endings = ENDINGS.iter().chain(BOUNDED_ENDINGS);
+        let endings = ENDINGS.iter().chain(BOUNDED_ENDINGS).filter(|wrong| chosen(wrong));
         // The learner's line below the library's is known only with debug information, which `cargo steps` builds with.
         let endings = endings.filter(|wrong| cfg!(debug_assertions) || !IN_THE_LIBRARY.contains(&wrong.name));
         let threads: Vec<_> = endings.map(|wrong| (wrong, scope.spawn(move || check(wrong)))).collect();

@@ -86,6 +86,15 @@ pub fn a_ping_gets_its_pong(subject: &Subject, trial: &Trial) -> Result<(), Less
     };
     let (mut talk, _task) = serve(subject, trial, quick())?;
     talk.ask("a Ping", &masked(0x89, b"are you there"), 0x8A, b"are you there", why).map_err(unanswered)?;
+    let together = [masked(0x89, b"1"), masked(0x81, b"hi"), masked(0x89, b"2")].concat();
+    talk.ask("a Ping, a text and a Ping in one segment", &together, 0x8A, b"1", why).map_err(|asked| {
+        match asked.seen {
+            Seen::Frame { first: 0x81, .. } => asked.lesson.named(Mistake::PingUnanswered),
+            _ => unanswered(asked),
+        }
+    })?;
+    talk.expect(0x81, b"hi")?;
+    talk.expect(0x8A, b"2").map_err(unanswered)?;
     let fragment_and_ping = [masked(0x01, b"Hel"), masked(0x89, b"?")].concat();
     talk.ask("the first fragment of a message, and a Ping", &fragment_and_ping, 0x8A, b"?", why).map_err(unanswered)?;
     talk.ask("the last fragment", &masked(0x80, b"lo"), 0x81, b"Hello", ECHO).map_err(|asked| match asked.seen {

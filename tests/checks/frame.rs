@@ -98,6 +98,9 @@ fn wrongly_refused(subject: &Subject, bytes: &[u8], expected: Header) -> Option<
         Header { length: 0, .. } if (subject.decode_header)(&[bytes[0], bytes[1] | 1]).is_ok() => {
             Some(Mistake::EmptyRefused)
         }
+        Header { opcode: CLOSE.., length: 125, .. } if (subject.decode_header)(&[bytes[0], bytes[1] - 1]).is_ok() => {
+            Some(Mistake::ControlLimit)
+        }
         _ => Some(Mistake::KnownRefused),
     }
 }

@@ -192,6 +192,7 @@ mistakes! {
     HeaderTooPatient, None, "You ask for more bytes than this header has. It ends before the masking key: 2, 4 or 10 \
         bytes.";
     EmptyRefused, None, "You refused an empty payload. A length of 0 is as good as any.";
+    ControlLimit, None, "You refused a control frame of 125 bytes. So many are allowed: `> 125`, not `>= 125`.";
     KnownRefused, None, "You refused a known opcode. The known ones are 0, 1, 2, 8, 9 and 10.";
     MaskBit, None, "MASK is the top bit of the second byte, 0x80. A client sets it, a server does not: `masked` says which.";
     HeaderSizeWrong, None, "The length is right, and `size` is not. The header has 2 bytes, after 126 it has 4, and after 127 it has 10.";

@@ -30,6 +30,7 @@ pub enum Slip {
     QuietDropped,
     PongRefused,
     TenMessages,
+    PongWhenAlone,
 }
 
 pub fn serve(mut stream: TcpStream, settings: &Settings, slip: Slip) {
@@ -98,7 +99,9 @@ fn talk(stream: &mut TcpStream, mut buffer: Vec<u8>, settings: &Settings, slip: 
                 return Ok(());
             }
         } else if let Some(pong) = (MY_SERVER.answer_ping)(&frame) {
-            stream.write_all(&pong)?;
+            if slip != Slip::PongWhenAlone || buffer.is_empty() {
+                stream.write_all(&pong)?;
+            }
         } else if let Some(message) = assembler(frame)? {
             let opcode = if slip == Slip::AlwaysText { TEXT } else { message.opcode };
             let outcome = stream.write_all(&(MY_SERVER.encode_frame)(opcode, &message.payload));

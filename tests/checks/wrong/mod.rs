@@ -641,4 +641,6 @@ wrong_answers! {
     "17" "ping-counts-as-heard" SentCountsAsHeard, run: |listener, settings| chat::run(listener, settings, Flaw::PingCountsAsHeard);
     "17" "pings-not-heard" NotHeard, run: |listener, settings| chat::run(listener, settings, Flaw::PingsNotHeard);
     "18" "half-shut-down" FailedWriteKept, registry: || ticks::registry(ticks::Flaw::HalfShutDown);
+    "05" "control-limit-exclusive" ControlLimit, decode_header: |bytes| match (MY_SERVER.decode_header)(bytes) { Ok(Some(header)) if header.opcode >= 8 && header.length == 125 => Err(1002), decoded => decoded };
+    "14" "pong-in-an-empty-buffer-alone" PingUnanswered, serve_client: |stream, settings| life::serve(stream, settings, Slip::PongWhenAlone);
 }
