@@ -132,7 +132,7 @@ fn sample() -> Vec<&'static WrongAnswer> {
 #[test]
 fn sampled_wrong_answers_get_the_card_that_names_their_mistake() {
     if env::var_os("UPDATE_CARDS").is_some() {
-        // The list of checks is being written anew, by the test that runs all of them.
+        // The list of checks is being rewritten by the test that runs all of them.
         return;
     }
     let catching = catching_checks();

@@ -171,7 +171,7 @@ pub fn the_reply_is_looked_at(subject: &Subject, trial: &Trial) -> Result<(), Le
         "§4.1, and TCP: the bytes after the blank line are frames already, and names have no case.",
     );
     let good = accept_for(value(&request, "Sec-WebSocket-Key"));
-    // In two parts, as TCP may bring it.
+    // In two parts, as TCP can bring it.
     let whole = [reply(&good).as_bytes(), frame].concat();
     talk.send(&whole[..40]);
     if task.ends_within(std::time::Duration::from_millis(30)) {

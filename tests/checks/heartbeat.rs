@@ -269,7 +269,7 @@ pub fn a_ping_is_no_activity(subject: &Subject, trial: &Trial) -> Result<(), Les
     trial.case(
         "nothing, and no Pong either; pong_timeout is 50 ms, and ping_interval 1 s",
         "the end of the connection, long before a second has passed since the Ping",
-        "What counts is the silence of the client. Your own Ping does not end it.",
+        "The silence of the client counts, and your own Ping does not end it.",
     );
     match talk.look_for(ping_interval * 9 / 10) {
         Seen::Nothing => Err(trial.came(Seen::Nothing.to_string()).named(Mistake::SentCountsAsHeard)),

@@ -384,7 +384,7 @@ mistakes! {
     OneLockForAll, None, "A write to one client waits for a slow write to another. Each client has a lock of its own, in its `Client`.";
     ListLocked, None, "You hold the lock of the list while you write. A slow member then keeps everybody from joining and leaving: copy \
         the list with `clients()`, and write without its lock.";
-    SentAgain, None, "You sent a frame again to a member to which a write had failed. A part of it may be there: let the member go at \
+    SentAgain, None, "You sent a frame again to a member to which a write had failed. A part of it can be there: let the member go at \
         the first error.";
     LeaveForgotten, None, "You ended the connection of a member that cannot be written to, and left it in the list: `leave` too.";
     HalfFrameKept, None, "Only a part of a frame could be written, and you kept the member, or `send` has not returned the error. Its next frame would begin in the middle of \
@@ -413,7 +413,7 @@ mistakes! {
     // The heartbeat
     NoPing, None, "You sent no Ping. Does `run` start `watch`, and does it look at all clients again and again, also after a look at nobody? Or is a lock that `watch` needs held over a read?";
     NotAllWatched, None, "Some silent clients get no Ping while others are busy. Look at all of them each time: no `break` or `return` in the loop over `clients()`.";
-    SentCountsAsHeard, None, "What you send counts as activity of the client, a message to it or your own Ping. Set `last_heard` where a frame has been \
+    SentCountsAsHeard, None, "A message to the client, or your own Ping, counts as activity of the client. Set `last_heard` where a frame has been \
         read, and nowhere else.";
     WatchEndsAtDrop, None, "One client was dropped, and from then on nobody is watched. `watch` never returns: go on with the others.";
     PingBesideTheLock, None, "A Ping was written beside `Client::send`, into the middle of another frame. It takes the same lock as every other frame.";

@@ -38,8 +38,8 @@ pub fn serve(step: &Step, subject: Subject, patience: Duration, path: &Path) -> 
     report::verdict(&outcome, path)
 }
 
-/// Starts a thread that does nothing but sleep. The longest time in milliseconds that it slept too long tells how long this
-/// process did not get the processor.
+/// Starts a thread that does nothing but sleep. Returns the longest time in milliseconds by which it woke up late: for as
+/// long this process did not get the processor.
 fn watch_the_machine() -> Arc<AtomicU64> {
     const NAP: Duration = Duration::from_millis(10);
     let longest = Arc::new(AtomicU64::new(0));
@@ -60,7 +60,7 @@ pub struct Outcome {
     pub result: Result<(), Lesson>,
     /// The output of your code.
     pub printed: Vec<u8>,
-    /// The machine stood still for so long that a wait can have ended too early.
+    /// The machine has stalled, so a wait can have ended too early.
     pub stalled: bool,
 }
 

@@ -136,7 +136,7 @@ fn try_step(step: &Step) -> Outcome {
         })
     };
     let mut outcome = start();
-    // Where the machine stood still, a right answer can be red. A second or third run tells.
+    // If the machine has stalled, a right answer can be red. Then the step is run again.
     for _ in 0..2 {
         if outcome.result.is_err() && outcome.stalled {
             outcome = start();

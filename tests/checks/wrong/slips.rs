@@ -271,7 +271,7 @@ pub fn version_in_a_list(request: &Request) -> Result<String, u16> {
     (MY_SERVER.answer)(&request)
 }
 
-/// Keeps whole arrays, of which only the beginning has been read, and drops what follows the head.
+/// Keeps whole arrays although a read fills only their beginning, and drops the bytes after the head.
 pub fn zeros_and_no_rest(stream: &mut TcpStream) -> Shaken {
     let mut bytes = Vec::new();
     loop {
