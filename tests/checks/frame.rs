@@ -409,6 +409,7 @@ pub fn a_frame_is_taken_out_of_the_buffer(subject: &Subject, trial: &Trial) -> R
     let frames = [
         first(0x81, b"Hello"),
         first(0x82, b""),
+        first(0x82, b"\xFF\xFE\x80"),
         first(0x01, b"Hel"),
         first(0x82, &[7; 300]),
         first(0x82, &[7; 70_000]),
@@ -506,6 +507,19 @@ pub fn a_frame_without_a_mask_is_refused(subject: &Subject, trial: &Trial) -> Re
                 Err(_) => Mistake::ProtocolCode,
             };
             return Err(trial.came(shown(&came)).named(mistake));
+        }
+    }
+    Ok(())
+}
+
+pub fn a_bad_header_is_refused_here_too(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    let why = "§5.2, §5.5: what decode_header refuses, take_frame refuses with the same code.";
+    for first in [0xC1, 0x83, 0x09] {
+        let mut buffer = masked(first, b"Hello");
+        trial.case(format!("take_frame, with {}", holding(&buffer)), "Err(1002)", why);
+        let came = (subject.take_frame)(&mut buffer, NO_LIMIT);
+        if came != Err(1002) {
+            return Err(trial.came(shown(&came)).named(Mistake::HeaderFaultLost));
         }
     }
     Ok(())

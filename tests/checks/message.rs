@@ -56,7 +56,11 @@ pub fn nothing_else_is_answered(subject: &Subject, trial: &Trial) -> Result<(), 
         };
         trial.case(format!("answer_ping, with {}", shown(&other)), "None", why);
         if let Some(came) = (subject.answer_ping)(&other) {
-            let mistake = if other.opcode == PONG { Mistake::PongToPong } else { Mistake::PongToOther };
+            let mistake = match other.opcode {
+                _ if came.is_empty() => Mistake::PongOfNothing,
+                PONG => Mistake::PongToPong,
+                _ => Mistake::PongToOther,
+            };
             return Err(trial.came(format!("Some of {}", hex(&came))).named(mistake));
         }
     }
@@ -220,6 +224,26 @@ pub fn one_message_is_open_at_a_time(subject: &Subject, trial: &Trial) -> Result
         }
     }
     Ok(())
+}
+
+pub fn each_client_has_messages_of_its_own(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    let why = "§5.4: fragments belong to the message of one connection. An Assembler knows of no other.";
+    let (mut ann, mut bob) = ((subject.assembler)(NO_LIMIT), (subject.assembler)(NO_LIMIT));
+    trial.case(
+        "two Assemblers, and a text in two fragments for each: \"an\" \"na\", and in between \"bo\" \"bb\"",
+        "two texts",
+        why,
+    );
+    let mut parts = Vec::new();
+    for (fin, opcode, ann_says, bob_says) in [(false, TEXT, b"an", b"bo"), (true, CONTINUATION, b"na", b"bb")] {
+        parts.push((ann(frame(fin, opcode, ann_says)), bob(frame(fin, opcode, bob_says))));
+    }
+    let expected = (message(TEXT, b"anna"), message(TEXT, b"bobb"));
+    if parts[0] == (Ok(None), Ok(None)) && parts[1] == expected {
+        return Ok(());
+    }
+    let came = parts.iter().map(|(ann, bob)| format!("{}, {}", outcome_shown(ann), outcome_shown(bob)));
+    Err(trial.came(came.collect::<Vec<_>>().join("; then ")).named(Mistake::StateShared))
 }
 
 // Step 11

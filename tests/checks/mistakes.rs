@@ -245,6 +245,7 @@ mistakes! {
         its payload.";
     NotUnmasked, None, "The payload is still masked. Call `unmask` with the frame's key.";
     HeaderNotCopied, None, "FIN or the opcode is not that of the header. Copy both from there.";
+    HeaderFaultLost, None, "`decode_header` has refused the frame, and its code did not come out of `take_frame`: `decode_header(buffer)?`.";
     UnmaskedAccepted, Some(11), "You accepted a client's frame without a mask. Fail with 1002.";
     UnmaskedLate, Some(11), "You wait for more before you refuse a frame without a mask. Its second byte shows it \
         already: ask there.";
@@ -263,6 +264,7 @@ mistakes! {
     PongEmpty, Some(12), "Your Pong is empty. Echo the Ping's bytes.";
     PongRepaired, None, "You made text of the Ping's bytes. They need not be UTF-8: echo the bytes.";
     PongToPong, None, "You answered a Pong. Only a Ping is answered.";
+    PongOfNothing, None, "`Some` of no bytes is an answer too, and your caller would send it. If there is nothing to send, it is `None`.";
     PongToOther, None, "You answered a frame that is no Ping. Look at the opcode first.";
     PongIsPing, None, "You answered with a Ping, and the other side would answer that again. The opcode of the \
         answer is that of a Pong, 10.";
@@ -275,6 +277,7 @@ mistakes! {
     FinNotAsked, None, "You returned a message before its last fragment had arrived. Without FIN it goes on: `Ok(None)`.";
     LastFragmentIgnored, None, "The last fragment has arrived, the one with FIN, and you did not return the message.";
     GoodFragmentRefused, None, "You refused a good fragment. While a message is open, frames of opcode 0 continue it, until a frame has FIN.";
+    StateShared, None, "Two Assemblers share what they remember. Keep it in fields of the struct: each client has an Assembler of its own.";
     EmptyIsOpen, Some(16), "The first fragment was empty, and you took its message for closed. Whether a message is open is not \
         whether bytes have arrived: remember it by itself.";
     FirstFragmentLost, None, "The message lacks the bytes of its first fragment. Keep them: a message is all its fragments.";

@@ -216,6 +216,7 @@ pub const STEPS: &[Step] = &[
             frame::three_frames_come_out_one_by_one,
             frame::each_frame_has_its_own_key,
             frame::a_frame_without_a_mask_is_refused,
+            frame::a_bad_header_is_refused_here_too,
         ],
     },
     Step {
@@ -265,6 +266,7 @@ pub const STEPS: &[Step] = &[
             message::fragments_are_put_together,
             message::a_control_frame_may_stand_in_the_middle,
             message::one_message_is_open_at_a_time,
+            message::each_client_has_messages_of_its_own,
         ],
     },
     Step {

@@ -643,4 +643,7 @@ wrong_answers! {
     "18" "half-shut-down" FailedWriteKept, registry: || ticks::registry(ticks::Flaw::HalfShutDown);
     "05" "control-limit-exclusive" ControlLimit, decode_header: |bytes| match (MY_SERVER.decode_header)(bytes) { Ok(Some(header)) if header.opcode >= 8 && header.length == 125 => Err(1002), decoded => decoded };
     "14" "pong-in-an-empty-buffer-alone" PingUnanswered, serve_client: |stream, settings| life::serve(stream, settings, Slip::PongWhenAlone);
+    "07" "header-fault-ignored" HeaderFaultLost, take_frame: |buffer, limit| match (MY_SERVER.decode_header)(buffer) { Err(_) => Ok(None), Ok(_) => (MY_SERVER.take_frame)(buffer, limit) };
+    "09" "pong-of-nothing" PongOfNothing, answer_ping: |frame| Some((MY_SERVER.answer_ping)(frame).unwrap_or_default());
+    "10" "state-shared" StateShared, assembler: slips::state_shared;
 }

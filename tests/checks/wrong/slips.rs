@@ -4,6 +4,7 @@ use crate::checks::inflate::Inflate;
 use crate::checks::random::random_bytes;
 use crate::checks::subject::{Assembler, Deflated, MY_SERVER, Opened, ReadOutcome, Shaken};
 use crate::checks::words::{CONTINUATION, Frame, Head, PING, PONG, Request, Settings, TEXT, Verdict};
+use std::cell::RefCell;
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex};
@@ -503,4 +504,15 @@ pub fn one_read_of_the_reply(stream: &mut TcpStream, host: &str, path: &str) -> 
     )?;
     let count = stream.read(&mut [0; 4096])?;
     Ok((count > 0).then(Vec::new))
+}
+
+thread_local! {
+    /// The Assembler that all clients of a thread share, and for which limit it is.
+    static SHARED: RefCell<Option<Assembler>> = const { RefCell::new(None) };
+}
+
+/// A new Assembler begins with nothing, and takes the memory of the one before it.
+pub fn state_shared(limit: usize) -> Assembler {
+    SHARED.set(Some((MY_SERVER.assembler)(limit)));
+    Box::new(|frame| SHARED.with_borrow_mut(|shared| shared.as_mut().map_or(Ok(None), |real| real(frame))))
 }
