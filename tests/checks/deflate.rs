@@ -4,9 +4,9 @@ use super::guard::Task;
 use super::inflate::produced;
 use super::lesson::{Lesson, Trial, hex};
 use super::mistakes::Mistake;
-use super::subject::Subject;
+use super::subject::{Deflated, Subject};
 use super::talk::masked;
-use super::words::{BINARY, CONTINUATION, Frame, TEXT};
+use super::words::{BINARY, CLOSE, CONTINUATION, Frame, PING, TEXT};
 
 const AGREEMENT: &str = "RFC 7692 §5 and §7.1: the client offers, and the server takes one offer with parameters that it \
                          understands, or none. The reply says without context takeover that each message is compressed alone.";
@@ -70,45 +70,75 @@ pub fn rsv1_begins_a_message(subject: &Subject, trial: &Trial) -> Result<(), Les
         (0x42, frame(false, BINARY), true),
         (0x81, frame(true, TEXT), false),
         (0x80, frame(true, CONTINUATION), false),
+        (0x00, frame(false, CONTINUATION), false),
+        (0x41, frame(false, TEXT), true),
+        (0xC2, frame(true, BINARY), true),
+        (0x89, frame(true, PING), false),
+        (0x88, frame(true, CLOSE), false),
     ];
     trial.case("take_deflated, with an empty buffer", "Ok(None)", "As take_frame: more bytes are needed.");
     let (take_deflated, mut empty) = (subject.take_deflated, Vec::new());
     let came = Task::start(move || take_deflated(&mut empty, 1000)).finish(trial)?;
     trial.equal(came, Ok(None))?;
     for (first, expected, compressed) in good {
-        let whole = masked(first, b"Hello");
-        // It arrives in two parts, and the beginning of the next frame follows it.
-        let mut buffer = whole[..8].to_vec();
-        trial.case(
-            format!("take_deflated, with 8 of a frame's {} bytes: {}", whole.len(), hex(&buffer)),
-            "Ok(None), and the buffer as it was",
-            RSV1,
-        );
-        let came = (subject.take_deflated)(&mut buffer, 1000);
-        if came != Ok(None) || buffer != whole[..8] {
-            let mistake = match came {
-                Ok(None) => Mistake::Rsv1Removed,
-                Err(1002) => Mistake::Rsv1Refused,
-                _ => Mistake::HalfFrameTaken,
-            };
-            return Err(trial.came(format!("{came:?}, and the buffer {}", hex(&buffer))).named(mistake));
-        }
-        buffer.extend(&whole[8..]);
-        buffer.push(0x81);
-        let wanted = Ok(Some((expected, compressed)));
-        trial.case(format!("take_deflated, with {}", hex(&buffer)), format!("{wanted:?}"), RSV1);
-        let came = (subject.take_deflated)(&mut buffer, 1000);
-        if came != wanted {
-            let mistake = match came {
-                Err(1002) => Mistake::Rsv1Refused,
-                Ok(Some((_, came))) if came != compressed => Mistake::Rsv1Read,
-                _ => return Err(trial.came(format!("{came:?}"))),
-            };
-            return Err(trial.came(format!("{came:?}")).named(mistake));
-        }
-        if buffer != [0x81] {
-            return Err(trial.came(format!("and the buffer {}", hex(&buffer))).named(Mistake::LeftoverDropped));
-        }
+        a_frame_in_parts(subject, trial, first, expected, compressed)?;
+    }
+    Ok(())
+}
+
+/// Gives a frame to `take_deflated`: its first byte, then some more, then the rest and the beginning of the next frame.
+fn a_frame_in_parts(
+    subject: &Subject,
+    trial: &Trial,
+    first: u8,
+    expected: Frame,
+    compressed: bool,
+) -> Result<(), Lesson> {
+    let whole = masked(first, b"Hello");
+    let refused = if compressed { Mistake::Rsv1Refused } else { Mistake::PlainFrameRefused };
+    let mut buffer = whole[..1].to_vec();
+    trial.case(
+        format!("take_deflated, with the first byte of a frame: {}", hex(&buffer)),
+        "Ok(None), and the buffer as it was",
+        RSV1,
+    );
+    let its_subject = *subject;
+    let call = move || ((its_subject.take_deflated)(&mut buffer, 1000), buffer);
+    let (came, mut buffer) = Task::start(call).finish(trial)?;
+    if came != Ok(None) || buffer != whole[..1] {
+        let mistake = if came.is_ok() { Mistake::Rsv1Removed } else { refused };
+        return Err(trial.came(format!("{came:?}, and the buffer {}", hex(&buffer))).named(mistake));
+    }
+    buffer.extend(&whole[1..8]);
+    trial.case(
+        format!("take_deflated, with 8 of a frame's {} bytes: {}", whole.len(), hex(&buffer)),
+        "Ok(None), and the buffer as it was",
+        RSV1,
+    );
+    let came = (subject.take_deflated)(&mut buffer, 1000);
+    if came != Ok(None) || buffer != whole[..8] {
+        let mistake = match came {
+            Ok(None) => Mistake::Rsv1Removed,
+            Err(1002) => refused,
+            _ => Mistake::HalfFrameTaken,
+        };
+        return Err(trial.came(format!("{came:?}, and the buffer {}", hex(&buffer))).named(mistake));
+    }
+    buffer.extend(&whole[8..]);
+    buffer.push(0x81);
+    let wanted = Ok(Some((expected, compressed)));
+    trial.case(format!("take_deflated, with {}", hex(&buffer)), format!("{wanted:?}"), RSV1);
+    let came = (subject.take_deflated)(&mut buffer, 1000);
+    if came != wanted {
+        let mistake = match came {
+            Err(1002) => refused,
+            Ok(Some((_, came))) if came != compressed => Mistake::Rsv1Read,
+            _ => return Err(trial.came(format!("{came:?}"))),
+        };
+        return Err(trial.came(format!("{came:?}")).named(mistake));
+    }
+    if buffer != [0x81] {
+        return Err(trial.came(format!("and the buffer {}", hex(&buffer))).named(Mistake::LeftoverDropped));
     }
     Ok(())
 }
@@ -132,21 +162,33 @@ pub fn rsv1_is_refused_elsewhere(subject: &Subject, trial: &Trial) -> Result<(),
             return Err(trial.came(format!("{came:?}")).named(mistake));
         }
     }
-    let mut buffer = masked(0xC1, &[7; 101]);
-    trial.case(
-        "take_deflated, with limit 100 and a compressed frame of 101 bytes",
-        "Err(1009)",
-        "§10.4: as in take_frame.",
-    );
-    let came = (subject.take_deflated)(&mut buffer, 100);
-    let mistake = came.is_ok().then_some(Mistake::LimitNotHandedOn);
-    trial.equal(came, Err(1009)).map_err(|lesson| lesson.named(mistake))
+    let limited = |first, length: usize, kind: &str, expected: fn(&Deflated) -> bool, shown: &str| {
+        let mut buffer = masked(first, &vec![7; length]);
+        trial.case(
+            format!("take_deflated, with limit 100 and a {kind} frame of {length} bytes"),
+            shown,
+            "§10.4: as in take_frame.",
+        );
+        let came = (subject.take_deflated)(&mut buffer, 100);
+        let mistake = came.is_ok() || length == 100;
+        let lesson = trial.came(format!("{came:?}"));
+        if expected(&came) { Ok(()) } else { Err(lesson.named(mistake.then_some(Mistake::LimitNotHandedOn))) }
+    };
+    for (first, kind) in [(0xC1, "compressed"), (0x81, "plain"), (0x42, "compressed")] {
+        limited(first, 101, kind, |came| *came == Err(1009), "Err(1009)")?;
+        limited(first, 100, kind, |came| matches!(came, Ok(Some(_))), "Ok(Some(...))")?;
+    }
+    let plain = b"\xC1\x05Hello";
+    trial.case(format!("take_deflated, with {}: no mask", hex(plain)), "Err(1002)", "§5.1: as in take_frame.");
+    let came = (subject.take_deflated)(&mut plain.to_vec(), 100);
+    let mistake = came.is_ok().then_some(Mistake::UnmaskedAccepted);
+    trial.equal(came, Err(1002)).map_err(|lesson| lesson.named(mistake))
 }
 
 const MESSAGE: &str = "RFC 7692 §7.2.2: append 00 00 ff ff to the payload of the message, and inflate the whole.";
 
 /// The examples of RFC 7692 §7.2.3, and a block with a code of its own.
-fn examples() -> [(Vec<u8>, Vec<u8>); 6] {
+fn examples() -> [(Vec<u8>, Vec<u8>); 7] {
     let squares: String = (0..SQUARES).map(|i| format!("{i} squared is {}.\n", i * i)).collect();
     let bytes = |digits: &str| {
         let digits: Vec<u8> = digits.bytes().filter(u8::is_ascii_hexdigit).collect();
@@ -161,6 +203,8 @@ fn examples() -> [(Vec<u8>, Vec<u8>); 6] {
         (bytes(COMPRESSED_SQUARES), squares.into_bytes()),
         // More than one piece.
         (bomb(20), vec![b'a'; 1 + 20 * 258]),
+        // An empty message.
+        (bytes("00"), Vec::new()),
     ]
 }
 
@@ -179,6 +223,7 @@ pub fn a_message_is_inflated(subject: &Subject, trial: &Trial) -> Result<(), Les
                 Ok(bytes) if *bytes == compressed => Some(Mistake::NotInflated),
                 Ok(bytes) if plain.starts_with(bytes) => Some(Mistake::FirstPieceOnly),
                 Err(1009) => Some(Mistake::CompressedCounted),
+                Err(_) if plain.is_empty() => Some(Mistake::EmptyMessageRefused),
                 Err(_) => Some(Mistake::TailForgotten),
                 _ => None,
             };

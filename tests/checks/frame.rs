@@ -79,7 +79,11 @@ fn wrongly_refused(subject: &Subject, bytes: &[u8], expected: Header) -> Option<
     }
     // Checks whether another length of this form is refused too.
     let all = |length: u64| (subject.decode_header)(&header_bytes(length)).is_err();
+    let one_byte_of_payload = [bytes[0], bytes[1] | 1];
     match expected {
+        Header { length: 0, .. } if (subject.decode_header)(&one_byte_of_payload).is_ok() => {
+            Some(Mistake::EmptyRefused)
+        }
         Header { length, .. } if length == u64::MAX >> 1 && !all(1 << 40) => Some(Mistake::LargestRefused),
         // Four of the eight bytes can hold 70,000.
         Header { size: 10, length: 0x1_0000_0000.., .. } if !all(70_000) => match all((1 << 40) + 70_000) {
@@ -142,6 +146,15 @@ pub fn the_three_lengths(subject: &Subject, trial: &Trial) -> Result<(), Lesson>
         let expected = Header { fin: true, opcode: BINARY, masked: true, length, size: bytes.len() };
         decode(subject, trial, &bytes, expected, why)?;
     }
+    // The other frames of data, and no mask.
+    for length in [0, 1, 125, 126, 255, 256, 32_768, 65535, 65536, 1 << 31, 1 << 32, u64::MAX >> 1] {
+        for opcode in [CONTINUATION, TEXT, BINARY] {
+            let mut bytes = header_bytes(length);
+            (bytes[0], bytes[1]) = (opcode, bytes[1] & 0x7F);
+            let expected = Header { fin: false, opcode, masked: false, length, size: bytes.len() };
+            decode(subject, trial, &bytes, expected, why)?;
+        }
+    }
     Ok(())
 }
 
@@ -178,6 +191,14 @@ pub fn what_nobody_agreed_on_is_refused(subject: &Subject, trial: &Trial) -> Res
         let why = "§5.2: if an unknown opcode is received, the connection fails.";
         refuse(subject, trial, &[0x80 | opcode, 0x85], why, Mistake::ReservedAccepted)?;
     }
+    // All first bytes, with a mask and without one.
+    for first in 0..=0xFF_u8 {
+        let why = "§5.2: the RSV bits are 0, and 3 to 7 and 11 to 15 are reserved, in each frame.";
+        if first & 0x70 != 0 || !matches!(first & 0x0F, 0..=2 | 8..=10) {
+            refuse(subject, trial, &[first, 0x85], why, Mistake::ReservedAccepted)?;
+            refuse(subject, trial, &[first, 0x00], why, Mistake::ReservedAccepted)?;
+        }
+    }
     Ok(())
 }
 
@@ -186,7 +207,7 @@ pub fn control_frames_are_short_and_whole(subject: &Subject, trial: &Trial) -> R
         "§5.5: \"All control frames MUST have a payload length of 125 bytes or less and MUST NOT be fragmented.\"";
     let longest = Header { fin: true, opcode: PING, masked: true, length: 125, size: 2 };
     decode(subject, trial, &[0x89, 0x80 | 125], longest, why)?;
-    let not_whole = [&[0x09, 0x80][..], &[0x08, 0x82], &[0x0A, 0x80]];
+    let not_whole = [&[0x09, 0x80][..], &[0x08, 0x82], &[0x0A, 0x80], &[0x09, 0x05], &[0x08, 0x00]];
     let long = [&[0x89, 0xFE, 0, 126][..], &[0x8A, 0xFE, 0, 126], &[0x88, 0xFF, 0, 0, 0, 0, 0, 1, 0, 0]];
     for bytes in not_whole.into_iter().chain(long) {
         refuse(subject, trial, bytes, why, Mistake::ControlRules)?;
@@ -196,13 +217,15 @@ pub fn control_frames_are_short_and_whole(subject: &Subject, trial: &Trial) -> R
 
 pub fn a_length_has_its_shortest_form(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
     let why = "§5.2: \"the minimal number of bytes MUST be used to encode the length\".";
-    for length in [125_u16, 0] {
-        let bytes = [&[0x82, 0xFE][..], &length.to_be_bytes()].concat();
-        refuse(subject, trial, &bytes, why, Mistake::LengthNotMinimal)?;
-    }
-    for length in [65535_u64, 126, 0] {
-        let bytes = [&[0x82, 0xFF][..], &length.to_be_bytes()].concat();
-        refuse(subject, trial, &bytes, why, Mistake::LengthNotMinimal)?;
+    for [first, mask] in [[0x82, 0x80], [0x01, 0x80], [0x80, 0x80], [0x82, 0]] {
+        for length in [125_u16, 0] {
+            let bytes = [&[first, mask | 126][..], &length.to_be_bytes()].concat();
+            refuse(subject, trial, &bytes, why, Mistake::LengthNotMinimal)?;
+        }
+        for length in [65535_u64, 126, 125, 0] {
+            let bytes = [&[first, mask | 127][..], &length.to_be_bytes()].concat();
+            refuse(subject, trial, &bytes, why, Mistake::LengthNotMinimal)?;
+        }
     }
     let why = "§5.2: of the 64 bits \"the most significant bit MUST be 0\".";
     for length in [1 << 63, u64::MAX] {
@@ -232,13 +255,31 @@ fn wrong_mask(came: &[u8], plain: &[u8]) -> Option<Mistake> {
         _ if (0..4).any(|at| used_by(&|_| KEY[at])) => Some(Mistake::OneByteOfTheKey),
         _ if used_by(&|i| if i < 4 { KEY[i] } else { 0 }) => Some(Mistake::FourBytesOnly),
         _ if (1..4).any(|shift| used_by(&|i| KEY[(i + shift) % 4])) => Some(Mistake::MaskIndex),
+        length if length == came.len() => wrong_from_here(came, plain),
+        _ => None,
+    }
+}
+
+/// Looks at the first byte that is wrong.
+fn wrong_from_here(came: &[u8], plain: &[u8]) -> Option<Mistake> {
+    let at = came.iter().zip(plain).position(|(came, plain)| came != plain)?;
+    let masked = plain[at] ^ KEY[at % 4];
+    match came[at] {
+        // The byte itself is 0 before or after it is unmasked, or the loop ended with the byte before it.
+        byte if byte == masked && (masked == 0 || plain[at] == 0 || at > 0 && plain[at - 1] == 0) => {
+            Some(Mistake::ZeroIsSpecial)
+        }
+        byte if byte == masked => Some(Mistake::PartStillMasked),
+        byte if at > 100 && KEY.contains(&(byte ^ masked)) => Some(Mistake::MaskIndexCut),
         _ => None,
     }
 }
 
 pub fn a_payload_is_unmasked(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
-    // A byte that is equal to that of the key becomes 0, and an index can be more than a byte holds.
-    for plain in [&b"Hello again"[..], b"Hello", b"", b"a", b"four", b"7777777", &[b'x'; 300]] {
+    // Each value meets each byte of the key; and then a payload of more bytes than fit into an i16 or a u16.
+    let all_values: Vec<u8> = (0..1024).map(|i| (i / 4) as u8).collect();
+    let long: Vec<u8> = (0..70_000).map(|i| (i % 251) as u8).collect();
+    for plain in [&b"Hello again"[..], b"Hello", b"", b"a", b"four", &all_values, &long] {
         let frame = masked(0x81, plain);
         let mut payload = frame[frame.len() - plain.len()..].to_vec();
         trial.case(format!("unmask, with payload {} and key 37 fa 21 3d", hex(&payload)), hex(plain), XOR);
@@ -255,16 +296,29 @@ pub fn a_payload_is_unmasked(subject: &Subject, trial: &Trial) -> Result<(), Les
             _ => lesson,
         })?;
         if payload != plain {
-            return Err(trial.came(hex(&payload)).named(wrong_mask(&payload, plain)));
+            let mistake = wrong_mask(&payload, plain);
+            let same = payload.iter().zip(plain).take_while(|(came, plain)| came == plain).count();
+            let came = match payload.len() {
+                0..=20 => hex(&payload),
+                _ => format!("{same} bytes right, and then {}", hex(&payload[same..])),
+            };
+            return Err(trial.came(came).named(mistake));
         }
     }
-    Ok(())
+    let mut payload = b"\0\x7F\x81\xFF\x01".to_vec();
+    trial.case(format!("unmask, with payload {} and key 00 ff 80 7f", hex(&payload)), "00 80 01 80 01", XOR);
+    (subject.unmask)(&mut payload, [0, 0xFF, 0x80, 0x7F]);
+    if payload == b"\0\x80\x01\x80\x01" {
+        return Ok(());
+    }
+    Err(trial.came(hex(&payload)).named(Mistake::KeyOfAnotherFrame))
 }
 
 pub fn a_frame_is_encoded(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
     let why = "§5.2: FIN and the opcode, the length, the payload. §5.1: \"A server MUST NOT mask any frames that \
                it sends to the client.\"";
-    for (opcode, payload) in [(TEXT, &b"Hello"[..]), (BINARY, b""), (PONG, b"\x00\xFF")] {
+    let frames = [(TEXT, &b"Hello"[..]), (BINARY, b""), (PONG, b"\x00\xFF"), (PING, b""), (CLOSE, b"\x03\xE8")];
+    for (opcode, payload) in frames {
         let expected = [&[0x80 | opcode, payload.len() as u8], payload].concat();
         trial.case(format!("encode_frame, with opcode {opcode:#x} and payload {}", hex(payload)), hex(&expected), why);
         let came = (subject.encode_frame)(opcode, payload);
@@ -285,17 +339,27 @@ pub fn a_frame_is_encoded(subject: &Subject, trial: &Trial) -> Result<(), Lesson
 
 pub fn a_length_is_encoded_in_its_shortest_form(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
     let why = "§5.2: up to 125 in one byte, up to 65535 in 126 and two bytes, above that in 127 and eight, big-endian.";
-    for length in [125, 126, 127, 300, 65535, 65536, 70_000] {
+    let binary = [125, 126, 127, 300, 65535, 65536, 70_000].map(|length| (BINARY, "binary", length));
+    let text = [125, 126, 65535, 65536].map(|length| (TEXT, "text", length));
+    for (opcode, kind, length) in binary.into_iter().chain(text) {
         let mut expected = header_bytes(length);
+        expected[0] = 0x80 | opcode;
         expected[1] &= 0x7F;
         trial.case(
-            format!("encode_frame, with a binary payload of {length} bytes"),
+            format!("encode_frame, with a {kind} payload of {length} bytes"),
             format!("{}, then the payload", hex(&expected)),
             why,
         );
-        // Every part of the payload differs from every other.
-        let payload: Vec<u8> = (0..length as usize).map(|i| (i % 251) as u8).collect();
-        let came = (subject.encode_frame)(BINARY, &payload);
+        // Every part of the payload differs from every other, and each value is in it.
+        let payload: Vec<u8> = (0..length as usize).map(|i| (i % 257) as u8).collect();
+        let came = (subject.encode_frame)(opcode, &payload);
+        // A whole frame, of the beginning of the payload.
+        let cut = [2, 4, 10].into_iter().filter(|size| came.len() >= *size).map(|size| came.len() - size);
+        let cut = cut.into_iter().find(|&part| part < length as usize && came.ends_with(&payload[..part]));
+        if let Some(part) = cut {
+            let shown = format!("{}, then the first {part} bytes of the payload", hex(&came[..came.len() - part]));
+            return Err(trial.came(shown).named(Mistake::PayloadCut));
+        }
         let header = &came[..came.len().saturating_sub(length as usize)];
         if came.starts_with(&expected) && came.len() < expected.len() + length as usize {
             let lesson = trial.came(format!("{}, then {} bytes", hex(&expected), came.len() - expected.len()));
@@ -414,7 +478,11 @@ pub fn a_frame_is_taken_out_of_the_buffer(subject: &Subject, trial: &Trial) -> R
         first(0x82, &[7; 300]),
         first(0x82, &[7; 70_000]),
     ];
-    for expected in frames {
+    let payload = |length: u32| (0..length).map(|i| (i % 251) as u8).collect::<Vec<u8>>();
+    // Every opcode, and the lengths where a form begins or ends.
+    let more = [(0x80, 1), (0x00, 125), (0x89, 0), (0x89, 125), (0x8A, 4), (0x88, 2), (0x82, 126), (0x81, 65535)];
+    let more = more.into_iter().chain([(0x80, 65536)]).map(|(byte, length)| first(byte, &payload(length)));
+    for expected in frames.into_iter().chain(more) {
         let mut buffer = expected.bytes.clone();
         take(subject, trial, &mut buffer, &expected, why)?;
         trial.case(format!("take_frame, with {}", holding(&expected.bytes)), "afterwards the buffer is empty", why);
@@ -431,7 +499,7 @@ pub fn a_frame_is_taken_out_of_the_buffer(subject: &Subject, trial: &Trial) -> R
 }
 
 pub fn half_a_frame_waits_for_the_rest(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
-    for whole in [masked(0x81, b"Hello"), masked(0x82, &[7; 300])] {
+    for whole in [masked(0x81, b"Hello"), masked(0x82, &[7; 300]), masked(0x89, b"?"), masked(0x00, &[7; 70_000])] {
         for cut in (0..whole.len()).step_by(1 + whole.len() / 40) {
             let mut buffer = whole[..cut].to_vec();
             trial.case(
@@ -468,7 +536,22 @@ pub fn three_frames_come_out_one_by_one(subject: &Subject, trial: &Trial) -> Res
             lesson.named(mistake)
         })?;
     }
-    Ok(())
+    // Frames of several kinds, and the first byte of another.
+    let frames = [first(0x89, b""), first(0x02, &[7; 300]), first(0x88, b"\x03\xE8"), first(0x80, b"")];
+    let mut buffer: Vec<u8> = frames.iter().flat_map(|frame| frame.bytes.clone()).chain([0x81]).collect();
+    for frame in &frames {
+        take(subject, trial, &mut buffer, frame, why)?;
+    }
+    trial.case(
+        "take_frame, after the four frames before it: the buffer 81",
+        "Ok(None), and the buffer as it was",
+        MORE,
+    );
+    let came = (subject.take_frame)(&mut buffer, NO_LIMIT);
+    match came == Ok(None) && buffer == [0x81] {
+        true => Ok(()),
+        false => Err(trial.came(format!("{}, and {}", shown(&came), holding(&buffer))).named(Mistake::LeftoverDropped)),
+    }
 }
 
 pub fn each_frame_has_its_own_key(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
@@ -494,20 +577,29 @@ pub fn a_frame_without_a_mask_is_refused(subject: &Subject, trial: &Trial) -> Re
     // 40 more bytes follow, so that there seem to be a key and a payload.
     let more = [&frame[..], &[0; 40]].concat();
     // The header alone is enough for the refusal.
-    for bytes in
-        [&more[..], &frame[..], b"\x8A\x00\0\0\0\0", &frame[..2], b"\x82\x7E\x01\x2C", b"\x89\x00", b"\x88\x02\x03\xE8"]
-    {
-        let mut buffer = bytes.to_vec();
+    let refuse = |bytes: &[u8], why, accepted, late| {
         trial.case(format!("take_frame, with {}", holding(bytes)), "Err(1002)", why);
-        let came = (subject.take_frame)(&mut buffer, NO_LIMIT);
-        if came != Err(1002) {
-            let mistake = match came {
-                Ok(None) => Mistake::UnmaskedLate,
-                Ok(Some(_)) => Mistake::UnmaskedAccepted,
-                Err(_) => Mistake::ProtocolCode,
-            };
-            return Err(trial.came(shown(&came)).named(mistake));
-        }
+        let came = (subject.take_frame)(&mut bytes.to_vec(), NO_LIMIT);
+        let mistake = match came {
+            Err(1002) => return Ok(()),
+            Ok(None) => late,
+            Ok(Some(_)) => accepted,
+            Err(_) => Mistake::ProtocolCode,
+        };
+        Err(trial.came(shown(&came)).named(mistake))
+    };
+    let unmasked = |bytes: &[u8]| refuse(bytes, why, Mistake::UnmaskedAccepted, Mistake::UnmaskedLate);
+    for bytes in [&more[..], &frame[..], &frame[..2], b"\x82\x7E\x01\x2C"] {
+        unmasked(bytes)?;
+    }
+    // Each kind of frame, also an empty one: with enough bytes after it, and its header alone.
+    for header in [[0x89, 5], [0x8A, 0], [0x88, 2], [0x82, 0], [0x01, 3], [0x00, 3], [0x80, 125]] {
+        unmasked(&[&header[..], &[0; 140]].concat())?;
+        unmasked(&header)?;
+    }
+    for bytes in [&b"\xC1\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58"[..], b"\x83\x80", b"\x09\x80", b"\x82\xFE\0\x05"] {
+        let why = "§5.2: what `decode_header` refuses is no frame, however many bytes follow.";
+        refuse(bytes, why, Mistake::HeaderErrorLost, Mistake::HeaderErrorLost)?;
     }
     Ok(())
 }

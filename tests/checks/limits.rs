@@ -6,7 +6,7 @@ use super::message::{assemble, frame, message};
 use super::mistakes::Mistake;
 use super::subject::Subject;
 use super::talk::{Talk, connected_pair};
-use super::words::{BINARY, CONTINUATION, Failure, PING};
+use super::words::{BINARY, CONTINUATION, Failure, PING, TEXT};
 use std::sync::Arc;
 
 const LIMIT: &str =
@@ -41,7 +41,7 @@ pub fn the_size_has_a_limit(subject: &Subject, trial: &Trial) -> Result<(), Less
         trial.equal(came, expected).map_err(|lesson| lesson.named(mistake))?;
     }
     // The greatest length that a header can hold, and one that a cast to a smaller type would turn into 0.
-    for more in [u64::MAX >> 1, u64::MAX, 1 << 32] {
+    for more in [u64::MAX >> 1, u64::MAX, 1 << 32, 1 << 63, 1 << 31, 1 << 16, 1 << 8] {
         trial.case(format!("check_size(7, {more}, 10)"), "Err(1009)", LIMIT);
         let check_size = subject.check_size;
         let came = Task::start(move || check_size(7, more, 10)).finish(trial).map_err(|lesson| {
@@ -75,26 +75,30 @@ pub fn the_announced_length_is_not_believed(subject: &Subject, trial: &Trial) ->
 
 fn announced_lengths(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
     let why = "§10.4: the header says how many bytes the payload has. Not one of them has arrived, and none should be waited for.";
-    // The last length exceeds the memory of any machine.
-    for announced in [1001_u64, 1 << 30, u64::MAX >> 1] {
-        for first in [0x82, 0x80, 0x02] {
-            let mut buffer = vec![first];
-            match announced {
-                1001 => buffer.extend([0xFE, 0x03, 0xE9]),
-                _ => buffer.extend([&[0xFF][..], &announced.to_be_bytes()].concat()),
+    // The last length exceeds the memory of any machine. The other frames of data can announce as much.
+    let lengths = [1001_u64, 1 << 30, u64::MAX >> 1];
+    let others = [0x80, 0x00, 0x81, 0x01, 0x02].into_iter().flat_map(|first| lengths.map(|length| (first, length)));
+    for (first, announced) in lengths.map(|length| (0x82, length)).into_iter().chain(others) {
+        let mut buffer = vec![first];
+        match announced {
+            1001 => buffer.extend([0xFE, 0x03, 0xE9]),
+            _ => buffer.extend([&[0xFF][..], &announced.to_be_bytes()].concat()),
+        }
+        trial.case(
+            format!(
+                "take_frame, with limit 1000 and the buffer {}: a header that announces {announced} bytes",
+                hex(&buffer)
+            ),
+            "Err(1009), and no room made for them",
+            why,
+        );
+        match (subject.take_frame)(&mut buffer, 1000) {
+            Err(1009) => {}
+            // By now a binary frame with FIN is known to be refused.
+            came @ Ok(_) if first != 0x82 => {
+                return Err(trial.came(format!("{came:?}")).named(Mistake::LimitForSomeOpcodes));
             }
-            trial.case(
-                format!(
-                    "take_frame, with limit 1000 and the buffer {}: a header that announces {announced} bytes",
-                    hex(&buffer)
-                ),
-                "Err(1009), and no room made for them",
-                why,
-            );
-            match (subject.take_frame)(&mut buffer, 1000) {
-                Err(1009) => {}
-                came => return Err(trial.came(format!("{came:?}")).named(Mistake::AnnouncedBelieved)),
-            }
+            came => return Err(trial.came(format!("{came:?}")).named(Mistake::AnnouncedBelieved)),
         }
     }
     let mut buffer = super::talk::masked(0x82, &[7; 1000]);
@@ -140,7 +144,15 @@ pub fn the_limit_is_handed_on(subject: &Subject, trial: &Trial) -> Result<(), Le
             other => return Err(trial.came(format!("{other:?}"))),
         }
     }
-    Ok(())
+    let (client, mut server) = connected_pair();
+    let mut talk = Talk::over(trial, client);
+    trial.case("read_frame, with limit 1000 and a frame of 1000 bytes", "Ok(Some(...))", why);
+    talk.send(&super::talk::masked(0x82, &[7; 1000]));
+    let read_frame = subject.read_frame;
+    match Task::start(move || read_frame(&mut server, &mut Vec::new(), 1000)).finish(trial)? {
+        Ok(Some(_)) => Ok(()),
+        other => Err(trial.came(format!("{other:?}")).named(Mistake::LimitNotHandedOn)),
+    }
 }
 
 pub fn the_limit_is_for_the_message(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
@@ -167,9 +179,9 @@ fn fragments(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
         if twice { lesson.named(Mistake::CountedTwice) } else { lesson }
     })?;
     counted(&fits, Mistake::ControlCounted)?;
-    for fin in [false, true] {
+    for (fin, opcode) in [(false, BINARY), (true, BINARY), (false, TEXT), (true, TEXT)] {
         let too_big = [
-            (part(false, BINARY, 60), Ok(None)),
+            (part(false, opcode, 60), Ok(None)),
             (part(false, CONTINUATION, 40), Ok(None)),
             (part(fin, CONTINUATION, 1), Err(1009)),
         ];
@@ -177,9 +189,7 @@ fn fragments(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
             Ok(_) => wrong.lesson.named(Mistake::FragmentsUnbounded),
             Err(_) => wrong.lesson.named(Mistake::SizeCode),
         })?;
-    }
-    for fin in [false, true] {
-        assemble(subject, trial, 100, &[(part(fin, BINARY, 101), Err(1009))], LIMIT).map_err(|wrong| {
+        assemble(subject, trial, 100, &[(part(fin, opcode, 101), Err(1009))], LIMIT).map_err(|wrong| {
             match wrong.came {
                 Ok(_) => wrong.lesson.named(Mistake::FirstUnbounded),
                 Err(_) => wrong.lesson.named(Mistake::SizeCode),

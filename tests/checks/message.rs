@@ -17,7 +17,10 @@ pub fn shown(frame: &Frame) -> String {
 // Step 09
 
 pub fn a_ping_is_answered_with_its_bytes(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
-    for payload in [&b"Hello"[..], b"", &[7; 125], b"\xFF\xFE\0\x80"] {
+    // The last two hold all values.
+    let values: Vec<u8> = (1..=0xFF).chain([0]).collect();
+    let (low, high) = values.split_at(125);
+    for payload in [&b"Hello"[..], b"", &[7; 125], b"\xFF\xFE\0\x80", b" x\r\n", low, &high[..125], &high[125..]] {
         let ping = frame(true, PING, payload);
         let expected = [&[0x8A, payload.len() as u8], payload].concat();
         trial.case(
@@ -33,6 +36,7 @@ pub fn a_ping_is_answered_with_its_bytes(subject: &Subject, trial: &Trial) -> Re
                     [0x0A, ..] => Some(Mistake::FinMissing),
                     [0x8A, 0] if !payload.is_empty() => Some(Mistake::PongEmpty),
                     _ if payload.starts_with(b"\xFF") => Some(Mistake::PongRepaired),
+                    [0x8A, _, ref rest @ ..] if rest.len() < payload.len() => Some(Mistake::PongCut),
                     _ => None,
                 };
                 return Err(trial.came(format!("Some of {}", hex(&came))).named(mistake));
@@ -49,6 +53,10 @@ pub fn nothing_else_is_answered(subject: &Subject, trial: &Trial) -> Result<(), 
         frame(true, TEXT, b"Hello"),
         frame(false, CONTINUATION, b"Hel"),
         frame(true, CLOSE, b""),
+        frame(true, BINARY, b"Hello"),
+        frame(true, PONG, b""),
+        frame(false, TEXT, b""),
+        frame(true, CONTINUATION, b"lo"),
     ] {
         let why = match other.opcode {
             PONG => "§5.5.3: a Pong can come unasked. \"A response to an unsolicited Pong frame is not expected.\"",
@@ -179,20 +187,42 @@ pub fn fragments_are_put_together(subject: &Subject, trial: &Trial) -> Result<()
     assemble(subject, trial, NO_LIMIT, &frames, why).map_err(|wrong| match wrong.came {
         Err(1002) => wrong.lesson.named(Mistake::EmptyIsOpen),
         _ => wrong.lesson,
-    })
+    })?;
+    // The last one can be empty, and there can be many.
+    let empty_end = [(frame(false, BINARY, b"a"), Ok(None)), (frame(true, CONTINUATION, b""), message(BINARY, b"a"))];
+    let mut many = vec![(frame(false, BINARY, b"\0"), Ok(None))];
+    many.extend((1..300).map(|i| (frame(false, CONTINUATION, &[i as u8]), Ok(None))));
+    let all: Vec<u8> = (0..=300).map(|i| i as u8).collect();
+    many.push((frame(true, CONTINUATION, &[300_u32 as u8]), message(BINARY, &all)));
+    for frames in [&empty_end[..], &many] {
+        assemble(subject, trial, NO_LIMIT, frames, why).map_err(|mut wrong| {
+            wrong.lesson.sent =
+                format!("Assembler::take, with the {} frames of a message, one after the other", wrong.at + 1);
+            match wrong.came {
+                Ok(None) => wrong.lesson.named(Mistake::LastFragmentIgnored),
+                Ok(Some(_)) if wrong.at + 1 < frames.len() => wrong.lesson.named(Mistake::FinNotAsked),
+                Ok(Some(_)) => wrong.lesson.named(Mistake::FragmentsLost),
+                Err(_) => wrong.lesson.named(Mistake::GoodFragmentRefused),
+            }
+        })?;
+    }
+    Ok(())
 }
 
 pub fn a_control_frame_may_stand_in_the_middle(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
     let why =
         "§5.4: \"Control frames ... MAY be injected in the middle of a fragmented message.\" They are not part of it.";
-    for (opcode, payload) in [(PING, &b"!"[..]), (PONG, b"!"), (CLOSE, b"")] {
+    for (opcode, payload) in [(PING, &b"!"[..]), (PONG, b"!"), (CLOSE, b""), (PING, b""), (PONG, b"")] {
         let frames = [
             (frame(false, TEXT, b"Hel"), Ok(None)),
             (frame(true, opcode, payload), Ok(None)),
             (frame(true, CONTINUATION, b"lo"), message(TEXT, b"Hello")),
+            (frame(true, opcode, payload), Ok(None)),
         ];
         assemble(subject, trial, NO_LIMIT, &frames, why).map_err(|wrong| match &wrong.came {
             Ok(Some(message)) if message.payload == b"Hel!lo" => wrong.lesson.named(Mistake::PingSpliced),
+            Ok(Some(_)) if wrong.at == 3 => wrong.lesson.named(Mistake::ControlIsMessage),
+            Err(_) if wrong.at == 3 => wrong.lesson.named(Mistake::ControlNeedsMessage),
             Err(_) if wrong.at == 1 => wrong.lesson.named(Mistake::PingRefused),
             Ok(Some(_)) | Err(_) => wrong.lesson.named(Mistake::PingEndsMessage),
             _ => wrong.lesson,
@@ -260,14 +290,38 @@ pub const BAD_TEXTS: [(&[u8], &str); 6] = [
     (b"\xE2\x82", "a character that is cut short"),
 ];
 
+const MORE_BAD_TEXTS: [(&[u8], &str); 9] = [
+    (b"\x80", "a continuation byte of nothing"),
+    (b"Hello \xFE again", "a byte that never occurs, in the middle"),
+    (b"\xC1\xBF", "one byte in two"),
+    (b"\xE0\x9F\xBF", "two bytes in three"),
+    (b"\xF0\x8F\xBF\xBF", "three bytes in four"),
+    (b"\xED\xBF\xBF", "the last surrogate"),
+    (b"\xF5\x80\x80\x80", "above U+10FFFF"),
+    (b"\xE2\x82A", "a character that another cuts short"),
+    (b"Hello \xF0\x9F\x91", "a character that is cut short"),
+];
+
+/// The first and the last character of each length, and those that some take for a fault.
+const GOOD_TEXTS: [&str; 9] = [
+    "",
+    "Hello",
+    "Grüße, 世界 👋",
+    "\0",
+    " \t\r\n\u{1F}\u{7F}",
+    "\u{80}\u{7FF}\u{800}\u{D7FF}\u{E000}",
+    "\u{FFFD}",
+    "\u{FEFF}\u{FFFE}\u{FFFF}",
+    "\u{10000}\u{10FFFF}",
+];
+
 pub fn text_is_utf8(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
-    for text in ["", "Hello", "Grüße, 世界 👋", "\u{FFFD}", "\u{FFFE} \u{FFFF}", "a\0b", "\u{FEFF}Hello"] {
+    for text in GOOD_TEXTS {
         trial.case(format!("check_text, with {text:?}"), "Ok(())", UTF8);
-        trial
-            .equal((subject.check_text)(text.as_bytes()), Ok(()))
-            .map_err(|lesson| lesson.named(Mistake::GoodTextRefused))?;
+        let lesson = trial.equal((subject.check_text)(text.as_bytes()), Ok(()));
+        lesson.map_err(|lesson| lesson.named(Mistake::GoodTextRefused))?;
     }
-    for (bytes, what) in BAD_TEXTS {
+    for (bytes, what) in BAD_TEXTS.into_iter().chain(MORE_BAD_TEXTS) {
         trial.case(format!("check_text, with {}: {what}", hex(bytes)), "Err(1007)", UTF8);
         match (subject.check_text)(bytes) {
             Err(1007) => {}
@@ -291,11 +345,21 @@ pub fn the_message_is_checked_as_a_whole(subject: &Subject, trial: &Trial) -> Re
     assemble(subject, trial, NO_LIMIT, &frames, why).map_err(|wrong| match wrong.came {
         Err(_) => wrong.lesson.named(Mistake::Utf8PerFrame),
         _ => wrong.lesson,
-    })
+    })?;
+    let why = "§8.1, and the page: what is passed on is what was sent, to the byte.";
+    for text in GOOD_TEXTS {
+        let frames = [(frame(true, TEXT, text.as_bytes()), message(TEXT, text.as_bytes()))];
+        assemble(subject, trial, NO_LIMIT, &frames, why).map_err(|wrong| match wrong.came {
+            Ok(Some(_)) => wrong.lesson.named(Mistake::TextChanged),
+            Err(1007) => wrong.lesson.named(Mistake::GoodTextRefused),
+            _ => wrong.lesson,
+        })?;
+    }
+    Ok(())
 }
 
 pub fn bad_text_does_not_get_through(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
-    for (bytes, _) in BAD_TEXTS {
+    for (bytes, _) in BAD_TEXTS.into_iter().chain(MORE_BAD_TEXTS) {
         let whole = [(frame(true, TEXT, bytes), Err(1007))];
         let cut = [(frame(false, TEXT, &bytes[..1]), Ok(None)), (frame(true, CONTINUATION, &bytes[1..]), Err(1007))];
         // By now `check_text` itself is known to be right.
@@ -307,12 +371,6 @@ pub fn bad_text_does_not_get_through(subject: &Subject, trial: &Trial) -> Result
                 _ => wrong.lesson,
             })?;
         }
-    }
-    // A byte order mark is a character as any other.
-    for text in ["\u{FEFF}Hello", " a\0b "] {
-        let frames = [(frame(true, TEXT, text.as_bytes()), message(TEXT, text.as_bytes()))];
-        assemble(subject, trial, NO_LIMIT, &frames, "§5.6: a text goes through as it came.")
-            .map_err(|wrong| wrong.lesson.named(Mistake::TextChanged))?;
     }
     let why = "§5.6: binary is \"arbitrary binary data whose interpretation is solely up to the application layer\".";
     let frames = [(frame(true, BINARY, b"\xFF\xFE"), message(BINARY, b"\xFF\xFE"))];

@@ -212,6 +212,11 @@ mistakes! {
         `for byte in payload.iter_mut()`, and then `*byte ^= ...`.";
     LastBytesMasked, None, "The last bytes are still masked: those that do not fill a group of four.";
     FourBytesOnly, None, "Only the first four bytes are unmasked. After the fourth byte of the key comes its first again: `key[i % 4]`.";
+    ZeroIsSpecial, None, "Your loop ends, or leaves out a byte, where a byte is 0. Every value is data: the index alone \
+        decides.";
+    PartStillMasked, None, "A part of the payload is still masked. Where does your loop end, and which bytes does it leave out?";
+    MaskIndexCut, None, "The first bytes are right, and further on the index into the key is wrong. An index is a `usize`: a \
+        cast to a smaller type cuts it.";
     KeyReversed, None, "You used the key from its end. Byte 0 of the payload goes with byte 0 of the key.";
     OneByteOfTheKey, None, "You used one byte of the key for the whole payload. There are four, one after the other: `key[i % 4]`.";
     KeyIndexPanics, None, "The key has four bytes, and the payload can have more. After the fourth comes the first again: \
@@ -221,6 +226,7 @@ mistakes! {
     LongFormMissing, None, "You have no form of its own for a payload of this length. There are three: one byte, 126 and \
         two bytes, 127 and eight bytes.";
     PayloadNotWhole, None, "The length is right, and the bytes after it are not the payload: all of it, unchanged, in its order.";
+    PayloadCut, None, "The end of the payload is missing. Every byte of it goes into the frame, however many there are.";
     EndIsNoClose, None, "You took the end of the stream for a Close frame or for a broken rule. Nobody has sent one: `Ok(None)`.";
     EndIsNoError, None, "You took the end of the stream for an error. Between two frames it is a client that has left: `Ok(None)`.";
     CodeNotPassedOn, None, "`take_frame` has refused the frame, and its code did not reach your caller as it was: `take_frame(...)?`.";
@@ -249,6 +255,11 @@ mistakes! {
     UnmaskedAccepted, Some(11), "You accepted a client's frame without a mask. Fail with 1002.";
     UnmaskedLate, Some(11), "You wait for more before you refuse a frame without a mask. Its second byte shows it \
         already: ask there.";
+    HeaderErrorLost, None, "`decode_header` has refused these bytes, and you did not pass its error on: `decode_header(buffer)?`.";
+    FullArrayGoesOn, None, "You read again before you look into the buffer, because a read has filled your array. It can have \
+        brought all there is: look after each read.";
+    LastFrameLost, None, "A whole frame has arrived, and after it the end of the stream: you returned the end alone. Look for a \
+        frame first, and at the end only if a read brings it.";
     NotBlocking, None, "A read brought no bytes and did not wait. The socket is in the blocking mode and stays in it: no `set_nonblocking`.";
     OtherBytesRead, None, "The frame is good, and you found a fault in it: other bytes than the client's are in the buffer. Append as many \
         as the read has brought.";
@@ -263,6 +274,7 @@ mistakes! {
     // Messages
     PongEmpty, Some(12), "Your Pong is empty. Echo the Ping's bytes.";
     PongRepaired, None, "You made text of the Ping's bytes. They need not be UTF-8: echo the bytes.";
+    PongCut, None, "Bytes of the Ping are missing in your Pong. Echo all of them: no `trim`, and no end at a 0.";
     PongToPong, None, "You answered a Pong. Only a Ping is answered.";
     PongOfNothing, None, "`Some` of no bytes is an answer too, and your caller would send it. If there is nothing to send, it is `None`.";
     PongToOther, None, "You answered a frame that is no Ping. Look at the opcode first.";
@@ -270,6 +282,9 @@ mistakes! {
         answer is that of a Pong, 10.";
     PingSpliced, Some(13), "You put the Ping's bytes into the message. Control frames are not part of the message.";
     PingEndsMessage, Some(13), "The Ping in the middle ended the message. Its FIN bit is its own; the message goes on.";
+    ControlIsMessage, None, "You returned a control frame as a message. A message is a text or binary: `Ok(None)`.";
+    ControlNeedsMessage, None, "You refused a control frame because no message is open. It can come at any time: `Ok(None)`.";
+    FragmentsLost, None, "Bytes of some fragments are missing. A message has any number of them, and keeps them all.";
     NothingToContinue, Some(16), "You accepted a continuation while no message is open. Know whether one is: 1002.";
     MessageInsideMessage, Some(16), "You began a new message inside another. Know whether one is open: 1002.";
     PingRefused, None, "You refused a control frame in the middle of a message. It is allowed there: `Ok(None)`, and the message goes on.";
@@ -285,8 +300,9 @@ mistakes! {
     OpcodeOfContinuation, None, "The message's opcode is that of its first frame; a continuation has 0.";
     Utf8PerFrame, Some(14), "You checked each frame by itself. A character can be split over two fragments; check the message.";
     InvalidUtf8Accepted, Some(15), "You let invalid UTF-8 through. Fail with 1007.";
-    GoodTextRefused, None, "You refused a good text. Whatever is UTF-8 is allowed, U+FFFD and U+0000 too.";
-    TextChanged, None, "A good text came out changed. Hand on the bytes as they are, with a byte order mark and white space.";
+    GoodTextRefused, None, "You refused a good text. Each character of Unicode is allowed, U+0000, U+FEFF and U+FFFD too: only \
+        `from_utf8` decides.";
+    TextChanged, None, "The text left `take` changed. Pass on the bytes that were sent: nothing is trimmed, and no mark at its start taken off.";
     TextCode, None, "The code for a text that is not UTF-8 is 1007.";
     LastOpcodeAsked, None, "You check a text that comes in one frame, and not one that comes in fragments. The last fragment has opcode 0: \
         ask the opcode of the message.";
@@ -296,6 +312,8 @@ mistakes! {
     CheckTextNotCalled, None, "`check_text` is right, but `take` does not call it: a bad text left `take`. Ask \
         `check_text` before you return a text.";
     // Limits
+    LimitForSomeOpcodes, None, "You ask for the limit with some opcodes, and not with this one. Only control frames can be left out: a \
+        continuation can announce as much as a first frame.";
     AnnouncedBelieved, Some(22), "You waited for a payload that is over the limit. Compare the announced length before you make room \
         for it: 1009.";
     FirstUnbounded, None, "You took a first fragment, or a whole message, over the limit. `take` asks `check_size` before it adds any payload.";
@@ -503,6 +521,7 @@ mistakes! {
         can refer to the one before.";
     Rsv1Refused, None, "You refused a frame with RSV1. Here it is allowed, in the first frame of a message: take the bit out \
         before `take_frame` sees it.";
+    PlainFrameRefused, None, "You refused a frame without RSV1. Such a frame is as before: what `take_frame` says of it is right.";
     Rsv1Removed, None, "The frame is not complete, and RSV1 is gone from the buffer. The next call needs it: put it back.";
     Rsv1Read, None, "You read the bit the wrong way. It is RSV1, 0x40 of the first byte: set means compressed.";
     Rsv1OnContinuation, None, "You accepted RSV1 in a continuation. Only the first frame says that the message is compressed: 1002.";
@@ -512,6 +531,7 @@ mistakes! {
     FirstPieceOnly, None, "A part of the message is missing. Go on until `Inflate` has no more pieces.";
     TailForgotten, None, "You refused a good message. The sender has left off its last four bytes: append 00 00 ff ff before you \
         inflate it.";
+    EmptyMessageRefused, None, "You refused an empty message. Inflated, it has no bytes, which is fine.";
     CompressedCounted, None, "You refused a message that is within the limit. The limit is for the bytes that come out.";
     BadDeflate, None, "These bytes are no DEFLATE. An error of `Inflate` is 1007 here.";
     InflatedBeforeAsked, None, "You inflated all of it, and asked for the limit then. Ask piece by piece: a few KiB become many MiB.";
