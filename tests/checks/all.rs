@@ -30,5 +30,6 @@ pub mod steps;
 pub mod subject;
 pub mod talk;
 pub mod tcp;
+pub mod watch;
 
 use crate::checks::{inflate, words};

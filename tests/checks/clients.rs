@@ -8,7 +8,8 @@ use super::subject::Subject;
 use super::talk::{Asked, Seen, Talk, connected_pair, masked, request};
 use super::tcp::CROWD;
 use super::words::Settings;
-use std::time::Duration;
+use std::io::Write as _;
+use std::time::{Duration, Instant};
 
 // Step 14
 
@@ -239,7 +240,7 @@ pub fn the_time_of_the_settings_holds(subject: &Subject, trial: &Trial) -> Resul
         _ => lesson,
     })?;
     if long.ends_within(Duration::from_millis(60)) {
-        return Err(trial.came("it has returned for both").named(Mistake::CloseTimeoutIgnored));
+        return Err(trial.came("it has returned for both").named(Mistake::HangsUpTooSoon));
     }
     Ok(())
 }
@@ -437,6 +438,44 @@ pub fn the_settings_are_handed_on(subject: &Subject, trial: &Trial) -> Result<()
             let came = if fits { talk.expect(0x82, &payload) } else { talk.expect_close(Some(1009)) };
             came.map_err(|asked| asked.lesson.named(Mistake::SettingsNotHandedOn))?;
         }
+    }
+    Ok(())
+}
+
+pub fn no_socket_is_kept(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    let server = Running::start(subject, Settings { close_timeout: Duration::from_millis(50), ..quick() });
+    let mut talk = server.connect(trial, "/echo")?;
+    let why =
+        "§7.1.1: after close_timeout the server drops the socket. If a clone of it is left anywhere, it stays open.";
+    talk.ask_close("a Close", &masked(0x88, b"\x03\xE8"), Some(1000), why)?;
+    trial.case(
+        "a Close; then bytes without end, because this client does not close its side; close_timeout is 50 ms",
+        "a reset of the connection, soon after close_timeout",
+        why,
+    );
+    let begin = Instant::now();
+    // The system answers bytes for a socket that is gone with a reset.
+    while talk.stream.write_all(&[0]).is_ok() {
+        if begin.elapsed() > trial.patience {
+            return Err(trial.came("none: the socket still takes the bytes").named(Mistake::SocketKept));
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    Ok(())
+}
+
+pub fn many_come_and_go(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    const MANY: usize = 40;
+    let server = Running::start(subject, quick());
+    for number in 1..=MANY {
+        let late = |mut lesson: Lesson| {
+            lesson.sent =
+                format!("{MANY} clients, one after the other, each of which leaves; one of them: {}", lesson.sent);
+            lesson.why = ALONE;
+            if number > 1 && lesson.mistake.is_none() { lesson.named(Mistake::SeatsUsedUp) } else { lesson }
+        };
+        let mut talk = server.connect(trial, "/echo").map_err(late)?;
+        echo(&mut talk, "hello").map_err(late)?;
     }
     Ok(())
 }

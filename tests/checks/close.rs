@@ -1,6 +1,6 @@
 //! Step 13: the closing handshake: the answer to a Close, and the end of TCP (§5.5.1, §7).
 
-use super::guard::Task;
+use super::guard::{self, Task};
 use super::lesson::{Lesson, Trial, hex};
 use super::mistakes::Mistake;
 use super::subject::Subject;
@@ -176,6 +176,27 @@ pub fn a_client_that_stays_is_left(subject: &Subject, trial: &Trial) -> Result<(
     outcome
 }
 
+pub fn the_wait_is_no_work(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    // If other code shares the process, the processor time cannot be attributed to the subject.
+    if guard::processor_times().is_none() {
+        return Ok(());
+    }
+    trial.case(
+        "nothing; the client never closes its side, and hang_up has 10 s of patience",
+        "nearly no work meanwhile",
+        "Each client that leaves late has a thread that waits here. A read that blocks costs nothing.",
+    );
+    let (_client, server) = connected_pair();
+    let hang_up = subject.hang_up;
+    let task = Task::start(move || hang_up(server, Duration::from_secs(10)));
+    if guard::burns_a_core(Duration::from_millis(60)) != Some(true) {
+        return Ok(());
+    }
+    Err(task
+        .panic(trial)
+        .unwrap_or(trial.came("much work of your threads, as much as this check's own").named(Mistake::HangUpSpins)))
+}
+
 pub fn the_patience_is_the_callers(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
     trial.case(
         "two clients that never close their side; hang_up has 30 ms of patience with one, and 10 minutes with the other",
@@ -269,4 +290,33 @@ pub fn a_client_that_dribbles_is_left(subject: &Subject, trial: &Trial) -> Resul
         talk.send(&[0]);
     }
     Err(reads_on(trial, &task, patience))
+}
+
+pub fn a_late_byte_changes_nothing(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    let patience = Duration::from_millis(200);
+    let hang_up = subject.hang_up;
+    let begin = Instant::now();
+    // On a busy machine one of several attempts is quick enough.
+    loop {
+        trial.case(
+            "one byte after 150 ms; hang_up has 200 ms of patience",
+            "hang_up returns after 200 ms in all",
+            "§7.1.1: wait for the client's end, but not forever. The patience that is left becomes less with each read.",
+        );
+        let (client, server) = connected_pair();
+        let mut talk = Talk::over(trial, client);
+        let started = Instant::now();
+        let task = Task::start(move || hang_up(server, patience));
+        if !task.ends_within(patience * 3 / 4) {
+            talk.send(&[0]);
+            // A read that begins now, with the whole patience, ends after 350 ms.
+            task.ends_within((patience * 3 / 2).saturating_sub(started.elapsed()));
+        }
+        if task.ends_within(Duration::ZERO) {
+            return task.finish(trial);
+        }
+        if begin.elapsed() > trial.patience * 2 {
+            return Err(trial.came("nothing: the function did not return in time").named(Mistake::TimeoutSetOnce));
+        }
+    }
 }

@@ -84,18 +84,39 @@ pub fn processor_times() -> Option<super::runner::limits::Times> {
     if ALONE.load(Ordering::SeqCst) { super::runner::limits::times() } else { None }
 }
 
+/// Waits until the check itself has used this much processor time, and returns whether your threads have used nearly as
+/// much meanwhile; `None` if that cannot be measured. On a busy machine it waits as long as a busy thread of yours would
+/// need.
+pub fn burns_a_core(time: Duration) -> Option<bool> {
+    let first = processor_times()?;
+    let (mut own, mut others) = (Duration::ZERO, Duration::ZERO);
+    while own < time {
+        let now = processor_times()?;
+        own = now.thread.saturating_sub(first.thread);
+        others = now.process.saturating_sub(first.process).saturating_sub(own);
+    }
+    Some(others >= time * 2 / 5)
+}
+
+/// Returns a number that Linux keeps about this process.
+fn status(name: &str) -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+    line.split_whitespace().next()?.parse().ok()
+}
+
+/// Returns how many threads there are, if this process runs only the checks of one step and the system reports it.
+pub fn threads() -> Option<u64> {
+    if ALONE.load(Ordering::SeqCst) { status("Threads:") } else { None }
+}
+
 /// Returns the resource that your code has used without limit, if the system reports it. The checks need far fewer
 /// threads and far less memory.
 fn excess() -> Option<(String, Mistake)> {
     const THREADS: u64 = 200;
     const KIB: u64 = 500 << 10;
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let number = |name: &str| -> Option<u64> {
-        let line = status.lines().find_map(|line| line.strip_prefix(name))?;
-        line.split_whitespace().next()?.parse().ok()
-    };
-    let threads = number("Threads:").filter(|threads| *threads > THREADS);
-    let memory = number("VmRSS:").filter(|kib| *kib > KIB);
+    let threads = status("Threads:").filter(|threads| *threads > THREADS);
+    let memory = status("VmRSS:").filter(|kib| *kib > KIB);
     let threads = threads.map(|_| (format!("more than {THREADS} threads at work"), Mistake::ThreadsRunOut));
     threads.or(memory.map(|_| (format!("more than {} MiB in use", KIB >> 10), Mistake::MemoryRunsOut)))
 }

@@ -357,10 +357,15 @@ mistakes! {
     DrainError, None, "A read has failed, and `hang_up` goes on. An error is the end as well: return.";
     DrainSpins, None, "The client has closed its side, and `hang_up` goes on. Read until a read brings 0 bytes, which is the end of the stream: \
         return then.";
+    TimeoutSetOnce, None, "A byte in the last moment held you beyond `patience`. Before each read set the read timeout to what is \
+        left until the deadline.";
+    HangUpSpins, None, "`hang_up` asks again and again, and burns a core. Wait in the read: a blocking socket with a read timeout.";
     ZeroTimeout, None, "The deadline is over, and you read on. `set_read_timeout(Some(ZERO))` is refused and the old \
         timeout stays: return when nothing is left.";
     PatienceIgnored, None, "`hang_up` has a time of its own. `patience` says how long it can take: compute the deadline from it.";
     CloseTimeoutIgnored, None, "`serve_client` has a time of its own. `settings.close_timeout` is what `hang_up` gets.";
+    HangsUpTooSoon, None, "`serve_client` did not wait for `settings.close_timeout`. It gives `hang_up` a time of its own, or ends the \
+        socket both ways before `hang_up` can wait.";
     MaxMessageIgnored, None, "Another limit than `settings.max_message` holds, in `read_frame`, in `Assembler::new`, or in both.";
     SentBehindClose, None, "You sent something after your Close frame. Nothing is allowed to follow it.";
     NoCloseForFault, None, "You ended the connection without saying why. Send a Close frame with the code first.";
@@ -431,10 +436,18 @@ mistakes! {
         out, and nothing can follow it: leave the loop with `?`.";
     PathPrefix, None, "You compared a part of the path, or ignored its case. `/chat2` is another path than `/chat`: compare \
         with `==`.";
+    KeyShared, None, "A client took the place of another in the list. The key is the address of the client, `peer_addr`; \
+        `local_addr` is your own, and the same for all.";
+    BroadcastAgain, None, "A member got the frame twice. Go through one copy of the list, from `clients()`, to its end: after an error \
+        the loop goes on with the next member.";
+    SocketKept, None, "A socket is still open although its client's life is over. Somebody holds a clone of it: whatever `run` or \
+        the registry keeps has to be dropped with the client.";
+    SeatsUsedUp, None, "After some clients no more are served, although the others have left. Give back at its end whatever a client \
+        takes: a thread, or a place in a count.";
     // The heartbeat
     NoPing, None, "You sent no Ping. Does `run` start `watch`, and does it look at all clients again and again, also after a look at nobody? Or is a lock that `watch` needs held over a read?";
     NotAllWatched, None, "Some silent clients get no Ping while others are busy. Look at all of them each time: no `break` or `return` in the loop over `clients()`.";
-    SentCountsAsHeard, None, "A message to the client, or your own Ping, counts as activity of the client. Set `last_heard` where a frame has been \
+    SentCountsAsHeard, None, "A message to a client, or your own Ping, counts as activity of the client. Set `last_heard` where a frame has been \
         read, and nowhere else.";
     WatchEndsAtDrop, None, "One client was dropped, and from then on nobody is watched. `watch` never returns: go on with the others.";
     PingBesideTheLock, None, "A Ping was written beside `Client::send`, into the middle of another frame. It takes the same lock as every other frame.";
@@ -461,10 +474,17 @@ mistakes! {
     HeartbeatEnds, None, "Your heartbeat ended with one client's failed write; from now on nobody is watched. Drop \
         this client and go on: no `unwrap` and no `return` in `watch`.";
     TooEarly, None, "You decide too early. Silence below `ping_interval` is fine; so is a Ping that is younger than `pong_timeout`.";
+    WatchPause, None, "Your Pings come late. `watch` sleeps for a part of `settings.ping_interval`, such as a tenth, and not for a fixed time.";
+    WatchEndsWithNobody, None, "Your heartbeat ended when the last client had left. `watch` never returns: an empty list is no end of \
+        its loop.";
+    WatchHoldsField, None, "`watch` holds the lock of `last_heard` or `pinged` while its Ping waits, so the client's own thread \
+        cannot take the next frame. Let the guard go before `send`: a statement of its own, or a block.";
+    WatchForEach, None, "Threads are left over, one for each client that ever came. Start `watch` once in `run`, before the loop.";
     // Push
     TickNotEncoded, None, "You returned the text alone. A frame goes over the wire: `encode_frame(TEXT, ...)`.";
     TickNotText, None, "You made a binary frame. A tick is text: opcode 1.";
     TickOtherText, None, "The text is another one. It is `tick ` and the number, which can be as large as a `u64`: no cast.";
+    FirstTickLate, None, "No tick came at once. The first one goes out before the first pause.";
     FirstTick, None, "Your first tick has another number than 1.";
     TickNotCounted, None, "The number did not go up. Count in `push_ticks`, which is one call for all ticks of a client.";
     TicksEnd, None, "Your ticks have a last one. `push_ticks` goes on until nothing can be sent to its client any more.";

@@ -5,7 +5,7 @@ use super::lesson::Lesson;
 use super::subject::Subject;
 use super::{
     accept, chat, client, clients, close, conversation, deflate, frame, handshake, heartbeat, limits, message, push,
-    read, request, tcp,
+    read, request, tcp, watch,
 };
 use std::time::Duration;
 
@@ -318,9 +318,11 @@ pub const STEPS: &[Step] = &[
             close::the_close_reaches_the_client,
             close::a_client_that_stays_is_left,
             close::a_reset_is_the_end,
+            close::the_wait_is_no_work,
             close::the_patience_is_the_callers,
             close::a_client_that_floods_is_left,
             close::a_client_that_dribbles_is_left,
+            close::a_late_byte_changes_nothing,
         ],
     },
     Step {
@@ -364,6 +366,8 @@ pub const STEPS: &[Step] = &[
             clients::a_rude_client_harms_nobody,
             clients::the_settings_are_handed_on,
             clients::twenty_clients_each_get_their_own,
+            clients::many_come_and_go,
+            clients::no_socket_is_kept,
         ],
     },
     Step {
@@ -418,6 +422,10 @@ pub const STEPS: &[Step] = &[
             heartbeat::a_write_that_fails_does_not_end_it,
             heartbeat::a_ping_that_waits_holds_no_list,
             heartbeat::a_ping_is_a_whole_frame,
+            watch::the_watch_outlasts_every_client,
+            watch::the_pause_follows_the_settings,
+            watch::a_ping_that_waits_holds_no_field,
+            watch::there_is_one_watch_for_all,
         ],
     },
     Step {
@@ -441,6 +449,7 @@ pub const STEPS: &[Step] = &[
             push::ticks_end_with_a_close,
             push::half_a_frame_is_the_end,
             chat::nothing_is_sent_again,
+            push::nothing_overtakes_a_close,
             // Clients that are served
             push::ticks_come_while_the_client_is_silent,
             push::a_client_is_answered_between_its_ticks,

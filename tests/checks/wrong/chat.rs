@@ -7,7 +7,7 @@ use std::io::{self, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Flaw {
@@ -60,6 +60,9 @@ pub enum Flaw {
     SuffixInBroadcast,
     CaseIgnored,
     HangsUpForEver,
+    KeyShared,
+    BroadcastAgain,
+    SendSaysOk,
     // The heartbeat
     HeartbeatEnds,
     WatchSpins,
@@ -75,6 +78,10 @@ pub enum Flaw {
     WatchEndsAtDrop,
     PingBesideTheLock,
     PongAloneResets,
+    WatchPauses,
+    WatchEndsWithTheLast,
+    WatchHoldsField,
+    WatchForEach,
 }
 
 /// The one lock that a flaw has for all clients.
@@ -124,12 +131,22 @@ pub fn run(listener: TcpListener, settings: Settings, flaw: Flaw) {
             | Flaw::WatchEndsAtDrop
             | Flaw::PingBesideTheLock
             | Flaw::PongAloneResets
+            | Flaw::WatchPauses
+            | Flaw::WatchEndsWithTheLast
+            | Flaw::WatchHoldsField
     ) {
         let (room, settings) = (Arc::clone(&shared), settings.clone());
         thread::spawn(move || room.watch(&settings));
     }
+    let for_each = |room: &Arc<Room>| {
+        let (room, settings) = (Arc::clone(room), settings.clone());
+        thread::spawn(move || room.watch(&settings));
+    };
     for stream in listener.incoming().flatten() {
         let room = if flaw == Flaw::RegistryForEach { room(flaw) } else { Arc::clone(&shared) };
+        if flaw == Flaw::WatchForEach {
+            for_each(&room);
+        }
         let settings = settings.clone();
         thread::spawn(move || room.serve_client(stream, &settings));
     }
@@ -162,6 +179,9 @@ impl Client for Member {
         }
         let mut stream = self.stream.lock().unwrap();
         let outcome = stream.write_all(frame);
+        if self.flaw == Flaw::SendSaysOk {
+            return Ok(());
+        }
         match self.flaw {
             Flaw::SentCountsAsHeard if frame[0] != 0x89 => *self.heard.lock().unwrap() = (Instant::now(), None),
             Flaw::PingCountsAsHeard if frame[0] == 0x89 => self.heard.lock().unwrap().0 = Instant::now(),
@@ -237,6 +257,7 @@ impl Registry for Room {
             }
             member.shut_down();
             match self.flaw {
+                Flaw::BroadcastAgain => return self.broadcast(path, frame),
                 Flaw::FineOneRemoved => self.members.lock().unwrap().clear(),
                 Flaw::BroadcastStops => return,
                 _ => {}
@@ -245,7 +266,9 @@ impl Registry for Room {
     }
 
     fn serve_client(&self, mut stream: TcpStream, settings: &Settings) {
-        let (peer, flaw) = (stream.peer_addr().unwrap(), self.flaw);
+        let flaw = self.flaw;
+        let address = if flaw == Flaw::KeyShared { stream.local_addr() } else { stream.peer_addr() };
+        let peer = address.unwrap();
         let Ok(Some((request, buffer))) = (MY_SERVER.shake_hands)(&mut stream) else { return };
         if flaw != Flaw::NoTimeout {
             stream.set_write_timeout(Some(settings.send_timeout)).unwrap();
@@ -268,7 +291,7 @@ impl Registry for Room {
         if flaw == Flaw::LeftBehindTheClose {
             self.leave(peer);
         }
-        let own = (flaw == Flaw::HangsUpForEver).then_some(std::time::Duration::from_secs(600));
+        let own = (flaw == Flaw::HangsUpForEver).then_some(Duration::from_secs(600));
         (MY_SERVER.hang_up)(stream, own.unwrap_or(settings.close_timeout));
         if flaw == Flaw::LeftBehindHangUp {
             self.leave(peer);
@@ -284,10 +307,14 @@ impl Room {
 
     /// A heartbeat that ends when a write fails. A learner's would panic, which looks the same to the clients.
     fn watch(&self, settings: &Settings) {
+        let mut had_clients = false;
         loop {
             let alone = self.flaw == Flaw::WatchSpinsWithNobody && self.members.lock().unwrap().is_empty();
-            if self.flaw != Flaw::WatchSpins && !alone {
-                thread::sleep(settings.ping_interval / 10);
+            match self.flaw {
+                Flaw::WatchSpins => {}
+                _ if alone => {}
+                Flaw::WatchPauses => thread::sleep(Duration::from_secs(1)),
+                _ => thread::sleep(settings.ping_interval / 10),
             }
             let list = self.members.lock().unwrap();
             let members: Vec<_> = list.values().map(Arc::clone).collect();
@@ -296,6 +323,10 @@ impl Room {
             if members.is_empty() && self.flaw == Flaw::WatchEndsWithNobody {
                 return;
             }
+            if members.is_empty() && had_clients && self.flaw == Flaw::WatchEndsWithTheLast {
+                return;
+            }
+            had_clients |= !members.is_empty();
             for member in members {
                 let guard = member.heard.lock().unwrap();
                 let (heard, pinged) = *guard;
@@ -304,7 +335,9 @@ impl Room {
                     Verdict::Fine if self.flaw == Flaw::WatchBreaks => break,
                     Verdict::Fine => {}
                     Verdict::Ping => {
-                        member.heard.lock().unwrap().1 = Some(Instant::now());
+                        let mut guard = member.heard.lock().unwrap();
+                        guard.1 = Some(Instant::now());
+                        let _held = (self.flaw == Flaw::WatchHoldsField).then_some(guard);
                         let ping = (MY_SERVER.encode_frame)(PING, b"");
                         let sent = match self.flaw {
                             Flaw::PingBesideTheLock => (&member.clone).write_all(&ping),

@@ -66,3 +66,27 @@ pub fn pongs_ignored(listener: TcpListener, settings: Settings) {
         });
     }
 }
+
+pub fn keeps_sockets(listener: TcpListener, settings: Settings) {
+    let mut all = Vec::new();
+    for stream in listener.incoming().flatten() {
+        all.push(stream.try_clone().unwrap());
+        let settings = settings.clone();
+        thread::spawn(move || (MY_SERVER.serve_client)(stream, &settings));
+    }
+}
+
+/// Counts clients, and never down. A check that has many clients at once is not what finds it.
+pub fn counts_up(listener: TcpListener, settings: Settings) {
+    let seats = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    for stream in listener.incoming().flatten() {
+        let (settings, seats) = (settings.clone(), Arc::clone(&seats));
+        thread::spawn(move || {
+            // A seat is taken once the client has sent something.
+            if stream.peek(&mut [0]).is_ok_and(|count| count > 0) && seats.fetch_add(1, Ordering::SeqCst) >= 30 {
+                return thread::park();
+            }
+            (MY_SERVER.serve_client)(stream, &settings);
+        });
+    }
+}

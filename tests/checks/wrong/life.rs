@@ -27,6 +27,7 @@ pub enum Slip {
     UnwrapsReads,
     ClosePayloadEchoed,
     UnwrapsWrites,
+    ShutDownAfterTheClose,
     QuietDropped,
     PongRefused,
     TenMessages,
@@ -52,6 +53,9 @@ pub fn serve(mut stream: TcpStream, settings: &Settings, slip: Slip) {
         if slip == Slip::DroppedAfterAFault {
             return;
         }
+    }
+    if slip == Slip::ShutDownAfterTheClose {
+        let _ = stream.shutdown(std::net::Shutdown::Both);
     }
     (MY_SERVER.hang_up)(stream, settings.close_timeout);
 }

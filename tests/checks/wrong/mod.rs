@@ -71,6 +71,8 @@ wrong_answers! {
     "17" "watch-spins" WatchSpins, run: |listener, settings| chat::run(listener, settings, Flaw::WatchSpins);
     "17" "watch-spins-with-nobody" WatchSpins, run: |listener, settings| chat::run(listener, settings, Flaw::WatchSpinsWithNobody);
     "18" "ticker-spins" TickerSpins, registry: || ticks::registry(ticks::Flaw::Spins);
+    "17" "watch-for-each" WatchForEach, run: |listener, settings| chat::run(listener, settings, Flaw::WatchForEach);
+    "13" "spins" HangUpSpins, hang_up: slips::hangs_up_and_spins;
     "13" "threads-without-end" ThreadsRunOut, hang_up: |_, _| endings::starts_threads();
 }
 #[cfg(not(target_os = "linux"))]
@@ -213,7 +215,7 @@ wrong_answers! {
     "04" "refused-and-kept" RefusedAndKept, shake_hands: handshake::refused_and_kept;
     "04" "one-array" OneReadOneRequest, shake_hands: handshake::one_array;
     "13" "patience-of-its-own" PatienceIgnored, hang_up: |stream, _| (MY_SERVER.hang_up)(stream, Duration::from_millis(80));
-    "14" "close-timeout-of-its-own" CloseTimeoutIgnored, serve_client: |stream, settings| life::serve(stream, &Settings { close_timeout: Duration::from_millis(50), ..settings.clone() }, Slip::None);
+    "14" "close-timeout-of-its-own" HangsUpTooSoon, serve_client: |stream, settings| life::serve(stream, &Settings { close_timeout: Duration::from_millis(50), ..settings.clone() }, Slip::None);
     "14" "close-timeout-for-ever" CloseTimeoutIgnored, serve_client: |stream, settings| life::serve(stream, &Settings { close_timeout: Duration::from_secs(600), ..settings.clone() }, Slip::None);
     "14" "limit-of-its-own" MaxMessageIgnored, serve_client: |stream, settings| life::serve(stream, &Settings { max_message: 1 << 24, ..settings.clone() }, Slip::None);
     "14" "limit-for-frames-alone" MaxMessageIgnored, serve_client: |stream, settings| life::serve(stream, settings, Slip::NoMessageLimit);
@@ -633,6 +635,20 @@ wrong_answers! {
     "17" "watch-ends-with-nobody" NoPing, run: |listener, settings| chat::run(listener, settings, Flaw::WatchEndsWithNobody);
     "17" "watch-breaks" NotAllWatched, run: |listener, settings| chat::run(listener, settings, Flaw::WatchBreaks);
     "17" "sent-counts-as-heard" SentCountsAsHeard, run: |listener, settings| chat::run(listener, settings, Flaw::SentCountsAsHeard);
+    "13" "timeout-set-once" TimeoutSetOnce, hang_up: slips::timeout_set_once;
+    "14" "shut-down-after-the-close" HangsUpTooSoon, serve_client: |stream, settings| life::serve(stream, settings, Slip::ShutDownAfterTheClose);
+    "15" "keeps-sockets" SocketKept, run: clients::keeps_sockets;
+    "15" "seats-used-up" SeatsUsedUp, run: clients::counts_up;
+    "16" "local-address-as-key" KeyShared, run: |listener, settings| chat::run(listener, settings, Flaw::KeyShared);
+    "16" "broadcast-begins-again" BroadcastAgain, registry: || chat::registry(Flaw::BroadcastAgain);
+    "16" "send-says-ok" SendSaysOk, registry: || chat::registry(Flaw::SendSaysOk);
+    "17" "timeout-of-its-own" TimesIgnored, verdict: |silent, pinged, settings| (MY_SERVER.verdict)(silent, pinged, &Settings { pong_timeout: Duration::from_secs(20), ..settings.clone() });
+    "17" "pause-of-its-own" WatchPause, run: |listener, settings| chat::run(listener, settings, Flaw::WatchPauses);
+    "17" "ends-with-the-last" WatchEndsWithNobody, run: |listener, settings| chat::run(listener, settings, Flaw::WatchEndsWithTheLast);
+    "17" "field-locked" WatchHoldsField, run: |listener, settings| chat::run(listener, settings, Flaw::WatchHoldsField);
+    "18" "mark-under-the-lock-twice" TickAfterClose, registry: || ticks::registry(ticks::Flaw::TwoLocks);
+    "18" "sleeps-first" FirstTickLate, registry: || ticks::registry(ticks::Flaw::SleepsFirst);
+    "18" "default-settings" TickInterval, registry: || ticks::registry(ticks::Flaw::DefaultInterval);
     "18" "mark-says-ok" MarkSaysOk, registry: || ticks::registry(ticks::Flaw::MarkSaysOk);
     "18" "control-frames-marked" MarkTooOften, registry: || ticks::registry(ticks::Flaw::ControlMarked);
     "18" "every-frame-marked" MarkTooOften, registry: || ticks::registry(ticks::Flaw::AllMarked);

@@ -516,3 +516,25 @@ pub fn state_shared(limit: usize) -> Assembler {
     SHARED.set(Some((MY_SERVER.assembler)(limit)));
     Box::new(|frame| SHARED.with_borrow_mut(|shared| shared.as_mut().map_or(Ok(None), |real| real(frame))))
 }
+
+/// Asks a socket that never waits again and again.
+pub fn hangs_up_and_spins(mut stream: TcpStream, patience: Duration) {
+    let deadline = std::time::Instant::now() + patience;
+    let _ = stream.shutdown(std::net::Shutdown::Write);
+    stream.set_nonblocking(true).unwrap();
+    while std::time::Instant::now() < deadline {
+        match stream.read(&mut [0; 4096]) {
+            Ok(0) => return,
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock => return,
+            _ => {}
+        }
+    }
+}
+
+/// Sets the timeout of its reads once.
+pub fn timeout_set_once(mut stream: TcpStream, patience: Duration) {
+    let deadline = std::time::Instant::now() + patience;
+    let _ = stream.shutdown(std::net::Shutdown::Write);
+    let _ = stream.set_read_timeout(Some(patience));
+    while std::time::Instant::now() < deadline && stream.read(&mut [0; 4096]).is_ok_and(|count| count > 0) {}
+}

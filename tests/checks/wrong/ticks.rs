@@ -56,6 +56,9 @@ pub enum Flaw {
     SaysOk,
     HalfShutDown,
     Spins,
+    TwoLocks,
+    SleepsFirst,
+    DefaultInterval,
 }
 
 type Members = Arc<Mutex<HashMap<SocketAddr, Arc<Member>>>>;
@@ -89,6 +92,9 @@ impl Client for Member {
         if self.marked.load(Ordering::SeqCst) {
             return Err(ErrorKind::BrokenPipe.into());
         }
+        if self.flaw == Flaw::TwoLocks && self.writer.lock().unwrap().1 {
+            return Err(ErrorKind::BrokenPipe.into());
+        }
         let mut writer = self.writer.lock().unwrap();
         self.write(&mut writer, frame)
     }
@@ -99,6 +105,9 @@ impl Client for Member {
 
     fn push_ticks(&self, settings: &Settings) {
         let mut number = u64::from(self.flaw != Flaw::FromZero);
+        if self.flaw == Flaw::SleepsFirst {
+            thread::sleep(settings.tick_interval);
+        }
         loop {
             let locked = (self.flaw == Flaw::LockedPause).then(|| self.writer.lock().unwrap());
             let frame = (MY_SERVER.tick_frame)(number);
@@ -139,7 +148,7 @@ impl Member {
         if *over && self.flaw == Flaw::MarkSaysOk {
             return Ok(());
         }
-        if *over && self.flaw != Flaw::OtherLock || marked {
+        if *over && !matches!(self.flaw, Flaw::OtherLock | Flaw::TwoLocks) || marked {
             return Err(ErrorKind::BrokenPipe.into());
         }
         let outcome = stream.write_all(frame);
@@ -147,6 +156,8 @@ impl Member {
             Flaw::NotMarked => false,
             Flaw::ControlMarked => frame[0] & 0x08 != 0,
             Flaw::AllMarked => true,
+            // The write that comes too late leaves the mark.
+            Flaw::TwoLocks => *over || frame[0] & 0x0F == CLOSE,
             _ => frame[0] & 0x0F == CLOSE,
         };
         if outcome.is_err() && self.flaw == Flaw::ShutDownUnderLock {
@@ -311,6 +322,7 @@ impl Board {
                     thread::sleep(settings.tick_interval);
                 }
             })),
+            Flaw::DefaultInterval => drop(thread::spawn(move || me.push_ticks(&Settings::default()))),
             _ => drop(thread::spawn(move || me.push_ticks(&settings))),
         }
     }
