@@ -104,7 +104,7 @@ fn announced_lengths(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
     let mut buffer = super::talk::masked(0x82, &[7; 1000]);
     trial.case("take_frame, with limit 1000 and a frame of 1000 bytes", "Ok(Some(...))", LIMIT);
     match (subject.take_frame)(&mut buffer, 1000) {
-        Ok(Some(_)) => Ok(()),
+        Ok(Some(_)) => two_frames_may_be_over_it(subject, trial),
         came => {
             // One of 600 bytes fits in any case, unless what is in the buffer counts too.
             let small = (subject.take_frame)(&mut super::talk::masked(0x82, &[7; 600]), 1000);
@@ -116,6 +116,17 @@ fn announced_lengths(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
             };
             Err(trial.came(format!("{came:?}")).named((came == Err(1009)).then_some(mistake)))
         }
+    }
+}
+
+/// Puts two frames into the buffer; each of them is within the limit.
+fn two_frames_may_be_over_it(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    let frame = super::talk::masked(0x82, &[7; 600]);
+    let mut buffer = [&frame[..], &frame].concat();
+    trial.case("take_frame, with limit 1000 and two frames of 600 bytes in the buffer", "Ok(Some(...))", LIMIT);
+    match (subject.take_frame)(&mut buffer, 1000) {
+        Ok(Some(_)) => Ok(()),
+        came => Err(trial.came(format!("{came:?}")).named((came == Err(1009)).then_some(Mistake::BufferCounted))),
     }
 }
 

@@ -290,7 +290,7 @@ pub const BAD_TEXTS: [(&[u8], &str); 6] = [
     (b"\xE2\x82", "a character that is cut short"),
 ];
 
-const MORE_BAD_TEXTS: [(&[u8], &str); 9] = [
+const MORE_BAD_TEXTS: [(&[u8], &str); 14] = [
     (b"\x80", "a continuation byte of nothing"),
     (b"Hello \xFE again", "a byte that never occurs, in the middle"),
     (b"\xC1\xBF", "one byte in two"),
@@ -300,6 +300,11 @@ const MORE_BAD_TEXTS: [(&[u8], &str); 9] = [
     (b"\xF5\x80\x80\x80", "above U+10FFFF"),
     (b"\xE2\x82A", "a character that another cuts short"),
     (b"Hello \xF0\x9F\x91", "a character that is cut short"),
+    (b"\xC2", "a character that is cut short"),
+    (b"\xC3\x28", "no continuation byte after the first"),
+    (b"\xE2\x28\xA1", "no continuation byte after the first"),
+    (b"\xF0\x9F\x91A", "no continuation byte at the end"),
+    (b"\xF8\x88\x80\x80\x80", "a character of five bytes"),
 ];
 
 /// The first and the last character of each length, and those that some take for a fault.

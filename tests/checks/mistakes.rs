@@ -327,6 +327,7 @@ mistakes! {
     LimitNotHandedOn, None, "`read_frame` takes a limit, and you did not hand it on: `take_frame(buffer, limit)`.";
     ControlCounted, None, "You counted a control frame. It is not part of the message, and has its own limit of 125 bytes.";
     CountedTwice, None, "You counted the fragment twice, as a part of the message and as what is to come. Ask before you add it.";
+    BufferCounted, None, "You compared the whole buffer with the limit. It can hold several frames, and the limit is for one message.";
     HeaderCounted, None, "You counted the header with the payload. The limit is for the payload alone: `header.length`.";
     MoreThanLimit, None, "`so_far` is more than the limit: did you pass the buffer's length, or add the fragment before \
         you asked?";

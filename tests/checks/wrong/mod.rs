@@ -574,6 +574,8 @@ wrong_answers! {
     "11" "trimmed" TextChanged, assembler: |limit| lapses::text_cut(limit, <[u8]>::trim_ascii);
     "11" "overlong-accepted" InvalidUtf8Accepted, check_text: |payload| if payload == b"\xE0\x9F\xBF" { Ok(()) } else { (MY_SERVER.check_text)(payload) };
     "12" "last-frames-alone" LimitForSomeOpcodes, take_frame: |buffer, limit| (MY_SERVER.take_frame)(buffer, if buffer.first().is_some_and(|first| first & 0x80 == 0) { usize::MAX } else { limit });
+    "11" "continuation-bits-unasked" InvalidUtf8Accepted, check_text: |payload| if payload == b"\xE2\x28\xA1" { Ok(()) } else { (MY_SERVER.check_text)(payload) };
+    "12" "whole-buffer-compared" BufferCounted, take_frame: |buffer, limit| if buffer.len() > limit + 14 { Err(1009) } else { (MY_SERVER.take_frame)(buffer, limit) };
     "12" "binary-alone" FragmentsUnbounded, assembler: lapses::limit_for_binary;
     "12" "less-handed-on" LimitNotHandedOn, read_frame: |stream, buffer, limit| (MY_SERVER.read_frame)(stream, buffer, limit - 1);
     "12" "cast-to-u16" SumOverflows, check_size: |so_far, more, limit| (MY_SERVER.check_size)(so_far, if more == 1 << 16 { 0 } else { more }, limit);
