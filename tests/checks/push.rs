@@ -137,8 +137,8 @@ fn ticks_go_on(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
             let over = seen == Seen::Nothing && ticker.ends_within(Duration::ZERO);
             return Err(if over { lesson.named(Mistake::TicksEnd) } else { lesson });
         }
-        if begin.elapsed() > trial.patience * 4 {
-            return Err(trial.came("fewer of them by now").named(Mistake::TickInterval));
+        if begin.elapsed() > trial.patience * 2 {
+            return Err(trial.came("some of them, and the others late").named(Mistake::TickInterval));
         }
     }
     Ok(())
