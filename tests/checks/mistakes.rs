@@ -255,7 +255,6 @@ mistakes! {
     UnmaskedAccepted, Some(11), "You accepted a client's frame without a mask. Fail with 1002.";
     UnmaskedLate, Some(11), "You wait for more before you refuse a frame without a mask. Its second byte shows it \
         already: ask there.";
-    HeaderErrorLost, None, "`decode_header` has refused these bytes, and you did not pass its error on: `decode_header(buffer)?`.";
     FullArrayGoesOn, None, "You read again before you look into the buffer, because a read has filled your array. It can have \
         brought all there is: look after each read.";
     LastFrameLost, None, "A whole frame has arrived, and after it the end of the stream: you returned the end alone. Look for a \

@@ -37,11 +37,6 @@ pub fn not_minimal_in_fragments(bytes: &[u8]) -> Decoded {
     }
 }
 
-pub fn header_error_as_not_yet(buffer: &mut Vec<u8>, limit: usize) -> Taken {
-    let Ok(Some(_)) = (MY_SERVER.decode_header)(buffer) else { return Ok(None) };
-    (MY_SERVER.take_frame)(buffer, limit)
-}
-
 pub fn rest_dropped_after_control(buffer: &mut Vec<u8>, limit: usize) -> Taken {
     let taken = (MY_SERVER.take_frame)(buffer, limit);
     if matches!(&taken, Ok(Some(frame)) if frame.opcode == CONTINUATION && frame.payload.is_empty()) {

@@ -554,7 +554,6 @@ wrong_answers! {
     "06" "payload-cut-to-125" PayloadCut, encode_frame: |opcode, payload| (MY_SERVER.encode_frame)(opcode, &payload[..payload.len().min(125)]);
     "06" "payload-cut-to-65535" PayloadCut, encode_frame: |opcode, payload| (MY_SERVER.encode_frame)(opcode, &payload[..payload.len().min(65535)]);
     "06" "no-close-encoded" OpcodeNotWritten, encode_frame: |opcode, payload| (MY_SERVER.encode_frame)(if opcode == CLOSE { PING } else { opcode }, payload);
-    "07" "header-error-as-not-yet" HeaderErrorLost, take_frame: lapses::header_error_as_not_yet;
     "07" "opcode-of-control-lost" HeaderNotCopied, take_frame: |buffer, limit| Ok((MY_SERVER.take_frame)(buffer, limit)?.map(|frame| Frame { opcode: frame.opcode & 0x07, ..frame }));
     "07" "rest-dropped-after-control" LeftoverDropped, take_frame: lapses::rest_dropped_after_control;
     "08" "idle-timeout-is-the-end" TimeoutIsEnd, read_frame: lapses::idle_timeout_is_the_end;
