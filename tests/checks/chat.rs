@@ -8,6 +8,7 @@ use super::running::{Running, quick};
 use super::subject::{Client, Clients, Registry, Subject};
 use super::talk::{Seen, Talk, connected_pair, describe, masked};
 use super::words::Settings;
+use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpStream};
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
@@ -337,8 +338,28 @@ pub fn who_took_half_a_frame_is_let_go(subject: &Subject, trial: &Trial) -> Resu
     let client = Arc::clone(&fine.client);
     promptly(trial, Mistake::Deadlock, move || client.shut_down())?;
     match fine.talk.look() {
-        Seen::End | Seen::Reset => Ok(()),
+        Seen::End | Seen::Reset => a_read_wakes_up(&alone),
         seen => Err(trial.came(seen.to_string())),
+    }
+}
+
+fn a_read_wakes_up(alone: &Alone) -> Result<(), Lesson> {
+    let trial = alone.trial;
+    let (ann, mut reader) = alone.join_readable("/chat", trial.patience)?;
+    ALONE.case(
+        trial,
+        "Client::shut_down, for a client that neither reads nor closes its side",
+        "a read of its socket in another thread returns",
+        "The client's own thread waits in a read. If its cable is pulled out, nothing else wakes it.",
+    );
+    let client = Arc::clone(&ann.client);
+    promptly(trial, Mistake::Deadlock, move || client.shut_down())?;
+    reader.set_read_timeout(Some(trial.patience)).expect("set_read_timeout");
+    match std::io::Read::read(&mut reader, &mut [0]) {
+        Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
+            Err(trial.came("a read that waits").named(Mistake::HalfShutDown))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -158,7 +158,11 @@ pub fn rsv1_is_refused_elsewhere(subject: &Subject, trial: &Trial) -> Result<(),
         trial.case(format!("take_deflated, with {}", hex(&buffer)), "Err(1002)", RSV1);
         let came = (subject.take_deflated)(&mut buffer, 1000);
         if came != Err(1002) {
-            let mistake = if came.is_ok() { mistake } else { Mistake::ProtocolCode };
+            let mistake = match came {
+                Ok(Some(_)) => mistake,
+                Ok(None) => Mistake::HeaderFaultLost,
+                Err(_) => Mistake::ProtocolCode,
+            };
             return Err(trial.came(format!("{came:?}")).named(mistake));
         }
     }

@@ -374,7 +374,7 @@ mistakes! {
     ReadsBehindClose, None, "You sent the Close and went on: the loop must end there, and `hang_up` follows.";
     PongRefused, None, "A Pong that nobody asked for is no fault and no message. Go on with the next frame.";
     EndsByItself, None, "The connection ended after some messages. It goes on until the client ends it, or breaks a rule.";
-    QuietDropped, None, "You dropped a client because it was silent. In this step a read waits for as long as it takes: no read timeout before `hang_up`.";
+    QuietDropped, None, "You dropped a client because it was silent. A read waits as long as the client does: no read timeout on it.";
     RefusalDestroyed, None, "You dropped a client that was refused while bytes from it were unread. The reset can destroy your reply: \
         `hang_up` here too.";
     OpcodeNotKept, None, "The message came back with another opcode. Send it back as what it was, text or binary: `message.opcode`.";
@@ -417,6 +417,7 @@ mistakes! {
         this one: `leave`, and `shut_down`.";
     BroadcastStops, None, "Your broadcast ends with the first member that cannot be written to. Let that one go, and go on with the others.";
     SentTwice, None, "The sender got its message twice. On /chat broadcast it, which reaches the sender too; elsewhere echo it. Not both.";
+    HalfShutDown, None, "You ended one direction of the connection. `shut_down` ends both, so that a read wakes up: `Shutdown::Both`.";
     NotShutDown, None, "You have forgotten the member, but its socket is still open, and its thread waits in a read. `shut_down` \
         wakes it, if it ends both ways (`Shutdown::Both`).";
     JoinReturnsAnother, None, "`join` returned another client than the one in the list, with a lock of its own. Put a clone of \

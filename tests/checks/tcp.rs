@@ -6,7 +6,7 @@ use super::mistakes::Mistake;
 use super::subject::Subject;
 use super::talk::{Seen, Talk};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const ECHO: &str = "TCP is a stream of bytes. A client's bytes come back to it, unchanged and in their order.";
 
@@ -93,6 +93,8 @@ pub fn bytes_come_back(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
 pub fn a_silent_client_keeps_no_other_waiting(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
     let echo = start(subject);
     let silent = echo.connect(trial)?;
+    let mut patient = echo.connect(trial)?;
+    let begin = Instant::now();
     let mut other = echo.connect(trial)?;
     let sent = "one client connects and says nothing; another sends a line";
     ask(&echo, &mut other, sent, b"Hello\n", Mistake::OneAfterTheOther)?;
@@ -104,7 +106,10 @@ pub fn a_silent_client_keeps_no_other_waiting(subject: &Subject, trial: &Trial) 
     drop(crowd);
     ask(&echo, &mut other, "the silent one has left; the other sends a line", b"Me again\n", Mistake::OneEndsAll)?;
     let mut third = echo.connect(trial)?;
-    ask(&echo, &mut third, "a third client connects, and sends a line", b"And me\n", Mistake::OneEndsAll)
+    ask(&echo, &mut third, "a third client connects, and sends a line", b"And me\n", Mistake::OneEndsAll)?;
+    std::thread::sleep(Duration::from_millis(500).saturating_sub(begin.elapsed()));
+    let sent = "a client that has said nothing for half a second sends a line";
+    ask(&echo, &mut patient, sent, b"At last\n", Mistake::QuietDropped)
 }
 
 pub fn the_end_of_a_client_is_its_end(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {

@@ -25,6 +25,7 @@ pub enum Flaw {
     ShutDownUnderLock,
     NoLock,
     LeaveForgotten,
+    HalfShutDown,
     SentAgain,
     JoinReturnsAnother,
     TwoLocks,
@@ -194,8 +195,9 @@ impl Client for Member {
     }
 
     fn shut_down(&self) {
+        let how = if self.flaw == Flaw::HalfShutDown { Shutdown::Write } else { Shutdown::Both };
         if self.flaw != Flaw::NotShutDown {
-            let _ = self.stream.lock().unwrap().shutdown(Shutdown::Both);
+            let _ = self.stream.lock().unwrap().shutdown(how);
         }
     }
 

@@ -705,4 +705,7 @@ wrong_answers! {
     "07" "header-fault-ignored" HeaderFaultLost, take_frame: |buffer, limit| match (MY_SERVER.decode_header)(buffer) { Err(_) => Ok(None), Ok(_) => (MY_SERVER.take_frame)(buffer, limit) };
     "09" "pong-of-nothing" PongOfNothing, answer_ping: |frame| Some((MY_SERVER.answer_ping)(frame).unwrap_or_default());
     "10" "state-shared" StateShared, assembler: slips::state_shared;
+    "16" "half-shut-down" HalfShutDown, registry: || chat::registry(Flaw::HalfShutDown);
+    "20" "header-fault-ignored" HeaderFaultLost, take_deflated: |buffer, limit| match (MY_SERVER.take_deflated)(buffer, limit) { Err(1002) => Ok(None), taken => taken };
+    "00" "quiet-client-dropped" QuietDropped, echo_bytes: slips::echo_with_a_timeout;
 }

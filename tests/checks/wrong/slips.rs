@@ -538,3 +538,14 @@ pub fn timeout_set_once(mut stream: TcpStream, patience: Duration) {
     let _ = stream.set_read_timeout(Some(patience));
     while std::time::Instant::now() < deadline && stream.read(&mut [0; 4096]).is_ok_and(|count| count > 0) {}
 }
+pub fn echo_with_a_timeout(listener: TcpListener) {
+    for mut stream in listener.incoming().flatten() {
+        let _ = stream.set_read_timeout(Some(Duration::from_millis(300)));
+        thread::spawn(move || {
+            let mut buffer = [0; 4096];
+            while let Ok(count @ 1..) = stream.read(&mut buffer) {
+                let _ = stream.write_all(&buffer[..count]);
+            }
+        });
+    }
+}
