@@ -98,7 +98,7 @@ fn serve(mut stream: TcpStream, peer: SocketAddr, registry: &Registry) -> io::Re
     }
 }
 
-/// Reads the client's half of the handshake (§4.1). Returns the resource name (the path, and a query if there is one) and the key.
+/// Reads the client's half of the handshake (§4.1). Returns the resource name (path and query) and the key.
 fn read_request(reader: &mut BufReader<TcpStream>) -> io::Result<(String, String)> {
     let mut request_line = String::new();
     reader.read_line(&mut request_line)?;
