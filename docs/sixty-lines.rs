@@ -1,5 +1,5 @@
-//! A server with rooms, names, a clock and a goodbye, in under 60 lines of the public API. The chapter Push explains it.
-//! `cargo run --example sixty-lines`, and then `websocat -H 'Cookie: name=Ann' ws://127.0.0.1:8000/rooms/tea`.
+//! A server with rooms, names, a clock and a goodbye, in under 60 lines of the public API. The chapter Push explains
+//! it. `cargo run --example sixty-lines`, and then `websocat -H 'Cookie: name=Ann' ws://127.0.0.1:8000/rooms/tea`.
 
 use plainsocket::{Admission, Connection, Error, Message, Refusal, Request, Running, Server};
 use std::net::SocketAddr;

@@ -22,11 +22,11 @@ pub struct Config {
     pub max_clients_per_ip: Option<usize>,
     /// The largest message in bytes, summed over its fragments; a larger one gets Close 1009. Default: 16 MiB.
     pub max_message_size: usize,
-    /// The most bytes queued for a client that reads more slowly than others send. If more are queued when the next message
-    /// arrives, the client is evicted. Default: 16 MiB.
+    /// The most bytes queued for a client that reads more slowly than others send. If more are queued when the next
+    /// message arrives, the client is evicted. Default: 16 MiB.
     pub max_backlog: usize,
-    /// The most bytes that all clients together can make the server hold: requests, unfinished messages, queued frames. A
-    /// client that needs more gets Close 1013; of several slow clients, the slowest is evicted first. Default: 1 GiB.
+    /// The most bytes that all clients together can make the server hold: requests, unfinished messages, queued frames.
+    /// A client that needs more gets Close 1013; of several slow clients, the slowest is evicted first. Default: 1 GiB.
     pub max_memory: usize,
     /// The time for the whole opening handshake, from `accept` to the blank line. Default: 10 s.
     pub handshake_timeout: Duration,
@@ -37,11 +37,11 @@ pub struct Config {
     pub pong_timeout: Duration,
     /// The longest wait for the client's Close, and for a refused client to read the reason. Default: 5 s.
     pub close_timeout: Duration,
-    /// The Origins whose pages are allowed to connect (§10.2), or `any`. [`Config::allow_origin`] adds one and checks its
-    /// form. Default: empty.
+    /// The Origins whose pages are allowed to connect (§10.2), or `any`. [`Config::allow_origin`] adds one and checks
+    /// its form. Default: empty.
     ///
-    /// Two kinds of clients need no entry: the server's own pages, whose Origin names the host and port of the request's
-    /// `Host`, and clients without an Origin, which are no browsers.
+    /// Two kinds of clients need no entry: the server's own pages, whose Origin names the host and port of the
+    /// request's `Host`, and clients without an Origin, which are no browsers.
     pub allowed_origins: Vec<String>,
     /// Whether messages are compressed with clients that offer permessage-deflate (RFC 7692). Default: off.
     #[cfg(feature = "deflate")]
@@ -118,8 +118,8 @@ fn check_origin(text: &str) -> Result<(), OriginError> {
     if right.as_deref() == Some(text) { Ok(()) } else { Err(OriginError { right }) }
 }
 
-/// Lets the text of an error name the flag for a refused Origin, if the flag takes that Origin as it is and a shell takes it
-/// for nothing else: people paste the line.
+/// Lets the text of an error name the flag for a refused Origin, if the flag takes that Origin as it is and a shell
+/// takes it for nothing else: people paste the line.
 pub(crate) fn name_flag(fault: HandshakeError) -> HandshakeError {
     let is_inert = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:/[]".contains(&byte);
     match fault {
@@ -196,8 +196,8 @@ fn name_or_ipv4(host: String) -> Option<String> {
     }
 }
 
-/// Parses IPv4 as the URL standard does: one to four numbers, where the last fills the remaining bytes, and perhaps a dot
-/// at the end. So `127.1` is 127.0.0.1.
+/// Parses IPv4 as the URL standard does: one to four numbers, where the last fills the remaining bytes, and perhaps a
+/// dot at the end. So `127.1` is 127.0.0.1.
 fn ipv4(host: &str) -> Option<Ipv4Addr> {
     let host = host.strip_suffix('.').unwrap_or(host);
     let numbers = host.split('.').map(ipv4_number).collect::<Option<Vec<u32>>>()?;

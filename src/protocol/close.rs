@@ -33,8 +33,8 @@ impl CloseCode {
     /// The server is overloaded; the client can try again later.
     pub const TRY_AGAIN_LATER: CloseCode = CloseCode(1013);
 
-    /// Returns the code, or `None` if a Close frame must not carry it. Codes from 4000 to 4999 are for your own use, and
-    /// those from 3000 on for registered ones (§7.4.2).
+    /// Returns the code, or `None` if a Close frame must not carry it. Codes from 4000 to 4999 are for your own use,
+    /// and those from 3000 on for registered ones (§7.4.2).
     ///
     /// ```
     /// use plainsocket::CloseCode;

@@ -108,11 +108,13 @@ impl MessageDecoder {
         self.incoming = Some(Incoming::new(agreement));
     }
 
-    /// Decodes bytes from the front of `input`, up to the end of one event. Returns how many bytes it took, and the event.
+    /// Decodes bytes from the front of `input`, up to the end of one event. Returns how many bytes it took, and the
+    /// event.
     ///
-    /// `None`: more bytes are needed, unless it [`has_more`](MessageDecoder::has_more). Give what it did not take, a part of
-    /// a header or masking key, again with the bytes that follow. The error is the first rule that the bytes break, reported as soon as the header shows it or, in text,
-    /// at the first bad byte; the decoder is of no use afterwards.
+    /// `None`: more bytes are needed, unless it [`has_more`](MessageDecoder::has_more). Give what it did not take, a
+    /// part of a header or masking key, again with the bytes that follow. The error is the first rule that the bytes
+    /// break, reported as soon as the header shows it or, in text, at the first bad byte; the decoder is of no use
+    /// afterwards.
     pub fn decode(&mut self, input: &[u8]) -> Result<(usize, Option<Event>), ProtocolError> {
         let mut used = 0;
         while let Some(frame) = self.take_header_and_key(input, &mut used)? {

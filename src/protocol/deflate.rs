@@ -65,7 +65,7 @@ pub struct Agreement {
 }
 
 impl Agreement {
-    /// Returns what the server agrees to of the client's offers: the first that it can keep (§5). `None`: there is none.
+    /// Returns what the server agrees to of the client's offers: the first that it can keep (§5), if any.
     ///
     /// The list of offers must be in order, which [`Request::accept`] has checked.
     ///
@@ -91,8 +91,8 @@ impl Agreement {
         Agreement { server_no_context_takeover: true, client_no_context_takeover: true, ..self }
     }
 
-    /// Accepts an offer, unless it is one that a server MUST decline (§7): "not defined for use in an offer", an invalid
-    /// value, the same name twice.
+    /// Accepts an offer, unless it is one that a server MUST decline (§7): "not defined for use in an offer", an
+    /// invalid value, the same name twice.
     fn accept(offer: &str) -> Option<Agreement> {
         let mut parts = offer.split(';').map(|part| part.trim_matches([' ', '\t']));
         if parts.next() != Some("permessage-deflate") {
@@ -277,8 +277,8 @@ impl Inflater {
         Some(Incoming { history: None, spare: None }.begin())
     }
 
-    /// Inflates bytes from the front of `input` into `memory`, from `arrived` on. Returns how many bytes it took, and how
-    /// many it made. If that fills the memory, there can be more to come.
+    /// Inflates bytes from the front of `input` into `memory`, from `arrived` on. Returns how many bytes it took, and
+    /// how many it made. If that fills the memory, there can be more to come.
     ///
     /// A block with BFINAL ends a stream, but not the message (§7.2.3.4): the next byte begins another stream.
     pub(super) fn inflate(&mut self, input: &[u8], memory: &mut [u8], arrived: usize) -> Step {
@@ -322,7 +322,7 @@ impl Inflater {
     }
 
     fn begin_stream(&mut self, message: &[u8]) -> Result<(), ProtocolError> {
-        // A stream can have two bytes, and each new one copies a window: work without end, but for a bound (our choice).
+        // A stream can have two bytes, and each new one copies a window: work without end, but for our bound.
         self.streams += 1;
         if self.streams * SHORTEST > self.taken + 4 * SHORTEST {
             return Err(ProtocolError::InvalidDeflate);

@@ -71,8 +71,8 @@ pub struct Header {
 impl Header {
     /// Decodes the header at the start of `bytes`. Returns it and how many bytes it took.
     ///
-    /// `None`: more bytes are needed. The error is a rule that a header breaks in either direction; a bad bit or opcode is
-    /// reported at its byte, before the rest arrives.
+    /// `None`: more bytes are needed. The error is a rule that a header breaks in either direction; a bad bit or opcode
+    /// is reported at its byte, before the rest arrives.
     ///
     /// ```
     /// use plainsocket::protocol::frame::{Header, Opcode};
@@ -167,9 +167,9 @@ fn decode_length(bits: u8, rest: &[u8]) -> Result<Option<(u64, usize)>, Protocol
 
 /// Masks or unmasks `payload` in place (§5.3), and returns whether the result is all ASCII.
 ///
-/// "Octet i of the transformed data ... is the XOR of octet i of the original data ... with octet at index i modulo 4 of the
-/// masking key" (§5.3). `offset` is how many bytes of the frame's payload came before these, for a payload in pieces. The check of
-/// text needs the answer about ASCII, which costs nothing here.
+/// "Octet i of the transformed data ... is the XOR of octet i of the original data ... with octet at index i modulo 4
+/// of the masking key" (§5.3). `offset` is how many bytes of the frame's payload came before these, for a payload in
+/// pieces. The check of text needs the answer about ASCII, which costs nothing here.
 ///
 /// ```
 /// let mut payload = *b"Hello";

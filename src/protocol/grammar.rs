@@ -1,9 +1,10 @@
-//! The parts of HTTP's grammar that several files need: hosts, tokens, and the offers of extensions made of these (§9.1).
+//! The parts of HTTP's grammar that several files need: hosts, tokens, and the offers of extensions made of these
+//! (§9.1).
 
 use std::net::Ipv6Addr;
 
-/// Splits `host` or `host:port` (RFC 3986 §3.2), and turns the host into lower case. `None`: the host is no name, IPv4 or
-/// IPv6 in brackets, or the port is over 65535 or no number. Without digits, the port is `default`.
+/// Splits `host` or `host:port` (RFC 3986 §3.2), and turns the host into lower case. `None`: the host is no name, IPv4
+/// or IPv6 in brackets, or the port is over 65535 or no number. Without digits, the port is `default`.
 pub(crate) fn host_and_port(authority: &str, default: u16) -> Option<(String, u16)> {
     // The colons within `[::1]` are part of the host.
     let (host, port) = match authority.rsplit_once(':') {
@@ -22,8 +23,8 @@ pub(crate) fn host_and_port(authority: &str, default: u16) -> Option<(String, u1
     is_host.then(|| (host.to_ascii_lowercase(), port))
 }
 
-/// Returns whether this is a `reg-name`, which IPv4 is too, with a host in it (RFC 9110 §4.2.1). A comma is refused, because
-/// some programs take it for a list of two hosts.
+/// Returns whether this is a `reg-name`, which IPv4 is too, with a host in it (RFC 9110 §4.2.1). A comma is refused,
+/// because some programs take it for a list of two hosts.
 fn is_registered_name(text: &str) -> bool {
     let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+;=%".contains(&byte);
     let begins_with_two_digits = |part: &str| part.bytes().take(2).filter(u8::is_ascii_hexdigit).count() == 2;

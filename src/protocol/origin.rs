@@ -11,8 +11,8 @@ pub(super) fn is_allowed(origin: &str, host: &str, allowed: &[String]) -> bool {
     is_same(origin, host) || allowed.iter().any(|one| one == ANY || is_equal(one, origin))
 }
 
-/// Returns whether `origin` has the host and port of `Host`. The schemes can differ: behind a proxy that does TLS the page
-/// is `https`, and the server cannot know.
+/// Returns whether `origin` has the host and port of `Host`. The schemes can differ: behind a proxy that does TLS the
+/// page is `https`, and the server cannot know.
 fn is_same(origin: &str, host: &str) -> bool {
     let Some(page) = Web::new(origin) else { return false };
     // A `Host` without a port means the default port of the page's scheme.

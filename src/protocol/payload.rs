@@ -8,8 +8,8 @@ use std::mem;
 /// How much more than twice its length a message is allowed to own, in bytes.
 const LITTLE: usize = 4 * 1024;
 
-/// How many bytes more than twice its length a compressed message is allowed to take, for example in many fragments with
-/// an empty block each.
+/// How many bytes more than twice its length a compressed message is allowed to take, for example in many fragments
+/// with an empty block each.
 const OVERHEAD: u64 = 1024;
 
 /// How the memory of messages grows, and which payloads a read can put straight into it.
@@ -65,7 +65,8 @@ impl Payload {
     /// Takes the bytes out, and returns the memory that they were in if it is much too large for them: an application
     /// that keeps a short message must not keep the memory of a long one.
     pub(super) fn take_fitting(mut self, growth: &Growth) -> (Vec<u8>, Option<Vec<u8>>) {
-        // A vector in reserved address space forgets how much was written to once it is truncated: so its length counts.
+        // A vector in reserved address space forgets how much was written to once it is truncated: so its length
+        // counts.
         let (owned, most) = if self.memory.capacity() > growth.long {
             (self.memory.len(), self.arrived + LITTLE)
         } else {
@@ -114,8 +115,8 @@ impl Unfinished {
         if self.announced > most { Err(ProtocolError::MessageTooBig(limit)) } else { Ok(()) }
     }
 
-    /// Checks text as it arrives, so that it fails at its first bad byte. §5.6: "a particular text frame might include a
-    /// partial UTF-8 sequence; however, the whole message MUST contain valid UTF-8".
+    /// Checks text as it arrives, so that it fails at its first bad byte. §5.6: "a particular text frame might include
+    /// a partial UTF-8 sequence; however, the whole message MUST contain valid UTF-8".
     pub(super) fn check_text(&mut self, new: usize, new_is_ascii: bool) -> Result<(), ProtocolError> {
         let arrived = self.payload.arrived;
         // ASCII that follows no cut character needs no second look.

@@ -25,16 +25,16 @@ pub struct Request {
     pub method: Method,
     /// The resource name (§3): the path, and the query with its `?` if there is one.
     pub resource_name: String,
-    /// The headers in their order, one char a byte (Latin-1). [`Request::header`] looks one up. If the target is an absolute
-    /// URI, `Host` has its host and port.
+    /// The headers in their order, one char a byte (Latin-1). [`Request::header`] looks one up. If the target is an
+    /// absolute URI, `Host` has its host and port.
     pub headers: Vec<(String, String)>,
 }
 
 impl Request {
     /// Parses the head at the start of `bytes`. Returns the request and how many bytes it took; frames follow them.
     ///
-    /// `None`: more bytes are needed, and never more than [`MAX_HEAD`] in all. The error is what is wrong with the head as
-    /// HTTP, or as an upgrade's HTTP; a bare line break or a control character is reported before the rest arrives.
+    /// `None`: more bytes are needed, and never more than [`MAX_HEAD`] in all. The error is what is wrong with the head
+    /// as HTTP, or as an upgrade's HTTP; a bare line break or a control character is reported before the rest arrives.
     ///
     /// ```
     /// use plainsocket::protocol::request::Request;
@@ -64,8 +64,8 @@ impl Request {
         Ok(Some((request, end)))
     }
 
-    /// Checks the headers that are allowed only once, and what HTTP requires of any request or of an upgrade. `authority`
-    /// is the target's, if it has one.
+    /// Checks the headers that are allowed only once, and what HTTP requires of any request or of an upgrade.
+    /// `authority` is the target's, if it has one.
     fn check_http(&self, version: Version, authority: Option<&str>) -> Result<(), HandshakeError> {
         for name in ["Host", "Origin", "Sec-WebSocket-Key", "Sec-WebSocket-Version"] {
             if self.headers(name).count() > 1 {
@@ -208,7 +208,8 @@ fn split_target(target: &str) -> Result<(Option<&str>, String), HandshakeError> 
         .filter(|(scheme, _)| ["http", "https", "ws", "wss"].iter().any(|known| known.eq_ignore_ascii_case(scheme)));
     let (_, after_scheme) = absolute.ok_or(HandshakeError::BadTarget)?;
     let (authority, path) = after_scheme.split_at(after_scheme.find(['/', '?']).unwrap_or(after_scheme.len()));
-    // RFC 9110 §4.2.1: no host is an error, and so is a user's name (§4.2.4), which makes another host look like this one.
+    // RFC 9110 §4.2.1: no host is an error, and so is a user's name (§4.2.4), which makes another host look like this
+    // one.
     if host_and_port(authority, 0).is_none() {
         return Err(HandshakeError::BadTarget);
     }

@@ -113,8 +113,8 @@ impl Response {
 }
 
 /// The rights of a page (CSP Level 3): to run the scripts inside it, and to talk to its own server, `ws:` included.
-/// Hashes of the scripts would change with every edit. A page that shows received data as text nodes only, never as HTML,
-/// runs no other scripts.
+/// Hashes of the scripts would change with every edit. A page that shows received data as text nodes only, never as
+/// HTML, runs no other scripts.
 const PAGE_POLICY: &str = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; \
                            connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 

@@ -4,8 +4,9 @@ use std::fmt;
 
 /// Text that was checked for UTF-8 while it arrived (§8.1).
 ///
-/// It is no `String` because Rust makes one only of bytes that it checks itself, so that each text would be checked twice.
-/// Text that only passes through, in an echo or a chat, never needs to be a `String`. The chapter on speed has the figures.
+/// It is no `String` because Rust makes one only of bytes that it checks itself, so that each text would be checked
+/// twice. Text that only passes through, in an echo or a chat, never needs to be a `String`. The chapter on speed has
+/// the figures.
 ///
 /// ```
 /// use plainsocket::Text;

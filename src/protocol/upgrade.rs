@@ -11,9 +11,9 @@ use base64::engine::{GeneralPurpose, GeneralPurposeConfig, general_purpose::STAN
 impl Request {
     /// Checks the rest of §4.2.1 and returns the 101 of §4.2.2. The error is the rule that the request breaks.
     ///
-    /// An Origin must name the host and port of `Host`, or be among `allowed_origins`, where `any` stands for all. A client
-    /// without an Origin is no browser, and can always connect. The response selects no extension, which it says by
-    /// omitting the header (§4.2.2), and no subprotocol unless [`Response::with_subprotocol`] adds one.
+    /// An Origin must name the host and port of `Host`, or be among `allowed_origins`, where `any` stands for all. A
+    /// client without an Origin is no browser, and can always connect. The response selects no extension, which it says
+    /// by omitting the header (§4.2.2), and no subprotocol unless [`Response::with_subprotocol`] adds one.
     pub fn accept(&self, allowed_origins: &[String]) -> Result<Response, HandshakeError> {
         // Some clients send `Connection: keep-alive, Upgrade`: it is a list.
         if !self.has_token("Connection", "Upgrade") {
@@ -66,8 +66,8 @@ const KEY_BASE64: GeneralPurpose =
 
 /// Returns the value of `Sec-WebSocket-Accept` for a key (§4.2.2 rule 5.4).
 ///
-/// It proves that the server read this very request and knows WebSocket. The key is hashed as the text in the header, not
-/// as the 16 bytes that the text encodes.
+/// It proves that the server read this very request and knows WebSocket. The key is hashed as the text in the header,
+/// not as the 16 bytes that the text encodes.
 ///
 /// ```
 /// use plainsocket::protocol::upgrade::accept_key;

@@ -76,8 +76,8 @@ impl Batch {
         Some((compressed, share))
     }
 
-    /// Adds a message for the audience, and for this client if it `is_mine` too. A large one is written at once. Returns
-    /// whether anything is to be written.
+    /// Adds a message for the audience, and for this client if it `is_mine` too. A large one is written at once.
+    /// Returns whether anything is to be written.
     pub(super) fn broadcast(
         &mut self,
         message: &Message,

@@ -93,8 +93,8 @@ pub(super) fn is_worth_it(mut frames: &[u8]) -> bool {
     false
 }
 
-/// Encodes whole frames again, with the messages compressed that are worth it. `last` is the payload of the last frame if
-/// `frames` ends with its header.
+/// Encodes whole frames again, with the messages compressed that are worth it. `last` is the payload of the last frame
+/// if `frames` ends with its header.
 pub(super) fn compress([mut frames, last]: [&[u8]; 2], deflater: &mut Deflater) -> Vec<u8> {
     let (mut out, mut compressed) = (Vec::new(), Vec::new());
     while let Ok(Some((header, used))) = Header::decode(frames) {

@@ -79,13 +79,13 @@ impl Handle {
     }
 
     /// Sends messages to these clients, from any thread, with one write for all messages to a client. Like
-    /// [`broadcast`](Handle::broadcast) it encodes them once and never waits; a program that keeps lists of its own decides
-    /// who gets them. Keep what is sent at once small, 64 KiB or so, because what a client's socket does not take counts as
-    /// its backlog ([`Config::max_backlog`](crate::Config::max_backlog)).
+    /// [`broadcast`](Handle::broadcast) it encodes them once and never waits; a program that keeps lists of its own
+    /// decides who gets them. Keep what is sent at once small, 64 KiB or so, because what a client's socket does not
+    /// take counts as its backlog ([`Config::max_backlog`](crate::Config::max_backlog)).
     ///
     /// Returns the number of clients that the messages went to. Clients that are closing or gone, or that this call
-    /// evicts, do not count. Without a message nothing is sent, and it returns 0. Clients of another server are sent to as
-    /// well, but their queues count here.
+    /// evicts, do not count. Without a message nothing is sent, and it returns 0. Clients of another server are sent to
+    /// as well, but their queues count here.
     ///
     /// ```
     /// # let handle = plainsocket::Server::bind("127.0.0.1:0").unwrap().handle().unwrap();

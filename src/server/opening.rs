@@ -182,8 +182,8 @@ fn agree_on_compression(service: &Service, request: &Request, share: &mut Share)
     Some(if has_room { agreement } else { agreement.without_context() })
 }
 
-/// Calls code of the program's, whose panic concerns this client only. `AssertUnwindSafe`: the program itself has to see
-/// that what its code shares with other threads is in order after a panic.
+/// Calls code of the program's, whose panic concerns this client only. `AssertUnwindSafe`: the program itself has to
+/// see that what its code shares with other threads is in order after a panic.
 fn unless_panicked<T>(code: impl FnOnce() -> T) -> Result<T, HandshakeError> {
     catch_unwind(AssertUnwindSafe(code)).map_err(|_| HandshakeError::Panicked)
 }

@@ -82,8 +82,8 @@ impl Outbox {
         Outbox { peer, socket, activity, incoming, turn, drain, budget, state: Mutex::new(state), progress, end }
     }
 
-    /// Compresses messages for this client, unless they can refer to earlier ones: only the client's own thread knows their
-    /// order.
+    /// Compresses messages for this client, unless they can refer to earlier ones: only the client's own thread knows
+    /// their order.
     pub(super) fn allow_compression(&self, agreement: Agreement) {
         lock(&self.state).compression = Some(agreement).filter(|agreement| agreement.server_no_context_takeover);
     }

@@ -168,8 +168,8 @@ impl Receiver {
         }
     }
 
-    /// Reads what has arrived, and waits only if nothing has. A handler can begin such a wait every few milliseconds, so
-    /// its start is no activity, in contrast to bytes that were unread until now.
+    /// Reads what has arrived, and waits only if nothing has. A handler can begin such a wait every few milliseconds,
+    /// so its start is no activity, in contrast to bytes that were unread until now.
     fn look_and_wait(&mut self, limit: Instant) -> io::Result<usize> {
         let now = Instant::now();
         if mem::take(&mut self.has_read) {

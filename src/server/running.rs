@@ -16,8 +16,8 @@ pub struct Running {
 }
 
 impl Server {
-    /// Does what [`run`](Server::run) does in a thread of its own, and returns at once. Clients that connect from now on
-    /// are served.
+    /// Does what [`run`](Server::run) does in a thread of its own, and returns at once. Clients that connect from now
+    /// on are served.
     ///
     /// # Errors
     ///

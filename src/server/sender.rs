@@ -90,9 +90,10 @@ impl Sender {
     /// # Errors
     ///
     /// Those of [`send`](Sender::send), as soon as the connection ends, and [`Error::Io`] of the kind `TimedOut` if too
-    /// much is queued until the deadline. Then nothing of the message is sent, and it is dropped: send a clone if you want
-    /// to try again. A client that takes nothing is evicted after [`Config::pong_timeout`](crate::Config::pong_timeout),
-    /// so a later deadline does not help it. Only the end of the connection cuts the wait short.
+    /// much is queued until the deadline. Then nothing of the message is sent, and it is dropped: send a clone if you
+    /// want to try again. A client that takes nothing is evicted after
+    /// [`Config::pong_timeout`](crate::Config::pong_timeout), so a later deadline does not help it. Only the end of the
+    /// connection cuts the wait short.
     ///
     /// ```
     /// use plainsocket::{Error, Sender};

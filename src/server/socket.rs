@@ -1,4 +1,5 @@
-//! One client's socket: reads that wait, and writes that wait, for its own thread; and for all threads writes that never do.
+//! One client's socket: reads that wait, and writes that wait, for its own thread; and for all threads writes that
+//! never do.
 
 #[cfg(not(any(test, fuzzing)))]
 use super::system;

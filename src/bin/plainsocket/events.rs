@@ -21,9 +21,9 @@ pub fn left(name: &str, members: usize) -> String {
     format!(r#"{{"type":"left","name":{},"members":{members}}}"#, string(name))
 }
 
-/// Somebody has said something: the text, or how many bytes of something that is no text. A text that would be more than
-/// twice as long as an event, because control characters need six bytes, is treated as no text: the memory of an event is
-/// not in the sum of `--max-memory`, and the message is. With a bus the message has an id.
+/// Somebody has said something: the text, or how many bytes of something that is no text. A text that would be more
+/// than twice as long as an event, because control characters need six bytes, is treated as no text: the memory of an
+/// event is not in the sum of `--max-memory`, and the message is. With a bus the message has an id.
 pub fn message(from: &str, message: &Message, id: Option<&str>) -> String {
     let mut out = format!(r#"{{"type":"message",{}"from":{},"#, member("id", id), string(from));
     match message {

@@ -1,7 +1,8 @@
 //! The log, written to stderr by a thread of its own.
 //!
-//! stderr can be a pipe that nobody reads, or a terminal stopped with Ctrl-S: then a write blocks. Only the log's thread
-//! can afford that, so the others leave their lines in a bounded queue. Lines that do not fit are lost and counted.
+//! stderr can be a pipe that nobody reads, or a terminal stopped with Ctrl-S: then a write blocks. Only the log's
+//! thread can afford that, so the others leave their lines in a bounded queue. Lines that do not fit are lost and
+//! counted.
 
 use crate::output;
 use env_logger::{Builder, Env, Target, WriteStyle};
@@ -45,8 +46,8 @@ pub fn start() -> io::Result<Log> {
     Ok(Log(queue))
 }
 
-/// Returns what `RUST_LOG` asks for. `env_logger` warns of a wrong filter with `eprintln!`, which can wait or panic. So a
-/// thread of its own asks, and without its answer within a second the level is `info`.
+/// Returns what `RUST_LOG` asks for. `env_logger` warns of a wrong filter with `eprintln!`, which can wait or panic. So
+/// a thread of its own asks, and without its answer within a second the level is `info`.
 fn builder() -> io::Result<Builder> {
     let style = if has_colours() { "always" } else { "never" };
     let (sender, answer) = mpsc::channel();
@@ -72,7 +73,8 @@ fn log_panic(panic: &panic::PanicHookInfo) {
     }
 }
 
-/// Returns whether stderr shows colours, because `env_logger` sees only the queue. Only on Unix does each terminal do so.
+/// Returns whether stderr shows colours, because `env_logger` sees only the queue. Only on Unix does each terminal do
+/// so.
 fn has_colours() -> bool {
     let no_color = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let dumb = env::var_os("TERM").is_none_or(|terminal| terminal == "dumb");

@@ -1,7 +1,7 @@
 //! The program's own lines on stdout and stderr: the first lines, the help, and the line that says why it ends.
 //!
-//! Either stream can be a pipe that nobody reads, or a terminal stopped with Ctrl-S: then a write blocks. So a thread of
-//! its own writes, and nobody waits for that thread without a limit. `eprintln!` would also panic on a full disk.
+//! Either stream can be a pipe that nobody reads, or a terminal stopped with Ctrl-S: then a write blocks. So a thread
+//! of its own writes, and nobody waits for that thread without a limit. `eprintln!` would also panic on a full disk.
 
 use std::io::{self, ErrorKind, Write};
 use std::sync::mpsc::{self, Receiver};
@@ -37,7 +37,8 @@ pub fn write_last<S: Write + Send + 'static>(stream: fn() -> S, text: &str) {
     }
 }
 
-/// Writes to a stream, which can block. The rest is dropped if the stream fails, for example because its reader is gone.
+/// Writes to a stream, which can block. The rest is dropped if the stream fails, for example because its reader is
+/// gone.
 pub fn write_all(mut stream: impl Write, mut bytes: &[u8]) {
     loop {
         // stdout has a buffer, which can hold the end of the text.

@@ -66,8 +66,8 @@ impl Rooms {
 }
 
 impl Member {
-    /// Becomes present, and returns how many are. `greet` gets the names of the others while the lock is held, so that who
-    /// leaves is announced after it; it must not wait.
+    /// Becomes present, and returns how many are. `greet` gets the names of the others while the lock is held, so that
+    /// who leaves is announced after it; it must not wait.
     pub fn enter(&self, wants_events: bool, greet: impl FnOnce(&BTreeSet<String>)) -> usize {
         let mut rooms = self.rooms.lock();
         let room = rooms.entry(Arc::clone(&self.room)).or_default();
@@ -107,8 +107,8 @@ impl Drop for Member {
     }
 }
 
-/// Returns a number that is free: `first` if it is, otherwise one that follows a taken number. It takes few looks, because
-/// ten thousand clients can ask for the same name, and everybody waits for the lock.
+/// Returns a number that is free: `first` if it is, otherwise one that follows a taken number. It takes few looks,
+/// because ten thousand clients can ask for the same name, and everybody waits for the lock.
 fn free_number(first: u64, is_taken: impl Fn(u64) -> bool) -> u64 {
     if !is_taken(first) {
         return first;
@@ -136,8 +136,8 @@ pub fn check_name(wanted: &str) -> Result<Option<&str>, &'static str> {
     Ok(Some(name).filter(|name| !name.is_empty()))
 }
 
-/// Returns whether a letter controls what others look like, or is invisible: a name with it can look like another one. The
-/// joiners U+200C and U+200D are none of these, because some scripts and emoji need them.
+/// Returns whether a letter controls what others look like, or is invisible: a name with it can look like another one.
+/// The joiners U+200C and U+200D are none of these, because some scripts and emoji need them.
 fn is_unseen(letter: char) -> bool {
     let is_bidi =
         matches!(letter, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');

@@ -14,8 +14,8 @@ impl MessageDecoder {
     /// Returns how many of the next bytes of a large payload a read can put straight into its message. `None`: the next
     /// bytes are for [`decode`](MessageDecoder::decode).
     ///
-    /// These are no more than have arrived, or than an earlier message's memory has left: memory grows with what arrives
-    /// and not with what is announced.
+    /// These are no more than have arrived, or than an earlier message's memory has left: memory grows with what
+    /// arrives and not with what is announced.
     pub(crate) fn room(&self) -> Option<usize> {
         let (Expected::Payload(frame), Some(message)) = (&self.expected, &self.message) else { return None };
         if message.inflater.is_some() {

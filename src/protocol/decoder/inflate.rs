@@ -1,4 +1,5 @@
-//! The payload of a compressed message (RFC 7692 §6.2): unmasked in small pieces, and inflated into the message's memory.
+//! The payload of a compressed message (RFC 7692 §6.2): unmasked in small pieces, and inflated into the message's
+//! memory.
 
 use super::{ArrivingFrame, Event, Expected, MessageDecoder};
 use crate::error::ProtocolError;
@@ -19,8 +20,8 @@ const LITTLE: usize = 1024;
 const PIECE: usize = 1024;
 
 impl MessageDecoder {
-    /// Returns whether [`decode`](MessageDecoder::decode) can go on without more bytes. A short input can inflate to a long
-    /// message, and a call stops after 64 KiB of it.
+    /// Returns whether [`decode`](MessageDecoder::decode) can go on without more bytes. A short input can inflate to a
+    /// long message, and a call stops after 64 KiB of it.
     pub fn has_more(&self) -> bool {
         self.message.as_ref().is_some_and(|message| message.is_held_back)
     }
@@ -83,8 +84,8 @@ impl Unfinished {
         self.payload.memory.len() + inflating
     }
 
-    /// Inflates some bytes of a frame, and after the last of the message what is left. Returns how many bytes it took, and
-    /// whether there can be more to come of them.
+    /// Inflates some bytes of a frame, and after the last of the message what is left. Returns how many bytes it took,
+    /// and whether there can be more to come of them.
     fn inflate(
         &mut self,
         frame: &ArrivingFrame,

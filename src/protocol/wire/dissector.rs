@@ -80,8 +80,8 @@ impl Dissector {
 
     /// Lets RSV1 mean that a message is compressed, after a handshake that has agreed on permessage-deflate.
     ///
-    /// Frames from a client need this only for [`dissect`](Dissector::dissect), because a decoder knows it. A frame to the
-    /// client says it with RSV1 itself, so there it only changes what RSV1 means in the others.
+    /// Frames from a client need this only for [`dissect`](Dissector::dissect), because a decoder knows it. A frame to
+    /// the client says it with RSV1 itself, so there it only changes what RSV1 means in the others.
     ///
     /// ```
     /// use plainsocket::protocol::wire::{Direction, Dissector};
@@ -96,11 +96,11 @@ impl Dissector {
         Dissector { has_compression: true, ..self }
     }
 
-    /// Takes bytes from the front of `input`, up to the end of one frame. Returns how many it took, and the frame if it is
-    /// complete or its header breaks a rule.
+    /// Takes bytes from the front of `input`, up to the end of one frame. Returns how many it took, and the frame if it
+    /// is complete or its header breaks a rule.
     ///
-    /// After a broken frame there is nothing more to dissect. Rules about messages, such as a continuation of nothing, are
-    /// checked by [`dissect_with`](Dissector::dissect_with) only.
+    /// After a broken frame there is nothing more to dissect. Rules about messages, such as a continuation of nothing,
+    /// are checked by [`dissect_with`](Dissector::dissect_with) only.
     pub fn dissect(&mut self, input: &[u8]) -> (usize, Option<Frame>) {
         let used = self.length_in(input);
         self.take(&input[..used]);
@@ -116,8 +116,8 @@ impl Dissector {
 
     /// Lets `decoder` decode what it can of the frame at the front of `input`, and dissects the same bytes.
     ///
-    /// The decoder must have been given the same bytes as this dissector from the start. Give what was not used again, as
-    /// to [`MessageDecoder::decode`].
+    /// The decoder must have been given the same bytes as this dissector from the start. Give what was not used again,
+    /// as to [`MessageDecoder::decode`].
     pub fn dissect_with(&mut self, decoder: &mut MessageDecoder, input: &[u8]) -> Dissected {
         // No more than one frame at a time, so that an error is known to belong to this one.
         let input = &input[..self.length_in(input)];
@@ -208,15 +208,16 @@ impl Dissector {
         frame
     }
 
-    /// Returns the length of the frame's message up to the frame's end: only a continuation has something before it (§5.4).
+    /// Returns the length of the frame's message up to the frame's end: only a continuation has something before it
+    /// (§5.4).
     fn length_with(&self, frame: &Frame) -> u64 {
         let unfinished = self.unfinished.filter(|_| frame.opcode() == Some(Opcode::Continuation));
         let before = unfinished.map_or(0, |message| message.so_far.length);
         before.saturating_add(frame.length.unwrap_or_default())
     }
 
-    /// Finds the message that the frame belongs to (§5.4): its opcode, whether it is compressed, and the message itself if
-    /// the frame ends one of several fragments.
+    /// Finds the message that the frame belongs to (§5.4): its opcode, whether it is compressed, and the message itself
+    /// if the frame ends one of several fragments.
     fn place(&mut self, frame: &mut Frame) {
         let length = frame.length.unwrap_or_default();
         match frame.opcode() {

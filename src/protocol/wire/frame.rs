@@ -43,8 +43,8 @@ pub struct Frame {
     pub may_be_compressed: bool,
     /// Whether the frame belongs to a compressed message: one with RSV1 on its first frame.
     pub is_compressed: bool,
-    /// The inflated message, with the frame that ends a compressed one. `None` for other frames, and where it is not known:
-    /// a frame to the client can refer to messages before it.
+    /// The inflated message, with the frame that ends a compressed one. `None` for other frames, and where it is not
+    /// known: a frame to the client can refer to messages before it.
     pub inflated: Option<Inflated>,
     /// The message of several fragments that ends with this one.
     pub message: Option<MessageEnd>,
@@ -126,8 +126,8 @@ impl Frame {
         payload
     }
 
-    /// Returns the unmasked payload as text, if it is a piece of a text message, the reason of a Close, or printable. Of a
-    /// compressed message it is the inflated text.
+    /// Returns the unmasked payload as text, if it is a piece of a text message, the reason of a Close, or printable.
+    /// Of a compressed message it is the inflated text.
     ///
     /// A character that is cut at the end is omitted. The text is as the client sent it: escape it before you show it.
     pub fn text(&self) -> Option<String> {

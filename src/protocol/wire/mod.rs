@@ -1,7 +1,7 @@
 //! The wire explained for people: what each byte that crossed it means. The trace log and `/inspect` share this.
 //!
-//! Nothing in here decides anything: the decoders say whether a rule is broken, and this folder shows the bytes that they
-//! were given.
+//! Nothing in here decides anything: the decoders say whether a rule is broken, and this folder shows the bytes that
+//! they were given.
 //!
 //! ```
 //! use plainsocket::protocol::wire::{Direction, Dissector};

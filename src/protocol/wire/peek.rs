@@ -28,7 +28,8 @@ impl Peek {
         }
     }
 
-    /// Returns the inflated message, after its last byte. `None`: it is no DEFLATE by itself, so it refers to earlier ones.
+    /// Returns the inflated message, after its last byte. `None`: it is no DEFLATE by itself, so it refers to earlier
+    /// ones.
     pub(super) fn end(mut self) -> Option<Inflated> {
         if self.has_room() {
             let made = self.inflater.finish(&mut self.memory, self.arrived);

@@ -5,11 +5,12 @@ use plainsocket::Message;
 use redis::Value;
 use std::fmt;
 
-/// The longest message that the bus carries. One answer of Redis has many, so it is less than what one server passes on.
+/// The longest message that the bus carries. One answer of Redis has many, so it is less than what one server passes
+/// on.
 pub const LARGEST: usize = 256 * 1024;
 
-/// The id of an entry: Redis's clock in milliseconds, and the number of the message in its stream, which begins at 1. The
-/// number counts on from message to message, so a hole is seen, and its size too. Ids are compared as pairs.
+/// The id of an entry: Redis's clock in milliseconds, and the number of the message in its stream, which begins at 1.
+/// The number counts on from message to message, so a hole is seen, and its size too. Ids are compared as pairs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Id {
     pub milliseconds: u64,

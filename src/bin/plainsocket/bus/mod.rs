@@ -73,8 +73,8 @@ pub fn parse_url(url: &str) -> Result<ConnectionInfo, String> {
 }
 
 impl Bus {
-    /// Starts the reader of a server, which connects. `keep` is how many messages a stream keeps. The error is that the system has no
-    /// thread left; that Redis is not there is none, because it can come.
+    /// Starts the reader of a server, which connects. `keep` is how many messages a stream keeps. The error is that the
+    /// system has no thread left; that Redis is not there is none, because it can come.
     pub fn start(handle: Handle, redis: ConnectionInfo, keep: usize) -> io::Result<Arc<Bus>> {
         let link = Link::new(Client::open(redis).map_err(io::Error::other)?, keep);
         let bus = Arc::new(Bus { handle, link, rooms: Mutex::default(), is_up: AtomicBool::new(false) });
@@ -83,8 +83,8 @@ impl Bus {
         Ok(bus)
     }
 
-    /// Subscribes to the room of a path, and waits for Redis at most for `PATIENCE`. When this returns, everything that is
-    /// published from now on arrives here.
+    /// Subscribes to the room of a path, and waits for Redis at most for `PATIENCE`. When this returns, everything that
+    /// is published from now on arrives here.
     pub fn subscribe(self: &Arc<Bus>, path: &str) -> Result<Subscription, Refusal> {
         if path.len() > LONGEST_PATH {
             return Err(Refusal::new(414, "the path of a room has at most 256 bytes"));
@@ -140,8 +140,8 @@ impl Bus {
 }
 
 impl Subscription {
-    /// Publishes what a member of the room says, and waits for Redis at most for `PATIENCE`. The message has its id then,
-    /// and comes back to everybody through the reader.
+    /// Publishes what a member of the room says, and waits for Redis at most for `PATIENCE`. The message has its id
+    /// then, and comes back to everybody through the reader.
     fn publish(&self, from: &str, message: Message) -> Result<Id, Failure> {
         self.bus.link.publish(Arc::clone(&self.room.key), Said { from: from.to_owned(), message })
     }

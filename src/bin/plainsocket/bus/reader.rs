@@ -1,5 +1,5 @@
-//! The thread that reads what all servers have published, and hands it on to the members that are here. So the order of a
-//! stream is the order for all members of all servers.
+//! The thread that reads what all servers have published, and hands it on to the members that are here. So the order of
+//! a stream is the order for all members of all servers.
 
 use super::Bus;
 use super::entry::Entry;

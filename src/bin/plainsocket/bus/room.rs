@@ -1,8 +1,8 @@
 //! The members that a room has on this server, and who of them gets what.
 //!
 //! Each member has an id: that of the last message it has got. The reader gives a member only what follows it. A member
-//! that catches up gets old messages from its own thread, and until it is done the reader puts new ones aside for it. So
-//! it gets each message once and in order, whichever of the two threads is first.
+//! that catches up gets old messages from its own thread, and until it is done the reader puts new ones aside for it.
+//! So it gets each message once and in order, whichever of the two threads is first.
 
 use super::entry::{Entry, Id, Missing, Said};
 use super::lock;

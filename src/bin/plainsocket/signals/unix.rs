@@ -26,8 +26,8 @@ pub fn wait_for_signals(mut act: impl FnMut(i32) + Send + 'static) -> io::Result
     thread::Builder::new().name("signals".to_owned()).spawn(wait).map(drop)
 }
 
-/// Returns whether our parent had this signal ignored, as `nohup` does with SIGHUP, and a shell with SIGINT for a job in
-/// the background.
+/// Returns whether our parent had this signal ignored, as `nohup` does with SIGHUP, and a shell with SIGINT for a job
+/// in the background.
 fn is_ignored(status: &str, signal: Signal) -> bool {
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
