@@ -10,6 +10,7 @@ use plainsocket::{Config, Server};
 use socket2::{Domain, Socket, Type};
 use std::collections::HashMap;
 use std::io::{ErrorKind, Write};
+use std::iter;
 use std::net::TcpStream;
 #[cfg(target_os = "linux")]
 use std::net::{SocketAddr, TcpListener};
@@ -305,7 +306,9 @@ fn drained_client_is_pinged_again_when_silent() {
         }
     }
     assert_eq!(late.read_frame().0, PING);
-    late.expect_close(Some(1001));
+    // On a busy machine the server can have noticed late that the last bytes were taken, and then it asks once more.
+    let (first, payload) = iter::repeat_with(|| late.read_frame()).take(3).find(|(first, _)| *first != PING).unwrap();
+    assert_eq!((first, &payload[..2]), (CLOSE, &1001u16.to_be_bytes()[..]));
 }
 
 #[test]
