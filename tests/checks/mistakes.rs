@@ -45,7 +45,7 @@ mistakes! {
         loop that starts them?";
     PrintsForEver, None, "Your code prints without an end. What ends the loop in which it does?";
     // TCP
-    EchoNothing, None, "Nothing came back. Does the client's thread write what it has read?";
+    EchoNothing, None, "Nothing came back. Does the client's thread write what it has read? An empty `Vec` has no room: a read into it brings 0 bytes.";
     EchoFullArray, None, "You wait until an array is full, as `read_exact` and a `BufWriter` do. Send back what a read has brought, however \
         little, and at once.";
     EchoAtTheEnd, None, "You wait for the end of the stream, as `read_to_end` does. Send back what each read has brought, while the \
@@ -308,8 +308,8 @@ mistakes! {
     TextRepaired, Some(15), "You put U+FFFD where bytes were bad (`from_utf8_lossy` does that) and let the text through. Do not repair: \
         1007.";
     BinaryChecked, None, "You checked a binary message. Only text has to be UTF-8.";
-    CheckTextNotCalled, None, "`check_text` is right, but `take` does not call it: a bad text left `take`. Ask \
-        `check_text` before you return a text.";
+    CheckTextNotCalled, None, "`check_text` is right, but `take` does not call it or does not pass its error on: a bad text left `take`. \
+        Write `check_text(...)?` before you return a text.";
     // Limits
     LimitForSomeOpcodes, None, "You ask for the limit with some opcodes, and not with this one. Only control frames can be left out: a \
         continuation can announce as much as a first frame.";
@@ -515,8 +515,8 @@ mistakes! {
     TicksWhenSpokenTo, None, "Ticks come only when the client speaks. Your thread looks for them after each message, and a \
         thread that waits in a read does nothing else: another thread has to send them.";
     EchoForgottenOnTicks, None, "The client is read and gets its ticks, and its text did not come back. On /ticks a message is echoed as elsewhere.";
-    TickerInOwnThread, None, "Ticks come, and no reply. The client's own thread runs `push_ticks`, and does not read any more: \
-        start it with `thread::spawn`.";
+    TickerInOwnThread, None, "Ticks come, and no reply. The client's own thread runs `push_ticks`, or waits for its end with `join`, and does not read any more: \
+        start it with `thread::spawn` and go on.";
     TicksInSilenceOnly, None, "Ticks come only while the client is silent. You send them when a read has timed out, and each \
         message begins that time again. Let another thread send them; it needs no read that ends.";
     TicksToOneOnly, None, "One client gets ticks, and another on the same path gets none. Start `push_ticks` for each of them.";
@@ -558,7 +558,7 @@ mistakes! {
     InflatedBeforeAsked, None, "You inflated all of it, and asked for the limit then. Ask piece by piece: a few KiB become many MiB.";
     InflatedUnbounded, None, "The message is over the limit once it is inflated, and nobody counts the bytes that come out: 1009.";
     // A client
-    ClientNotMasked, None, "You sent a frame without a mask. A client masks every frame, Pongs too.";
+    ClientNotMasked, None, "You sent a frame without a mask, or without the bit 0x80 that says so. A client masks every frame, Pongs too.";
     KeyWithoutMasking, None, "The key is there, and the payload is not masked with it.";
     KeyMisplaced, None, "The key is in the wrong place. It is after all bytes of the length, and before the payload.";
     KeyNotSent, None, "The payload is masked, and the key is missing. It is between the length and the payload.";
