@@ -242,6 +242,7 @@ impl Registry for Room {
         if self.flaw != Flaw::Deadlock {
             drop(list);
         }
+        let mut failed = false;
         for (peer, member) in self.clients() {
             let here = match self.flaw {
                 Flaw::EveryPath => true,
@@ -259,11 +260,15 @@ impl Registry for Room {
             }
             member.shut_down();
             match self.flaw {
-                Flaw::BroadcastAgain => return self.broadcast(path, frame),
+                Flaw::BroadcastAgain => failed = true,
                 Flaw::FineOneRemoved => self.members.lock().unwrap().clear(),
                 Flaw::BroadcastStops => return,
                 _ => {}
             }
+        }
+        // After the loop, so that the order of the members does not matter.
+        if failed {
+            self.broadcast(path, frame);
         }
     }
 
