@@ -483,18 +483,28 @@ impl<'a> House<'a> {
 
     /// A client after its handshake, and the thread that serves it.
     pub(super) fn connect(&self, path: &str) -> Result<(Talk<'a>, Task<()>), Lesson> {
+        self.connect_and_keep(path).map(|(talk, task, _)| (talk, task))
+    }
+
+    /// Connects a client as `connect` does. The third is the server's side, for a look at its options.
+    fn connect_and_keep(&self, path: &str) -> Result<(Talk<'a>, Task<()>, TcpStream), Lesson> {
         let (client, server) = connected_pair();
+        let side = server.try_clone().expect("a clone");
         let (registry, settings) = (Arc::clone(&self.registry), self.settings.clone());
         let task = Task::start(move || registry.serve_client(server, &settings));
         let mut talk = Talk::over(self.trial, client);
         HOUSE.case(self.trial, format!("serve_client for a client on {path}: its request"), "HTTP/1.1 101", SERVED);
         talk.shake(path).map_err(|lesson| task.panic(self.trial).unwrap_or(lesson))?;
-        Ok((talk, task))
+        Ok((talk, task, side))
     }
 
     /// Does the same, and waits until the client has got a message of its own back: then it is in the list.
     fn greet(&self, path: &str) -> Result<(Talk<'a>, Task<()>), Lesson> {
-        let (mut talk, task) = self.connect(path)?;
+        let (talk, task) = self.connect(path)?;
+        self.greeted(path, talk, task)
+    }
+
+    fn greeted(&self, path: &str, mut talk: Talk<'a>, task: Task<()>) -> Result<(Talk<'a>, Task<()>), Lesson> {
         HOUSE.case(self.trial, format!("{path}: the text \"hi\""), "the client gets it back", ROOM);
         talk.send(&masked(0x81, b"hi"));
         talk.expect(0x81, b"hi").map_err(|asked| {
@@ -653,8 +663,17 @@ pub fn a_message_goes_to_the_room(subject: &Subject, trial: &Trial) -> Result<()
     Ok(())
 }
 
-/// Two clients on a path that only begins like `/chat`: each must hear itself.
+/// Clients on other paths, some of which only look like `/chat`: each must hear itself.
 fn other_paths_echo(house: &House, trial: &Trial) -> Result<(), Lesson> {
+    // A path that does not look like `/chat` at all: here no part of it has been compared.
+    let greet_other = || {
+        house.greet("/other").map_err(|lesson| match lesson.mistake {
+            Some(Mistake::EchoForgotten) => lesson.named(Mistake::OneEchoPath),
+            _ => lesson,
+        })
+    };
+    let neighbours = &mut [greet_other()?.0, greet_other()?.0];
+    each_hears_itself(trial, "/other", neighbours, Mistake::EveryPathARoom)?;
     // A message that goes to /chat instead does not come back.
     let greet = |path| {
         house.greet(path).map_err(|lesson| match lesson.mistake {
@@ -665,16 +684,19 @@ fn other_paths_echo(house: &House, trial: &Trial) -> Result<(), Lesson> {
     for path in ["/CHAT", "/other/chat"] {
         greet(path)?;
     }
-    let (mut one, _one) = greet("/chat2")?;
-    let (mut other, _other) = greet("/chat2")?;
-    for talk in [&mut one, &mut other] {
+    let neighbours = &mut [greet("/chat2")?.0, greet("/chat2")?.0];
+    each_hears_itself(trial, "/chat2", neighbours, Mistake::PathPrefix)
+}
+
+fn each_hears_itself(trial: &Trial, path: &str, neighbours: &mut [Talk], mistake: Mistake) -> Result<(), Lesson> {
+    for talk in neighbours {
         talk.send(&[masked(0x81, b"mine"), masked(0x89, b"?")].concat());
         for (expected, first, payload) in
             [("each gets the text", 0x81, &b"mine"[..]), ("each gets the text once, and after it its Pong", 0x8A, b"?")]
         {
-            let sent = "/chat2: two clients, and each says \"mine\", then sends a Ping";
+            let sent = format!("{path}: two clients, and each says \"mine\", then sends a Ping");
             HOUSE.case(trial, sent, expected, ROOM);
-            talk.expect(first, payload).map_err(|asked| asked.lesson.named(Mistake::PathPrefix))?;
+            talk.expect(first, payload).map_err(|asked| asked.lesson.named(mistake))?;
         }
     }
     Ok(())
@@ -761,8 +783,17 @@ pub fn who_has_closed_is_not_in_the_list(subject: &Subject, trial: &Trial) -> Re
 
 pub fn a_write_has_a_limit(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
     let house = House::new(subject, trial, Settings { send_timeout: Duration::from_millis(150), ..quick() });
-    let (talk, task) = house.greet("/chat")?;
+    let (talk, task, side) = house.connect_and_keep("/chat")?;
+    let (talk, task) = house.greeted("/chat", talk, task)?;
     let limit = "settings.send_timeout says how long a write can wait; the socket's write timeout keeps to it.";
+    HOUSE.case(trial, "a client on /chat; send_timeout is 150 ms", "its socket has a write timeout of 150 ms", limit);
+    // Without a write timeout the broadcast shows what happens. A system can round the time.
+    if let Some(set) = side.write_timeout().ok().flatten().filter(|set| *set > house.settings.send_timeout * 2) {
+        return Err(trial
+            .came(format!("a write timeout of {} ms", set.as_millis()))
+            .named(Mistake::SendTimeoutIgnored));
+    }
+    drop(side);
     HOUSE.case(
         trial,
         "a client on /chat does not read; broadcast of 16 MiB; send_timeout is 150 ms",

@@ -15,9 +15,19 @@ use std::time::{Duration, Instant};
 
 /// Connects a client on `/echo`. Returns it after its handshake, and the thread that serves it.
 fn serve<'a>(subject: &Subject, trial: &'a Trial, settings: Settings) -> Result<(Talk<'a>, Task<()>), Lesson> {
+    serve_on("/echo", subject, trial, settings)
+}
+
+fn serve_on<'a>(
+    path: &str,
+    subject: &Subject,
+    trial: &'a Trial,
+    settings: Settings,
+) -> Result<(Talk<'a>, Task<()>), Lesson> {
     let (mut talk, task) = accept(subject, trial, settings);
-    trial.case("the request of §1.3 for /echo", "HTTP/1.1 101", "§4.2.2: serve_client begins with shake_hands.");
-    talk.shake("/echo").map_err(|lesson| task.panic(trial).unwrap_or(lesson))?;
+    let sent = format!("the request of §1.3 for {path}");
+    trial.case(sent, "HTTP/1.1 101", "§4.2.2: serve_client begins with shake_hands.");
+    talk.shake(path).map_err(|lesson| task.panic(trial).unwrap_or(lesson))?;
     Ok((talk, task))
 }
 
@@ -49,6 +59,14 @@ pub fn messages_come_back(subject: &Subject, trial: &Trial) -> Result<(), Lesson
     trial.case("two messages in one segment, \"one\" and \"two\"", "after the text \"one\" the text \"two\"", ECHO);
     talk.expect(0x81, b"two").map_err(|asked| asked.lesson.named(Mistake::LeftoverDropped))?;
     Ok(())
+}
+
+pub fn every_path_is_echoed(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
+    let (mut talk, task) = serve_on("/other", subject, trial, quick())?;
+    let why = "In this step every message goes back, whatever the path is.";
+    talk.ask("a message of a client on /other", &masked(0x81, b"Hello"), 0x81, b"Hello", why)
+        .map_err(|asked| task.panic(trial).unwrap_or(asked.lesson.named(Mistake::OneEchoPath)))
+        .map(drop)
 }
 
 pub fn a_pong_and_many_messages_are_no_end(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {

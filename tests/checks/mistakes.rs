@@ -395,12 +395,18 @@ mistakes! {
         does not return.";
     NotEverybody, None, "The message did not reach everybody in the room, the sender included.";
     EchoForgotten, None, "A message on another path than /chat did not come back. Only on /chat it goes to the room; elsewhere it is echoed.";
+    OneEchoPath, None, "A client on /echo gets its messages back, and one on another path does not. Compare no path with `/echo`: \
+        every path is echoed, from step 16 on every path but `/chat`.";
+    EveryPathARoom, None, "Every path is a room: a client on another path than /chat got the message of its neighbour. Compare the path with \
+        `/chat` before you broadcast, and use `client.send` elsewhere.";
     PongToAll, None, "A Pong went to another client than the one whose Ping it answers. Broadcast messages alone; a Pong is for `client.send`.";
     WrongRoom, None, "A message went to a client on another path. Only those on the path of the message get it.";
     FramesMixed, Some(23), "Two threads wrote to one socket at the same time, and their frames are mixed. One lock for each whole \
         frame: `Client::send` holds it from the first byte to the last.";
     SlowHoldsAll, None, "A member that does not read holds up all others. Give its writes a limit (`set_write_timeout`, after the \
         handshake), and let it go when one fails.";
+    SendTimeoutIgnored, None, "Your write timeout is a time of its own. `settings.send_timeout` says how long a write can wait: \
+        `set_write_timeout(Some(settings.send_timeout))`.";
     PayloadOnly, None, "You sent the payload alone. Encode it first: `encode_frame(message.opcode, &message.payload)`.";
     NotListed, None, "The client is not in the list. `join` enters it; `serve_client` calls `join` after the handshake, and before it reads a \
         frame.";

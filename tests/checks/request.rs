@@ -415,7 +415,7 @@ pub fn a_good_request_gets_its_101(subject: &Subject, trial: &Trial) -> Result<(
 
 pub fn connection_and_upgrade_are_lists(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
     // Finds out whether it knows a list if the list has no spaces.
-    let knows = |name: &str, value: &str| (subject.answer)(&with(name, &value.replace(' ', ""))).is_ok();
+    let knows = |name: &str, value: &str| takes(subject, trial, name, &value.replace(' ', ""));
     let why = "§4.2.1 rule 4: the Connection header \"includes the token\" Upgrade, and some clients send two tokens.";
     for value in ["keep-alive, Upgrade", "Upgrade, keep-alive", "Upgrade , keep-alive"] {
         let sent = format!("Connection: {value}");
@@ -476,31 +476,18 @@ pub fn names_and_tokens_have_no_case(subject: &Subject, trial: &Trial) -> Result
 
 pub fn what_is_missing_is_refused(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
     let no_upgrade = "§4.2.1 rule 3. Without it this is a plain HTTP request; RFC 9110 §15.5.22 has 426 for it.";
+    let no_connection = "§4.2.1 rule 4: a Connection header with the token Upgrade.";
     let key = "§4.2.1 rule 5: the key is 16 bytes in base64.";
     let other_version = "§4.4: another version than 13 gets 426.";
-    // Whether a header of this name is asked for at all, and if it is, for the token.
-    let takes = |name: &str, value: &str| (subject.answer)(&with(name, value)).is_ok();
-    let token = |name: &str| match (takes(name, ""), takes(name, "other")) {
-        (true, _) => Some(Mistake::UpgradeNotAsked),
-        (false, true) => Some(Mistake::TokenNotAsked),
-        (false, false) => Some(Mistake::HalfToken),
-    };
-    let split = Some(Mistake::ElementsSplit);
-    let (half, version) = (Some(Mistake::HalfToken), Some(Mistake::VersionCompared));
-    let measure = Some(key_mistake(subject));
+    let (split, half, version) = (Mistake::ElementsSplit, Mistake::HalfToken, Mistake::VersionCompared);
+    let (token, measure) = (Mistake::TokenNotAsked, Mistake::KeyNotMeasured);
     let cases = [
-        ("Connection", "Upgraded", 400, "§4.2.1 rule 4: the token is `Upgrade`, the whole word.", token("Connection")),
+        ("Connection", "Upgraded", 400, "§4.2.1 rule 4: the token is `Upgrade`, the whole word.", token),
         ("Connection", "NoUpgrade", 400, "§4.2.1 rule 4: the token is `Upgrade`, the whole word.", half),
-        ("Upgrade", "websockets", 426, "§4.2.1 rule 3: the token is `websocket`, the whole word.", token("Upgrade")),
+        ("Upgrade", "websockets", 426, "§4.2.1 rule 3: the token is `websocket`, the whole word.", token),
         ("Upgrade", "nowebsocket", 426, "§4.2.1 rule 3: the token is `websocket`, the whole word.", half),
-        ("Upgrade", "", 426, no_upgrade, Some(Mistake::UpgradeNotAsked)),
-        (
-            "Connection",
-            "",
-            400,
-            "§4.2.1 rule 4: a Connection header with the token Upgrade.",
-            Some(Mistake::UpgradeNotAsked),
-        ),
+        ("Upgrade", "", 426, no_upgrade, Mistake::UpgradeNotAsked),
+        ("Connection", "", 400, no_connection, Mistake::UpgradeNotAsked),
         ("Sec-WebSocket-Version", "8", 426, other_version, version),
         ("Sec-WebSocket-Version", "14", 426, other_version, version),
         ("Sec-WebSocket-Version", "130", 426, other_version, half),
@@ -523,16 +510,37 @@ pub fn what_is_missing_is_refused(subject: &Subject, trial: &Trial) -> Result<()
         trial.case(format!("answer, with {sent}"), format!("Err({status})"), why);
         let came = (subject.answer)(&with(name, value));
         if came != Err(status) {
-            let mistake = if came.is_ok() { mistake } else { Some(Mistake::OtherStatus) };
-            return Err(trial.came(format!("{came:?}")).named(mistake));
+            let lesson = trial.came(format!("{came:?}"));
+            return Err(lesson.named(match mistake {
+                _ if came.is_err() => Mistake::OtherStatus,
+                Mistake::TokenNotAsked => token_mistake(subject, trial, name),
+                Mistake::KeyNotMeasured => key_mistake(subject, trial),
+                mistake => mistake,
+            }));
         }
     }
     Ok(())
 }
 
+/// Returns whether a request with this value is accepted. It can panic, so it is a case of its own.
+fn takes(subject: &Subject, trial: &Trial, name: &str, value: &str) -> bool {
+    let sent = if value.is_empty() { format!("no {name}") } else { format!("{name}: {value}") };
+    trial.case(format!("answer, with {sent}"), "an Ok or an Err", "Whatever the value is, the server goes on.");
+    (subject.answer)(&with(name, value)).is_ok()
+}
+
+/// Returns whether a header of this name is asked for at all, and if it is, for the token.
+fn token_mistake(subject: &Subject, trial: &Trial, name: &str) -> Mistake {
+    match (takes(subject, trial, name, ""), takes(subject, trial, name, "other")) {
+        (true, _) => Mistake::UpgradeNotAsked,
+        (false, true) => Mistake::TokenNotAsked,
+        (false, false) => Mistake::HalfToken,
+    }
+}
+
 /// Returns how a key is checked, if some values that are no key are accepted.
-fn key_mistake(subject: &Subject) -> Mistake {
-    let takes = |key: &str| (subject.answer)(&with("Sec-WebSocket-Key", key)).is_ok();
+fn key_mistake(subject: &Subject, trial: &Trial) -> Mistake {
+    let takes = |key: &str| takes(subject, trial, "Sec-WebSocket-Key", key);
     let (short, long) = (takes("dGhl"), takes("AAECAwQFBgcICQoLDA0ODxAREhMUFRYX"));
     // 24 characters can encode 16, 17 or 18 bytes, or be no base64 at all.
     let (as_long, no_base64) = (takes("AAECAwQFBgcICQoLDA0ODxAR"), takes("this is no base64 at all") || takes("?"));

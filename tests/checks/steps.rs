@@ -348,6 +348,7 @@ pub const STEPS: &[Step] = &[
             clients::a_refused_client_reads_the_reply,
             clients::a_client_that_leaves_ends_its_thread,
             clients::a_write_that_fails_is_no_panic,
+            clients::every_path_is_echoed,
         ],
     },
     Step {

@@ -54,6 +54,7 @@ pub fn server(settings: &Settings) -> Server {
         .route("/", echo)
         .route("/echo", echo)
         .route("/chat", chat)
+        .route("/other", echo)
         .route("/chat2", echo)
         .route("/CHAT", echo)
         .route("/other/chat", echo)

@@ -64,6 +64,9 @@ pub enum Flaw {
     KeyShared,
     BroadcastAgain,
     SendSaysOk,
+    RoomForEachPath,
+    OneEchoPath,
+    OwnSendTimeout,
     // The heartbeat
     HeartbeatEnds,
     WatchSpins,
@@ -278,7 +281,8 @@ impl Registry for Room {
         let peer = address.unwrap();
         let Ok(Some((request, buffer))) = (MY_SERVER.shake_hands)(&mut stream) else { return };
         if flaw != Flaw::NoTimeout {
-            stream.set_write_timeout(Some(settings.send_timeout)).unwrap();
+            let own = (flaw == Flaw::OwnSendTimeout).then_some(Duration::from_secs(10));
+            stream.set_write_timeout(Some(own.unwrap_or(settings.send_timeout))).unwrap();
         }
         if flaw == Flaw::ReadTimedOut {
             stream.set_read_timeout(Some(settings.send_timeout)).unwrap();
@@ -428,6 +432,8 @@ impl Room {
         let in_the_room = me.path == "/chat";
         match self.flaw {
             Flaw::PathInAnyCase if me.path.eq_ignore_ascii_case("/chat") => self.broadcast("/chat", frame),
+            Flaw::RoomForEachPath => self.broadcast(&me.path, frame),
+            Flaw::OneEchoPath if !in_the_room && me.path != "/echo" => {}
             Flaw::TextAlone if frame[0] != 0x81 => me.send(frame)?,
             Flaw::NothingEchoed if !in_the_room => self.broadcast("/chat", frame),
             Flaw::EchoToEverybody if !in_the_room => {

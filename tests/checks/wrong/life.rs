@@ -32,11 +32,15 @@ pub enum Slip {
     PongRefused,
     TenMessages,
     PongWhenAlone,
+    OneEchoPath,
 }
 
 pub fn serve(mut stream: TcpStream, settings: &Settings, slip: Slip) {
     let outcome = match (MY_SERVER.shake_hands)(&mut stream) {
-        Ok(Some((_, buffer))) => talk(&mut stream, buffer, settings, slip),
+        Ok(Some((request, buffer))) => {
+            let slip = if slip == Slip::OneEchoPath && request.path == "/echo" { Slip::None } else { slip };
+            talk(&mut stream, buffer, settings, slip)
+        }
         _ if slip == Slip::RefusalDropped => return,
         _ => Ok(()),
     };
@@ -106,7 +110,7 @@ fn talk(stream: &mut TcpStream, mut buffer: Vec<u8>, settings: &Settings, slip: 
             if slip != Slip::PongWhenAlone || buffer.is_empty() {
                 stream.write_all(&pong)?;
             }
-        } else if let Some(message) = assembler(frame)? {
+        } else if let Some(message) = assembler(frame)?.filter(|_| slip != Slip::OneEchoPath) {
             let opcode = if slip == Slip::AlwaysText { TEXT } else { message.opcode };
             let outcome = stream.write_all(&(MY_SERVER.encode_frame)(opcode, &message.payload));
             // The kind of error depends on the system.

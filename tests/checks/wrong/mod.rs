@@ -708,4 +708,9 @@ wrong_answers! {
     "16" "half-shut-down" HalfShutDown, registry: || chat::registry(Flaw::HalfShutDown);
     "20" "header-fault-ignored" HeaderFaultLost, take_deflated: |buffer, limit| match (MY_SERVER.take_deflated)(buffer, limit) { Err(1002) => Ok(None), taken => taken };
     "00" "quiet-client-dropped" QuietDropped, echo_bytes: slips::echo_with_a_timeout;
+    "16" "send-timeout-of-its-own" SendTimeoutIgnored, registry: || chat::registry(Flaw::OwnSendTimeout);
+    "03" "key-unwrapped" UnwrapPanics, answer: slips::key_unwrapped;
+    "14" "one-echo-path" OneEchoPath, serve_client: |stream, settings| life::serve(stream, settings, Slip::OneEchoPath);
+    "16" "one-echo-path" OneEchoPath, registry: || chat::registry(Flaw::OneEchoPath);
+    "16" "room-for-each-path" EveryPathARoom, registry: || chat::registry(Flaw::RoomForEachPath);
 }

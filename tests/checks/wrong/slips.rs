@@ -549,3 +549,10 @@ pub fn echo_with_a_timeout(listener: TcpListener) {
         });
     }
 }
+
+/// Decodes the key, and takes every key for base64.
+pub fn key_unwrapped(request: &Request) -> Result<String, u16> {
+    let key = request.headers.iter().find(|(name, _)| name == "Sec-WebSocket-Key").map_or("", |(_, value)| value);
+    assert!(super::handshake::is_base64(key), "called `Result::unwrap()` on an `Err` value");
+    (MY_SERVER.answer)(request)
+}
