@@ -41,9 +41,13 @@ fn recognise(key: &str, came: &str) -> Option<Mistake> {
         (STANDARD.encode(sha1(decoded)), Mistake::KeyDecoded),
         (STANDARD.encode(sha1(key)), Mistake::KeyAlone),
         (STANDARD.encode(sha1(GUID.to_owned() + key)), Mistake::KeyBehindGuid),
-        (STANDARD.encode(sha1(format!("{key}\n{GUID}"))), Mistake::ValueNotTrimmed),
-        (STANDARD.encode(sha1(format!("{key}\r\n{GUID}"))), Mistake::ValueNotTrimmed),
     ];
+    let spaces = ["\n", "\r\n", " ", "\t"];
+    let spaced = |space: &'static str| [[key, space, GUID], [key, GUID, space], [space, key, GUID]];
+    let mut texts = spaces.into_iter().flat_map(spaced);
+    if texts.any(|parts| STANDARD.encode(sha1(parts.concat())) == came) {
+        return Some(Mistake::WhiteSpaceHashed);
+    }
     let right = |key: &str| STANDARD.encode(sha1([key, GUID].concat()));
     if key != EXAMPLE && came == right(EXAMPLE) {
         return Some(Mistake::KeyOfTheExample);

@@ -185,7 +185,9 @@ pub fn the_reply_is_looked_at(subject: &Subject, trial: &Trial) -> Result<(), Le
     match task.finish(trial)?.0 {
         Ok(Some(rest)) if rest == frame => {}
         Ok(Some(rest)) => {
-            return Err(trial.came(format!("Ok(Some({}))", hex(&rest))).named(Mistake::FrameBehindHeadLost));
+            let head_too = rest.len() > frame.len() && rest.ends_with(frame);
+            let mistake = if head_too { Mistake::HeadInRest } else { Mistake::FrameBehindHeadLost };
+            return Err(trial.came(format!("Ok(Some({}))", hex(&rest))).named(mistake));
         }
         other => return Err(trial.came(format!("{other:?}")).named(Mistake::GoodReplyRefused)),
     }
@@ -277,9 +279,20 @@ pub fn a_long_answer_may_come_in_pieces(subject: &Subject, trial: &Trial) -> Res
 }
 
 /// Expects what `say` returns after this answer, and what it leaves in the buffer.
-fn said_as_expected(trial: &Trial, task: &Task<Said>, answer: &[u8], expected: &str) -> Result<Client, Lesson> {
+fn said_as_expected(talk: &mut Talk, task: &Task<Said>, answer: &[u8], expected: &str) -> Result<Client, Lesson> {
+    let trial = talk.trial;
     let (said, after) = task.finish(trial).map_err(|lesson| match lesson.mistake {
         Some(Mistake::Hangs) if answer.is_empty() => lesson.named(Mistake::LeftoverDropped),
+        Some(Mistake::Hangs) if !answer.starts_with(b"\x81") => {
+            // Finds out whether it still has the text, and was only waiting for another read.
+            talk.send(b"\x81\x05later");
+            let said = task.finish(trial).map(|(said, _)| said.ok().flatten());
+            match said.ok().flatten() {
+                Some(text) if text == "later" => lesson.named(Mistake::LeftoverDropped),
+                Some(text) if text == expected => lesson.named(Mistake::ReadBeforeBuffer),
+                _ => lesson,
+            }
+        }
         _ => lesson,
     })?;
     match said {
@@ -332,7 +345,7 @@ pub fn a_text_is_sent_and_the_next_one_read(subject: &Subject, trial: &Trial) ->
             );
             expect_masked(&mut talk, 0x8A, b"?")?;
         }
-        client = said_as_expected(trial, &task, answer, expected)?;
+        client = said_as_expected(&mut talk, &task, answer, expected)?;
     }
     trial.case(
         "say, again and again",

@@ -71,6 +71,8 @@ mistakes! {
     KeyOfTheExample, None, "This is the value of the page's example, and the key is another one. Calculate it from `key`.";
     OtherBase64, None, "You encoded with another base64. The standard alphabet has `+` and `/`, and `=` at its end: \
         `STANDARD`.";
+    WhiteSpaceHashed, None, "There is white space in what you hash. The key and the GUID are one text, and nothing is between, before or \
+        after them.";
     ValueNotTrimmed, Some(6), "White space is left on the value. Trim it on both sides: a key with a space before it has \
         another hash.";
     ValueCutAtColon, None, "You split the line at every colon. A value can hold some itself: split at the first.";
@@ -173,7 +175,7 @@ mistakes! {
     OneReadOneRequest, Some(2), "You took one read for the whole request, or kept a part of it. TCP has no message boundaries; keep a buffer that grows, \
         and read on.";
     FrameBehindHeadLost, Some(4), "Your reader swallowed the frame after the head. Hand on what is left in the buffer.";
-    HeadInRest, Some(4), "You handed the head on with the rest. The rest begins after the blank line.";
+    HeadInRest, Some(4), "You handed the head on with the rest, or a part of it. The rest begins after the blank line.";
     WholeArrayTaken, None, "You took the whole array. A read fills only the beginning of it: as many bytes as it says.";
     // Frames
     LengthMarker, Some(3), "You took the marker for the length. 126 means: the next two bytes are the length; 127: the next eight.";
@@ -262,6 +264,8 @@ mistakes! {
     NotBlocking, None, "A read brought no bytes and did not wait. The socket is in the blocking mode and stays in it: no `set_nonblocking`.";
     OtherBytesRead, None, "The frame is good, and you found a fault in it: other bytes than the client's are in the buffer. Append as many \
         as the read has brought.";
+    EarlierBytesLost, None, "The frame came in two reads, and the bytes of the first are lost. Append what a read brings to the buffer, and \
+        remove nothing but whole frames.";
     OneReadOneFrame, Some(2), "You took one read for one frame. TCP has no message boundaries; keep the rest and read on.";
     ReadBeforeBuffer, None, "You read from the socket although a whole frame is in the buffer. Look into the buffer \
         first.";
@@ -481,7 +485,8 @@ mistakes! {
     HeartbeatEnds, None, "Your heartbeat ended with one client's failed write; from now on nobody is watched. Drop \
         this client and go on: no `unwrap` and no `return` in `watch`.";
     TooEarly, None, "You decide too early. Silence below `ping_interval` is fine; so is a Ping that is younger than `pong_timeout`.";
-    WatchPause, None, "Your Pings come late. `watch` sleeps for a part of `settings.ping_interval`, such as a tenth, and not for a fixed time.";
+    WatchPause, None, "Your `watch` acts late, because it sleeps too long. Let it sleep for a part of `settings.ping_interval`, such as a tenth: neither for all \
+        of it nor for a fixed time.";
     WatchEndsWithNobody, None, "Your heartbeat ended when the last client had left. `watch` never returns: an empty list is no end of \
         its loop.";
     WatchHoldsField, None, "`watch` holds the lock of `last_heard` or `pinged` while its Ping waits, so the client's own thread \
@@ -513,9 +518,8 @@ mistakes! {
         came. The first `send` that fails is the end of it; do not try again.";
     TickUnwrapped, None, "A `send` has failed, and your ticker panicked. That its client has gone is the usual end of the ticks: \
         no `unwrap`, just return.";
-    ShutDownAtClose, None, "The Close has just gone out, and another thread has ended the connection: that can destroy the \
-        Close. An error after a Close is no reason for `shut_down`. Only a write that has failed is one, and `send` can \
-        see to that itself.";
+    ShutDownAtClose, None, "The Close has just gone out, and your code has ended the connection: that can destroy the Close. Neither a Close nor an \
+        error after it is a reason for a `shutdown`. Only a write that has failed is one, and `send` can see to that itself.";
     TicksNotStarted, None, "No tick came, not even after the client had spoken. Does `serve_client` start `push_ticks`, in a thread \
         of its own and once the client is in the list?";
     TicksWhenSpokenTo, None, "Ticks come only when the client speaks. Your thread looks for them after each message, and a \

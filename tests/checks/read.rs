@@ -96,16 +96,36 @@ pub fn a_frame_may_come_in_pieces(subject: &Subject, trial: &Trial) -> Result<()
         talk.send(&frame[cut..]);
         let (outcome, _) = task.finish(trial)?;
         if !is_text(&outcome, b"Hello") {
+            let lesson = trial.came(shown(&outcome));
             let mistake = match &outcome {
                 Err(Failure::Io(error)) if error.kind() == ErrorKind::WouldBlock => Mistake::NotBlocking,
+                _ if loses_earlier_bytes(subject, trial) => {
+                    return Err(lesson.named(Mistake::EarlierBytesLost));
+                }
                 // The rest of an array, as 0, makes a header that nobody has sent.
                 Err(Failure::Close(1002)) => Mistake::OtherBytesRead,
                 _ => Mistake::OneReadOneFrame,
             };
-            return Err(trial.came(shown(&outcome)).named(mistake));
+            return Err(lesson.named(mistake));
         }
     }
     Ok(())
+}
+
+/// Whether the bytes of a second read are taken for a frame of their own. They would be one, if nothing was before.
+fn loses_earlier_bytes(subject: &Subject, trial: &Trial) -> bool {
+    let second = masked(0x81, b"lost");
+    trial.case(
+        "the header of a binary frame, after a pause its payload, which looks like a text frame",
+        "read_frame waits for the rest, then returns the binary frame",
+        STREAM,
+    );
+    let (mut talk, side) = start(trial);
+    let task = read(subject, side);
+    talk.send(&[0x82, 0x80 | second.len() as u8, 0, 0, 0, 0]);
+    talk.look_for(Duration::from_millis(40));
+    talk.send(&second);
+    task.finish(trial).is_ok_and(|(outcome, _)| is_text(&outcome, b"lost"))
 }
 
 pub fn what_comes_together_is_not_lost(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {

@@ -83,6 +83,7 @@ pub enum Flaw {
     PingBesideTheLock,
     PongAloneResets,
     WatchPauses,
+    WatchSleepsInterval,
     WatchEndsWithTheLast,
     WatchHoldsField,
     WatchForEach,
@@ -136,6 +137,7 @@ pub fn run(listener: TcpListener, settings: Settings, flaw: Flaw) {
             | Flaw::PingBesideTheLock
             | Flaw::PongAloneResets
             | Flaw::WatchPauses
+            | Flaw::WatchSleepsInterval
             | Flaw::WatchEndsWithTheLast
             | Flaw::WatchHoldsField
     ) {
@@ -324,6 +326,7 @@ impl Room {
             match self.flaw {
                 Flaw::WatchSpins => {}
                 _ if alone => {}
+                Flaw::WatchSleepsInterval => thread::sleep(settings.ping_interval),
                 Flaw::WatchPauses => thread::sleep(Duration::from_secs(1)),
                 _ => thread::sleep(settings.ping_interval / 10),
             }

@@ -710,6 +710,14 @@ wrong_answers! {
     "00" "quiet-client-dropped" QuietDropped, echo_bytes: slips::echo_with_a_timeout;
     "16" "send-timeout-of-its-own" SendTimeoutIgnored, registry: || chat::registry(Flaw::OwnSendTimeout);
     "03" "key-unwrapped" UnwrapPanics, answer: slips::key_unwrapped;
+    "01" "line-end-hashed" WhiteSpaceHashed, accept_key: |key| handshake::accept(key, "\r\n258EAFA5-E914-47DA-95CA-C5AB0DC85B11");
+    "01" "space-hashed" WhiteSpaceHashed, accept_key: |key| handshake::accept(key, "258EAFA5-E914-47DA-95CA-C5AB0DC85B11 ");
+    "21" "rest-with-the-blank-line" HeadInRest, open: |stream, host, path| Ok((MY_SERVER.open)(stream, host, path)?.map(|rest| [b"\r\n\r\n", &rest[..]].concat()));
+    "21" "buffer-cleared" LeftoverDropped, say: slips::say_and_clear;
+    "21" "read-before-buffer" ReadBeforeBuffer, say: slips::say_and_read_first;
+    "08" "earlier-bytes-lost" EarlierBytesLost, read_frame: slips::earlier_bytes_lost;
+    "17" "sleeps-the-interval" WatchPause, run: |listener, settings| chat::run(listener, settings, Flaw::WatchSleepsInterval);
+    "18" "send-ends-tcp-at-the-close" ShutDownAtClose, registry: || ticks::registry(ticks::Flaw::SendEndsTcp);
     "14" "one-echo-path" OneEchoPath, serve_client: |stream, settings| life::serve(stream, settings, Slip::OneEchoPath);
     "16" "one-echo-path" OneEchoPath, registry: || chat::registry(Flaw::OneEchoPath);
     "16" "room-for-each-path" EveryPathARoom, registry: || chat::registry(Flaw::RoomForEachPath);

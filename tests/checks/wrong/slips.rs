@@ -556,3 +556,55 @@ pub fn key_unwrapped(request: &Request) -> Result<String, u16> {
     assert!(super::handshake::is_base64(key), "called `Result::unwrap()` on an `Err` value");
     (MY_SERVER.answer)(request)
 }
+
+/// Empties the buffer after a frame, and with it the frames that have arrived together with this one.
+pub fn say_and_clear(stream: &mut TcpStream, buffer: &mut Vec<u8>, text: &str) -> io::Result<Option<String>> {
+    say_with_a_loop(stream, buffer, text, |buffer, _| buffer.clear(), false)
+}
+
+/// Reads before each look into the buffer.
+pub fn say_and_read_first(stream: &mut TcpStream, buffer: &mut Vec<u8>, text: &str) -> io::Result<Option<String>> {
+    say_with_a_loop(stream, buffer, text, |buffer, end| drop(buffer.drain(..end)), true)
+}
+
+fn say_with_a_loop(
+    stream: &mut TcpStream,
+    buffer: &mut Vec<u8>,
+    text: &str,
+    remove: fn(&mut Vec<u8>, usize),
+    reads_first: bool,
+) -> io::Result<Option<String>> {
+    stream.write_all(&(MY_SERVER.mask_frame)(TEXT, text.as_bytes(), random_bytes()))?;
+    loop {
+        // The frames of these checks arrive whole.
+        if buffer.is_empty() || reads_first {
+            let mut bytes = [0; 4096];
+            let count = stream.read(&mut bytes)?;
+            buffer.extend_from_slice(&bytes[..count]);
+        }
+        let Ok(Some(header)) = (MY_SERVER.decode_header)(buffer) else { return Ok(None) };
+        let end = header.size + header.length as usize;
+        let payload = buffer[header.size..end].to_vec();
+        remove(buffer, end);
+        match header.opcode {
+            PING => stream.write_all(&(MY_SERVER.mask_frame)(PONG, &payload, random_bytes()))?,
+            TEXT => return Ok(Some(String::from_utf8_lossy(&payload).into_owned())),
+            _ => {}
+        }
+    }
+}
+
+/// Empties the buffer before each read, unless there is a whole frame in it.
+pub fn earlier_bytes_lost(stream: &mut TcpStream, buffer: &mut Vec<u8>, limit: usize) -> ReadOutcome {
+    loop {
+        if let Some(frame) = (MY_SERVER.take_frame)(buffer, limit)? {
+            return Ok(Some(frame));
+        }
+        buffer.clear();
+        let mut bytes = vec![0; 1 << 20];
+        match stream.read(&mut bytes)? {
+            0 => return Ok(None),
+            count => buffer.extend_from_slice(&bytes[..count]),
+        }
+    }
+}

@@ -23,6 +23,7 @@ pub enum Flaw {
     ShutDownAtTheClose,
     HalfATick,
     BroadcastShutsDown,
+    SendEndsTcp,
     // serve_client
     NotStarted,
     WhenSpokenTo,
@@ -170,6 +171,9 @@ impl Member {
                 Flaw::HalfShutDown => drop(stream.shutdown(Shutdown::Write)),
                 _ => drop(stream.shutdown(Shutdown::Both)),
             }
+        }
+        if *over && self.flaw == Flaw::SendEndsTcp {
+            let _ = stream.shutdown(Shutdown::Both);
         }
         if self.flaw == Flaw::SaysOk {
             return Ok(());
