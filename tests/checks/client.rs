@@ -335,7 +335,8 @@ pub fn a_text_is_sent_and_the_next_one_read(subject: &Subject, trial: &Trial) ->
             true => "nothing more: a second text came with the last one".to_owned(),
             false => format!("the server answers {}", hex(answer)),
         };
-        trial.case(format!("say, with {text:?}; {sent}"), format!("Ok(Some({expected:?}))"), why);
+        let answered = || trial.case(format!("say, with {text:?}; {sent}"), format!("Ok(Some({expected:?}))"), why);
+        answered();
         talk.send(answer);
         if answer.starts_with(b"\x89") {
             trial.case(
@@ -344,6 +345,7 @@ pub fn a_text_is_sent_and_the_next_one_read(subject: &Subject, trial: &Trial) ->
                 "§5.5.2: either side answers a Ping.",
             );
             expect_masked(&mut talk, 0x8A, b"?")?;
+            answered();
         }
         client = said_as_expected(&mut talk, &task, answer, expected)?;
     }

@@ -107,6 +107,7 @@ pub fn assemble(
     frames: &[(Frame, Outcome)],
     why: &'static str,
 ) -> Result<(), Wrong> {
+    trial.case(format!("Assembler::new({limit})"), "an Assembler", why);
     let mut assembler = (subject.assembler)(limit);
     let mut sent = String::new();
     for (at, (frame, expected)) in frames.iter().enumerate() {
@@ -258,12 +259,12 @@ pub fn one_message_is_open_at_a_time(subject: &Subject, trial: &Trial) -> Result
 
 pub fn each_client_has_messages_of_its_own(subject: &Subject, trial: &Trial) -> Result<(), Lesson> {
     let why = "§5.4: fragments belong to the message of one connection. An Assembler knows of no other.";
-    let (mut ann, mut bob) = ((subject.assembler)(NO_LIMIT), (subject.assembler)(NO_LIMIT));
     trial.case(
         "two Assemblers, and a text in two fragments for each: \"an\" \"na\", and in between \"bo\" \"bb\"",
         "two texts",
         why,
     );
+    let (mut ann, mut bob) = ((subject.assembler)(NO_LIMIT), (subject.assembler)(NO_LIMIT));
     let mut parts = Vec::new();
     for (fin, opcode, ann_says, bob_says) in [(false, TEXT, b"an", b"bo"), (true, CONTINUATION, b"na", b"bb")] {
         parts.push((ann(frame(fin, opcode, ann_says)), bob(frame(fin, opcode, bob_says))));

@@ -718,6 +718,8 @@ wrong_answers! {
     "08" "earlier-bytes-lost" EarlierBytesLost, read_frame: slips::earlier_bytes_lost;
     "17" "sleeps-the-interval" WatchPause, run: |listener, settings| chat::run(listener, settings, Flaw::WatchSleepsInterval);
     "18" "send-ends-tcp-at-the-close" ShutDownAtClose, registry: || ticks::registry(ticks::Flaw::SendEndsTcp);
+    "10" "new-panics" Panics, assembler: |limit| panic!("an Assembler for {limit} bytes");
+    "17" "time-of-the-ping-unwrapped" UnwrapPanics, verdict: |silent, pinged, settings| (MY_SERVER.verdict)(silent, Some(pinged.unwrap()), settings);
     "14" "one-echo-path" OneEchoPath, serve_client: |stream, settings| life::serve(stream, settings, Slip::OneEchoPath);
     "16" "one-echo-path" OneEchoPath, registry: || chat::registry(Flaw::OneEchoPath);
     "16" "room-for-each-path" EveryPathARoom, registry: || chat::registry(Flaw::RoomForEachPath);
