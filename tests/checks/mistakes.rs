@@ -264,7 +264,7 @@ mistakes! {
     NotBlocking, None, "A read brought no bytes and did not wait. The socket is in the blocking mode and stays in it: no `set_nonblocking`.";
     OtherBytesRead, None, "The frame is good, and you found a fault in it: other bytes than the client's are in the buffer. Append as many \
         as the read has brought.";
-    EarlierBytesLost, None, "The frame came in two reads, and the bytes of the first are lost. Append what a read brings to the buffer, and \
+    EarlierBytesLost, None, "The frame arrived in two reads, and the bytes of the first are lost. Append what a read brings to the buffer, and \
         remove nothing but whole frames.";
     OneReadOneFrame, Some(2), "You took one read for one frame. TCP has no message boundaries; keep the rest and read on.";
     ReadBeforeBuffer, None, "You read from the socket although a whole frame is in the buffer. Look into the buffer \
