@@ -80,36 +80,29 @@ fn pages_are_made_of_what_the_checks_understand() {
     assert_none(&problems);
 }
 
-#[test]
-fn quotes_equal_the_source() {
+/// Checks all pages. `check` returns a page as it should be, and its errors. With PLAINSOCKET_UPDATE such a page is written
+/// and checked again.
+fn check_or_update(mut check: impl FnMut(&str, &str) -> (String, Vec<String>)) {
     let update = env::var_os("PLAINSOCKET_UPDATE").is_some();
-    let (mut sources, mut problems) = (quote::Sources::default(), Vec::new());
+    let mut problems = Vec::new();
     for path in pages() {
         let text = read(&path).unwrap();
-        let (updated, mut found) = quote::check(&path, &text, &mut sources);
+        let (updated, mut found) = check(&path, &text);
         if update && updated != text {
             fs::write(at(&path), &updated).unwrap();
-            found = quote::check(&path, &updated, &mut sources).1;
+            found = check(&path, &updated).1;
         }
         problems.extend(found);
     }
     assert_none(&problems);
 }
 
+/// One test for both, because both can write the same page.
 #[test]
-fn each_quote_names_its_source() {
-    let update = env::var_os("PLAINSOCKET_UPDATE").is_some();
-    let mut problems = Vec::new();
-    for path in pages() {
-        let text = read(&path).unwrap();
-        let (updated, found) = quote::name_sources(&path, &text);
-        if update && updated != text {
-            fs::write(at(&path), &updated).unwrap();
-        } else {
-            problems.extend(found);
-        }
-    }
-    assert_none(&problems);
+fn quotes_equal_the_source_and_name_it() {
+    let mut sources = quote::Sources::default();
+    check_or_update(|path, text| quote::check(path, text, &mut sources));
+    check_or_update(quote::name_sources);
 }
 
 #[test]
