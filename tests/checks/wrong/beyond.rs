@@ -95,6 +95,32 @@ pub fn random_key(host: &str) -> String {
     format!("{}\r\nHost: {host}\r\nSec-WebSocket-Version: 13", STANDARD.encode(random_bytes::<16>()))
 }
 
+/// Sends a client's request. `key` is the key and the other headers.
+pub fn send_request(stream: &mut TcpStream, path: &str, key: &str) -> io::Result<()> {
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: {key}\r\n\r\n"
+    )
+}
+
+/// Reads until `is_whole` returns true for the bytes received. `None`: the stream ended before.
+pub fn reply_until(stream: &mut TcpStream, is_whole: impl Fn(&[u8]) -> bool) -> io::Result<Option<Vec<u8>>> {
+    let mut bytes = Vec::new();
+    while !is_whole(&bytes) {
+        let mut buffer = [0; 4096];
+        match stream.read(&mut buffer)? {
+            0 => return Ok(None),
+            count => bytes.extend_from_slice(&buffer[..count]),
+        }
+    }
+    Ok(Some(bytes))
+}
+
+/// Returns where the first blank line begins.
+pub fn blank_line(bytes: &[u8]) -> Option<usize> {
+    bytes.windows(4).position(|window| window == b"\r\n\r\n")
+}
+
 #[derive(Clone, Copy, PartialEq)]
 pub enum Asks {
     All,
@@ -106,21 +132,9 @@ pub enum Asks {
 
 /// Opens a connection. `key` is the key and further headers; `asks` says which part of the reply is checked.
 pub fn open(stream: &mut TcpStream, path: &str, key: &str, asks: Asks) -> io::Result<Option<Vec<u8>>> {
-    write!(
-        stream,
-        "GET {path} HTTP/1.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: {key}\r\n\r\n"
-    )?;
-    let mut bytes = Vec::new();
-    let end = loop {
-        if let Some(at) = bytes.windows(4).position(|window| window == b"\r\n\r\n") {
-            break at + 4;
-        }
-        let mut byte = [0; 4096];
-        match stream.read(&mut byte)? {
-            0 => return Ok(None),
-            count => bytes.extend_from_slice(&byte[..count]),
-        }
-    };
+    send_request(stream, path, key)?;
+    let Some(mut bytes) = reply_until(stream, |bytes| blank_line(bytes).is_some())? else { return Ok(None) };
+    let end = blank_line(&bytes).expect("a blank line") + 4;
     let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
     let status = head.starts_with("HTTP/1.1 101 ");
     let key = key.split("\r\n").next().unwrap_or_default();

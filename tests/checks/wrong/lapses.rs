@@ -2,7 +2,7 @@
 
 use crate::checks::subject::{Assembler, Deflated, MY_SERVER, Opened, ReadOutcome};
 use crate::checks::words::{BINARY, CONTINUATION, Failure, Frame, Header, Message, PING, TEXT};
-use std::io::{ErrorKind, Read, Write};
+use std::io::{ErrorKind, Read};
 use std::net::TcpStream;
 
 type Decoded = Result<Option<Header>, u16>;
@@ -172,19 +172,10 @@ pub fn mask_added(buffer: &mut Vec<u8>, limit: usize) -> Deflated {
 /// Ends the head at the end of its last line.
 pub fn ends_at_a_line(stream: &mut TcpStream, host: &str, path: &str) -> Opened {
     let key = super::beyond::random_key(host);
-    write!(
-        stream,
-        "GET {path} HTTP/1.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: {key}\r\n\r\n"
-    )?;
-    let mut bytes = Vec::new();
-    while bytes.windows(2).filter(|end| end == b"\r\n").count() < 4 {
-        let mut buffer = [0; 4096];
-        match stream.read(&mut buffer)? {
-            0 => return Ok(None),
-            count => bytes.extend_from_slice(&buffer[..count]),
-        }
-    }
-    let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") else { return Ok(None) };
+    super::beyond::send_request(stream, path, &key)?;
+    let four_lines = |bytes: &[u8]| bytes.windows(2).filter(|end| end == b"\r\n").count() >= 4;
+    let Some(mut bytes) = super::beyond::reply_until(stream, four_lines)? else { return Ok(None) };
+    let Some(end) = super::beyond::blank_line(&bytes) else { return Ok(None) };
     let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
     let lower = head.to_lowercase();
     let accept = (MY_SERVER.accept_key)(key.split("\r\n").next().unwrap_or_default());

@@ -195,19 +195,10 @@ pub fn first_byte_unasked(buffer: &mut Vec<u8>, limit: usize) -> Deflated {
 /// A client that accepts each reply for which `is_good` returns true; it gets the head and the right accept value.
 pub fn open(stream: &mut TcpStream, host: &str, path: &str, is_good: fn(&str, &str) -> bool) -> Opened {
     let key = super::beyond::random_key(host);
-    write!(
-        stream,
-        "GET {path} HTTP/1.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: {key}\r\n\r\n"
-    )?;
-    let mut bytes = Vec::new();
-    while !bytes.windows(4).any(|window| window == b"\r\n\r\n") {
-        let mut buffer = [0; 4096];
-        match stream.read(&mut buffer)? {
-            0 => return Ok(None),
-            count => bytes.extend_from_slice(&buffer[..count]),
-        }
-    }
-    let at = bytes.windows(4).position(|window| window == b"\r\n\r\n").expect("a blank line");
+    super::beyond::send_request(stream, path, &key)?;
+    let whole = |bytes: &[u8]| super::beyond::blank_line(bytes).is_some();
+    let Some(mut bytes) = super::beyond::reply_until(stream, whole)? else { return Ok(None) };
+    let at = super::beyond::blank_line(&bytes).expect("a blank line");
     let head = String::from_utf8_lossy(&bytes[..at]).to_lowercase();
     let accept = (MY_SERVER.accept_key)(key.split("\r\n").next().unwrap_or_default());
     let exact = String::from_utf8_lossy(&bytes[..at]).contains(&format!("sec-websocket-accept: {accept}"));
@@ -498,10 +489,7 @@ pub fn text_repaired(stream: &mut TcpStream, buffer: &mut Vec<u8>, text: &str) -
 /// Takes one read for the whole reply.
 pub fn one_read_of_the_reply(stream: &mut TcpStream, host: &str, path: &str) -> Opened {
     let key = super::beyond::random_key(host);
-    write!(
-        stream,
-        "GET {path} HTTP/1.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: {key}\r\n\r\n"
-    )?;
+    super::beyond::send_request(stream, path, &key)?;
     let count = stream.read(&mut [0; 4096])?;
     Ok((count > 0).then(Vec::new))
 }
